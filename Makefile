@@ -1,0 +1,86 @@
+# Everything this project does is one of these targets; `make` alone lists them.
+# Nothing but python3 (3.11 or newer), git and make is needed: the rest is installed into .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# uv trusts its own certificates unless told to use the system's, which a proxy's certificate is among.
+export UV_SYSTEM_CERTS := 1
+export PYTHONPATH := plugins:include
+unexport PYTHONDONTWRITEBYTECODE
+
+# Where the demo keeps its Airflow; `make results` reads it unless AIRFLOW_HOME says otherwise.
+DEMO_HOME := $(CURDIR)/.demo
+AIRFLOW_HOME ?= $(DEMO_HOME)/airflow
+
+CUSTOMERS ?= 600
+PORT ?= 8080
+EXAMPLES ?= 1000
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1|\2/' | column -t -s '|'
+
+.PHONY: install
+install: $(STAMP) ## Make .venv with everything the project needs
+
+$(STAMP): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d. Mend: make PYTHON=python3.11 ..." % sys.version_info[:2])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Mend: install your system's venv package (Debian: python3-venv)"; exit 1; }
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode requirements-dev.txt
+	@touch $@
+
+.PHONY: demo
+demo: $(STAMP) ## Sandbox, Airflow and the three imports; ONCE=1 ends when they are done; SERVE_BODIES=folder; CUSTOMERS=n; PORT=n
+	@exec $(BIN)/python -m demo --home $(DEMO_HOME) --customers $(CUSTOMERS) --port $(PORT) \
+	  $(if $(ONCE),--once) $(if $(SERVE_BODIES),--serve-bodies $(SERVE_BODIES))
+
+.PHONY: clean-demo
+clean-demo: ## Forget the demo's state: Airflow, sandbox, imported customers
+	rm -rf $(DEMO_HOME)
+
+.PHONY: results
+results: $(STAMP) ## The latest run of each import type, one JSON object a line
+	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -W ignore -m customer_import.results
+
+.PHONY: check-sandbox
+check-sandbox: $(STAMP) ## What the demo's sandbox says about the imported state: duplicates, missing contacts, contract violations
+	@$(BIN)/python -m demo --home $(DEMO_HOME) --check
+
+.PHONY: check-connections
+check-connections: $(STAMP) ## Try both ends of an instance with one read each: INSTANCE=name
+	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -W ignore -m customer_import.check $(INSTANCE)
+
+.PHONY: test
+test: $(STAMP) ## All tests, the fast ones first
+	$(BIN)/python -m pytest tests --ignore tests/e2e
+	$(BIN)/python -m pytest tests/e2e -p no:randomly
+
+.PHONY: lint
+lint: $(STAMP) ## ruff, format check, mypy, compose file
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
+
+.PHONY: format
+format: $(STAMP) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: lock
+lock: ## Remake requirements.txt and requirements-dev.txt from pyproject.toml
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --custom-compile-command 'make lock' pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --custom-compile-command 'make lock' --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+.PHONY: clean
+clean: clean-demo ## Forget everything that was made, .venv included
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,118 @@
+"""A small client of Airflow's own REST API: what the demo asks of it, nothing more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+TIMEOUT_S = 60.0
+_NOT_FOUND = 404
+_CONFLICT = 409
+
+
+class AirflowApi:
+    """Talks to one Airflow as one user.
+
+    Args:
+        url: Base URL of the API server.
+        username: Of the simple auth manager.
+        password: The user's password.
+    """
+
+    def __init__(self, url: str, username: str, password: str) -> None:
+        self.url = url
+        self.username, self.password = username, password
+        self._http = requests.Session()
+        self._http.trust_env = False  # it is on this machine; a proxy would not find it
+
+    def is_ready(self) -> bool:
+        """Whether every component that runs DAGs reports to be healthy."""
+        try:
+            health = self._http.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
+        except (requests.RequestException, ValueError):
+            return False
+        parts = ("metadatabase", "scheduler", "dag_processor")
+        return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
+
+    def log_in(self) -> None:
+        """Get a token for the following calls."""
+        answer = self._http.post(
+            f"{self.url}/auth/token",
+            json={"username": self.username, "password": self.password},
+            timeout=TIMEOUT_S,
+        )
+        answer.raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def put_connection(self, connection: dict[str, Any]) -> None:
+        """Create a connection, or bring it up to date."""
+        self._put("connections", connection, "connection_id")
+
+    def put_variable(self, key: str, value: str) -> None:
+        """Create a variable, or bring it up to date."""
+        self._put("variables", {"key": key, "value": value}, "key")
+
+    def put_pool(self, pool: dict[str, Any]) -> None:
+        """Create a pool unless there is one."""
+        answer = self._http.post(f"{self.url}/api/v2/pools", json=pool, timeout=TIMEOUT_S)
+        if answer.status_code != _CONFLICT:
+            answer.raise_for_status()
+
+    def has_dag(self, dag_id: str) -> bool:
+        """Whether the DAG was parsed."""
+        answer = self._http.get(f"{self.url}/api/v2/dags/{dag_id}", timeout=TIMEOUT_S)
+        if answer.status_code == _NOT_FOUND:
+            return False
+        answer.raise_for_status()
+        return True
+
+    def import_errors(self) -> list[str]:
+        """Return what is wrong with DAG files that could not be parsed."""
+        return [error["stack_trace"] for error in self._get("importErrors")["import_errors"]]
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the DAG's runs start."""
+        answer = self._http.patch(
+            f"{self.url}/api/v2/dags/{dag_id}", json={"is_paused": False}, timeout=TIMEOUT_S
+        )
+        answer.raise_for_status()
+
+    def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
+        """Start a run with these params and return its run id."""
+        answer = self._http.post(
+            f"{self.url}/api/v2/dags/{dag_id}/dagRuns",
+            json={"logical_date": None, "conf": conf},
+            timeout=TIMEOUT_S,
+        )
+        answer.raise_for_status()
+        run_id: str = answer.json()["dag_run_id"]
+        return run_id
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return ``queued``, ``running``, ``success`` or ``failed``."""
+        state: str = self._get(f"dags/{dag_id}/dagRuns/{run_id}")["state"]
+        return state
+
+    def task_states(self, dag_id: str, run_id: str) -> list[tuple[str, str | None]]:
+        """Return (task id, state) of every task instance of a run."""
+        instances = self._get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        return [(instance["task_id"], instance["state"]) for instance in instances]
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str) -> Any:  # noqa: ANN401 - JSON of any shape
+        """Return what a task returned."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value?deserialize=true"
+        return self._get(path)["value"]
+
+    def _get(self, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
+        answer = self._http.get(f"{self.url}/api/v2/{path}", timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        return answer.json()
+
+    def _put(self, kind: str, body: dict[str, Any], key: str) -> None:
+        answer = self._http.patch(
+            f"{self.url}/api/v2/{kind}/{body[key]}", json=body, timeout=TIMEOUT_S
+        )
+        if answer.status_code == _NOT_FOUND:
+            answer = self._http.post(f"{self.url}/api/v2/{kind}", json=body, timeout=TIMEOUT_S)
+        answer.raise_for_status()

@@ -1,0 +1,235 @@
+"""The part of Entra ID that msal calls: metadata and the token endpoint.
+
+Takes client credentials and refresh tokens. Every refresh gives a new refresh token and leaves
+the old one good, as Microsoft documents. There is no sign-in page: the first refresh token is
+handed out with the sandbox's announcement.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import orjson
+from aiohttp import web
+
+from sandbox.edge import Service
+from sandbox.faults import FaultKind, FaultRule
+from sandbox.tokens import TokenIssuer, TokenKind
+from sandbox.wire import WireError, json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sandbox.credentials import PartnerCredentials
+
+REFRESH_TOKEN_TTL_S = 90 * 24 * 3600.0
+
+_ERRORS: dict[int, tuple[int, str, str]] = {
+    50076: (
+        400,
+        "invalid_grant",
+        "Due to a configuration change made by your administrator, or because you moved to a new "
+        "location, you must use multi-factor authentication to access the resource.",
+    ),
+    50078: (
+        400,
+        "invalid_grant",
+        "Presented multi-factor authentication has expired due to policies configured by your "
+        "administrator, you must refresh your multi-factor authentication to access the resource.",
+    ),
+    50079: (
+        400,
+        "invalid_grant",
+        "Due to a configuration change made by your administrator, or because you moved to a new "
+        "location, you must enroll in multi-factor authentication to access the resource.",
+    ),
+    53003: (
+        400,
+        "invalid_grant",
+        "Access has been blocked by Conditional Access policies. The access policy does not allow "
+        "token issuance.",
+    ),
+    65001: (
+        400,
+        "invalid_grant",
+        "The user or administrator has not consented to use the application. Send an interactive "
+        "authorization request for this user and resource.",
+    ),
+    70000: (400, "invalid_grant", "The provided value for the input parameter is not valid."),
+    700007: (400, "invalid_grant", "The grant was issued for a different client id."),
+    700016: (
+        400,
+        "unauthorized_client",
+        "Application was not found in the directory. This can happen if the application has not "
+        "been installed by the administrator of the tenant.",
+    ),
+    700082: (
+        400,
+        "invalid_grant",
+        "The refresh token has expired due to inactivity. The token was inactive for 90.00:00:00.",
+    ),
+    7000215: (
+        401,
+        "invalid_client",
+        "Invalid client secret provided. Ensure the secret being sent in the request is the "
+        "client secret value, not the client secret ID.",
+    ),
+    7000222: (401, "invalid_client", "The provided client secret keys are expired."),
+    70011: (
+        400,
+        "invalid_scope",
+        "The provided value for the input parameter 'scope' is not valid.",
+    ),
+    70003: (400, "unsupported_grant_type", "The app requested an unsupported grant type."),
+    90002: (
+        400,
+        "invalid_tenant",
+        "Tenant not found. Check to make sure you have the correct tenant ID.",
+    ),
+    900144: (400, "invalid_request", "The request body must contain a required parameter."),
+    90033: (503, "temporarily_unavailable", "A transient error has occurred. Please try again."),
+}
+_SUBERRORS = {
+    50076: "basic_action",
+    50079: "basic_action",
+    53003: "message_only",
+    65001: "consent_required",
+}
+
+
+class Entra:
+    """Entra ID for one partner tenant."""
+
+    def __init__(
+        self, credentials: PartnerCredentials, issuer: TokenIssuer, token_ttl_s: float
+    ) -> None:
+        """Take the tenant's credentials, the token issuer and the access tokens' lifetime."""
+        self._credentials = credentials
+        self._issuer = issuer
+        self._token_ttl_s = token_ttl_s
+        self.service = Service(
+            "entra",
+            unknown_path=lambda _: aadsts(90002),
+            faulty=_faulty,
+            refused=lambda *_: None,
+        )
+
+    def routes(self) -> list[web.RouteDef]:
+        """The endpoints, named."""
+        return [
+            web.get(
+                "/{tenant}/v2.0/.well-known/openid-configuration", self.metadata, name="metadata"
+            ),
+            web.post("/{tenant}/oauth2/v2.0/token", self.token, name="token"),
+        ]
+
+    def refresh_token(self) -> str:
+        """Issue a refresh token of the partner's service account."""
+        tenant_id = self._credentials.tenant_id
+        return self._issuer.issue(TokenKind.REFRESH, tenant_id, REFRESH_TOKEN_TTL_S)
+
+    async def metadata(self, request: web.Request) -> web.Response:
+        """Answer the OpenID configuration of the tenant."""
+        base = f"https://{request.host}/{self._tenant(request)}"
+        document = {
+            "issuer": f"{base}/v2.0",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+            "jwks_uri": f"{base}/discovery/v2.0/keys",
+            "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+            "response_types_supported": ["code", "id_token", "code id_token"],
+            "scopes_supported": ["openid", "profile", "email", "offline_access"],
+            "subject_types_supported": ["pairwise"],
+            "tenant_region_scope": "EU",
+        }
+        return json_response(document)
+
+    async def token(self, request: web.Request) -> web.Response:
+        """Answer a token for client credentials or for a refresh token."""
+        self._tenant(request)
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        self._check_client(form)
+        scope = form.get("scope", "")
+        match form.get("grant_type"):
+            case "client_credentials":
+                return self._app_only(scope)
+            case "refresh_token":
+                return self._app_user(form.get("refresh_token", ""), scope)
+            case None:
+                raise aadsts(900144)
+            case _:
+                raise aadsts(70003)
+
+    def _tenant(self, request: web.Request) -> str:
+        tenant = request.match_info["tenant"].lower()
+        if tenant != self._credentials.tenant_id:
+            raise aadsts(90002)
+        return tenant
+
+    def _check_client(self, form: Mapping[str, str]) -> None:
+        if form.get("client_id", "").lower() != self._credentials.client_id:
+            raise aadsts(700016)
+        if form.get("client_secret") != self._credentials.client_secret:
+            raise aadsts(7000215)
+
+    def _app_only(self, scope: str) -> web.Response:
+        if not scope.endswith("/.default"):
+            raise aadsts(70011)
+        token = self._issuer.issue(
+            TokenKind.APP_ONLY, self._credentials.tenant_id, self._token_ttl_s
+        )
+        return json_response(self._grant(token))
+
+    def _app_user(self, refresh_token: str, scope: str) -> web.Response:
+        claims = self._issuer.read(refresh_token)
+        if claims is None or claims.kind is not TokenKind.REFRESH:
+            raise aadsts(70000)
+        if not self._issuer.is_live(claims):
+            raise aadsts(700082)
+        if not scope:
+            raise aadsts(70011)
+        token = self._issuer.issue(TokenKind.APP_USER, claims.subject, self._token_ttl_s)
+        grant = self._grant(token) | {"scope": scope, "refresh_token": self.refresh_token()}
+        return json_response(grant)
+
+    def _grant(self, token: str) -> dict[str, object]:
+        lifetime_s = int(self._token_ttl_s)
+        return {
+            "token_type": "Bearer",
+            "expires_in": lifetime_s,
+            "ext_expires_in": lifetime_s,
+            "access_token": token,
+        }
+
+
+def aadsts(code: int) -> WireError:
+    """Make the refusal for an AADSTS number, in the form that Entra ID uses."""
+    status, error, text = _ERRORS.get(code, (400, "invalid_grant", "Request refused."))
+    trace, correlation = uuid.uuid4(), uuid.uuid4()
+    stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
+    body = {
+        "error": error,
+        "error_description": (
+            f"AADSTS{code}: {text} Trace ID: {trace} Correlation ID: {correlation} "
+            f"Timestamp: {stamp}"
+        ),
+        "error_codes": [code],
+        "timestamp": stamp,
+        "trace_id": str(trace),
+        "correlation_id": str(correlation),
+        "error_uri": f"https://login.microsoftonline.com/error?code={code}",
+    }
+    if code in _SUBERRORS:
+        body["suberror"] = _SUBERRORS[code]
+    return WireError(status, orjson.dumps(body), reason=f"AADSTS{code}")
+
+
+def _faulty(rule: FaultRule, _: web.Request) -> WireError:
+    if rule.kind is FaultKind.ENTRA_ERROR:
+        return aadsts(rule.code)
+    error = aadsts(90033)
+    error.status = 429 if rule.kind is FaultKind.THROTTLE else rule.status
+    return error

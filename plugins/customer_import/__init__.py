@@ -1,0 +1,5 @@
+"""Import Microsoft Partner Center customers into interworks.cloud BSS.
+
+The library behind the three DAGs. It is importable from DAG files, tasks and the API server alike because
+``plugins/`` is on the path of all three; ``plugins/.airflowignore`` hides it from Airflow's plugin scan.
+"""

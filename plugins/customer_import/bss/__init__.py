@@ -1,0 +1,1 @@
+"""The target: the interworks.cloud BSS."""

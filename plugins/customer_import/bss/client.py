@@ -1,0 +1,328 @@
+"""The BSS API as typed calls, one per endpoint that the import uses (bss.md section 2.4).
+
+Every call is one request, lists one request a page. What an answer means for a customer is the caller's business.
+``synchronizations`` is left out on purpose: it would provision the tenant again. Nobody is made a storefront user and no
+password is ever sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from customer_import.bss.models import (
+    Account,
+    Contact,
+    Country,
+    CustomFieldDefinition,
+    ExternalSystem,
+    Json,
+    PermissionRule,
+    State,
+    SyncOption,
+    User,
+)
+from customer_import.bss.query import equals
+from customer_import.errors import AmbiguousWriteError, RejectedRequestError
+from customer_import.transport.session import parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from customer_import.bss.patch import Difference
+    from customer_import.transport.limiter import Limiter
+    from customer_import.transport.session import ApiSession, Answer
+
+Value = TypeVar("Value")
+
+PAGE_SIZE = 500
+MAX_PAGES = 10_000
+PATCH_TYPE = "application/json-patch+json"
+_NOT_FOUND = 404
+
+
+class BssClient:
+    """Calls one BSS organisation.
+
+    Errors of every call: ``AuthenticationError``, ``RetriableError`` (also after the session's own tries),
+    ``RejectedRequestError``; of a create also ``AmbiguousWriteError``.
+
+    Args:
+        session: An open session.
+        limiter: Limits all requests together; ``None`` when the BSS may be asked as fast as the session allows.
+    """
+
+    def __init__(self, session: ApiSession, limiter: Limiter | None = None) -> None:
+        self._session = session
+        self._limiter = limiter
+
+    @property
+    def requests(self) -> int:
+        """Requests sent by the session so far."""
+        return self._session.requests
+
+    def accounts(self) -> AsyncIterator[list[Account]]:
+        """Yield all accounts with their custom fields, page by page, oldest first."""
+        params = {"include": "customFields", "$orderBy": "createdAt asc"}
+        return self._pages("/api/accounts", _account, params)
+
+    async def accounts_named(self, name: str) -> list[Account]:
+        """Return the accounts of that name with their custom fields; whether case matters is the BSS's decision."""
+        params = {"include": "customFields", "$filter": equals("name", name)}
+        return await self._all("/api/accounts", _account, params)
+
+    async def account(self, account_id: int) -> Account | None:
+        """Return an account with its custom fields; ``None`` when it does not exist."""
+        try:
+            return await self._session.read(
+                f"/api/accounts/{account_id}",
+                endpoint="/api/accounts/{id}",
+                parse=lambda body: _account(parse_json(body)),
+                params={"include": "customFields"},
+                limiter=self._limiter,
+            )
+        except RejectedRequestError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+
+    async def create_account(self, body: Json) -> int:
+        """Create an account and return its id."""
+        return await self._create("/api/accounts", body)
+
+    async def update_account(self, account_id: int, difference: Difference) -> None:
+        """Patch an account; the patch only sets values, so sending it twice does no harm."""
+        await self._patch(f"/api/accounts/{account_id}", "/api/accounts/{id}", difference)
+
+    async def contacts(self, account_id: int) -> list[Contact]:
+        """Return the contacts of an account."""
+        params = {"$filter": equals("accountId", account_id)}
+        return await self._all("/api/contacts", _contact, params)
+
+    async def create_contact(self, body: Json) -> int:
+        """Create a contact and return its id."""
+        return await self._create("/api/contacts", body)
+
+    async def update_contact(self, contact_id: int, difference: Difference) -> None:
+        """Patch a contact."""
+        await self._patch(f"/api/contacts/{contact_id}", "/api/contacts/{id}", difference)
+
+    async def sync_options(self, account_id: int, system_id: int) -> list[SyncOption]:
+        """Return the options of one external system on an account."""
+        return await self._session.read(
+            f"/api/accounts/{account_id}/syncoptions/{system_id}",
+            endpoint="/api/accounts/{id}/syncoptions/{systemId}",
+            parse=lambda body: _sync_options(parse_json(body), system_id),
+            limiter=self._limiter,
+        )
+
+    async def set_sync_options(
+        self, account_id: int, system_id: int, values: Mapping[str, str]
+    ) -> None:
+        """Set the options of an account by alias; others stay, so sending it twice does no harm."""
+        await self._session.write(
+            "POST",
+            f"/api/accounts/{account_id}/syncoptions/{system_id}",
+            endpoint="/api/accounts/{id}/syncoptions/{systemId}",
+            json=[{"alias": alias, "value": value} for alias, value in values.items()],
+            is_idempotent=True,
+            limiter=self._limiter,
+        )
+
+    async def countries(self) -> list[Country]:
+        """Return the active countries with their active states."""
+        found = await self._all("/api/organization/countries", _country, {"include": "states"})
+        return [country for country in found if country is not None]
+
+    async def account_custom_fields(self) -> list[CustomFieldDefinition]:
+        """Return the custom fields that accounts have."""
+        return await self._all("/api/organization/accounts/customfields", _custom_field)
+
+    async def external_systems(self) -> list[ExternalSystem]:
+        """Return the systems that accounts can be synchronised with."""
+        return await self._all("/api/organization/externalSystems", _external_system)
+
+    async def users(self) -> list[User]:
+        """Return the users (assumed endpoint; design document, section 12)."""
+        return await self._all("/api/organization/users", _user)
+
+    async def permission_rules(self) -> list[PermissionRule]:
+        """Return the permission rules (assumed endpoint; design document, section 12)."""
+        return await self._all(
+            "/api/organization/permissionRules",
+            lambda item: PermissionRule(id=int(item["id"]), name=_text(item.get("name"))),
+        )
+
+    async def _create(self, path: str, body: Json) -> int:
+        answer = await self._session.write(
+            "POST", path, endpoint=path, json=body, limiter=self._limiter
+        )
+        try:
+            return _created_id(answer)
+        except (ValueError, KeyError, TypeError) as error:
+            message = "the outcome is unknown: the answer names no id"
+            raise AmbiguousWriteError(
+                message,
+                service=self._session.service,
+                endpoint=f"POST {path}",
+                status=answer.status,
+            ) from error
+
+    async def _patch(self, path: str, endpoint: str, difference: Difference) -> None:
+        await self._session.write(
+            "PATCH",
+            path,
+            endpoint=endpoint,
+            json=difference.as_json(),
+            is_idempotent=True,
+            content_type=PATCH_TYPE,
+            limiter=self._limiter,
+        )
+
+    async def _all(
+        self,
+        path: str,
+        read: Callable[[Any], Value],
+        params: Mapping[str, str] | None = None,
+    ) -> list[Value]:
+        return [item async for page in self._pages(path, read, params or {}) for item in page]
+
+    async def _pages(
+        self, path: str, read: Callable[[Any], Value], params: Mapping[str, str]
+    ) -> AsyncIterator[list[Value]]:
+        """Yield pages until the envelope says that there are no more, a page is empty, or a page repeats itself."""
+
+        def parse(body: bytes) -> tuple[list[Value], bytes, bool]:
+            items, is_last = _page(parse_json(body), index)
+            return [read(item) for item in _shaped(items)], repr(items[:1]).encode(), is_last
+
+        previous = b""
+        for index in range(1, MAX_PAGES + 1):
+            items, fingerprint, is_last = await self._session.read(
+                path,
+                endpoint=path,
+                parse=_malformed_as_value_error(parse),
+                params={**params, "pageIndex": str(index), "pageSize": str(PAGE_SIZE)},
+                limiter=self._limiter,
+            )
+            if not items or fingerprint == previous:
+                return
+            yield items
+            if is_last:
+                return
+            previous = fingerprint
+
+
+def _malformed_as_value_error(parse: Callable[[bytes], Value]) -> Callable[[bytes], Value]:
+    """Make every way in which a body can have the wrong shape the ``ValueError`` that a session tries again."""
+
+    def checked(body: bytes) -> Value:
+        try:
+            return parse(body)
+        except (KeyError, TypeError, AttributeError) as error:
+            message = "the answer has another shape than documented"
+            raise ValueError(message) from error
+
+    return checked
+
+
+def _page(body: object, index: int) -> tuple[list[Any], bool]:
+    """Return the items of a list answer and whether it is the last page.
+
+    Version 3 has an envelope whose ``paging`` differs between lists (bss.md section 2.3), older versions a bare array.
+    """
+    if isinstance(body, list):
+        return body, True
+    envelope = cast("dict[str, Any]", body)
+    items = envelope["data"]
+    paging = envelope.get("paging") or {}
+    pages = paging.get("totalPages", paging.get("pageCount"))
+    if isinstance(pages, int):
+        return items, index >= pages
+    links = envelope.get("links")
+    if isinstance(links, dict) and "next" in links:
+        return items, links["next"] is None
+    return items, False  # an empty or repeated page ends it
+
+
+def _shaped(items: Sequence[Any]) -> Sequence[Any]:
+    if not isinstance(items, list):
+        message = "a list was due"
+        raise TypeError(message)
+    return items
+
+
+def _created_id(answer: Answer) -> int:
+    return int(parse_json(answer.body)["id"])
+
+
+def _account(item: Any) -> Account:  # noqa: ANN401 - JSON
+    return Account(id=int(item["id"]), name=_text(item.get("name")), body=item)
+
+
+def _contact(item: Any) -> Contact:  # noqa: ANN401 - JSON
+    account = item.get("accountId", (item.get("account") or {}).get("id"))
+    return Contact(
+        id=int(item["id"]),
+        account_id=int(account),
+        is_primary=bool(item.get("isPrimary")),
+        is_bill_to=bool(item.get("isBillTo")),
+        body=item,
+    )
+
+
+def _sync_options(body: Any, system_id: int) -> list[SyncOption]:  # noqa: ANN401 - JSON
+    try:
+        return [
+            SyncOption(str(option["alias"]), _text(option.get("name")), option.get("value") or None)
+            for system in body["systems"]
+            if system["id"] == system_id
+            for option in system.get("options") or ()
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        message = "the sync options have another shape than documented"
+        raise ValueError(message) from error
+
+
+def _country(item: Any) -> Country | None:  # noqa: ANN401 - JSON
+    if item.get("isActive") is False or not item.get("code"):
+        return None
+    states = (
+        State(id=state["id"], name=_text(state.get("name")), code=state.get("code"))
+        for state in item.get("states") or ()
+        if state.get("isActive") is not False
+    )
+    return Country(
+        id=item["id"], name=_text(item.get("name")), code=item["code"], states=tuple(states)
+    )
+
+
+def _custom_field(item: Any) -> CustomFieldDefinition:  # noqa: ANN401 - JSON
+    return CustomFieldDefinition(
+        id=int(item["id"]),
+        name=_text(item.get("name")),
+        type=_text(item.get("type")),
+        value_type=_text((item.get("valueDetails") or {}).get("type")),
+        is_read_only=bool(item.get("isReadOnly")),
+    )
+
+
+def _external_system(item: Any) -> ExternalSystem:  # noqa: ANN401 - JSON
+    return ExternalSystem(
+        id=int(item["id"]),
+        code=_text(item.get("code")),
+        name=_text(item.get("name")),
+        is_active=item.get("isActive") is not False,
+    )
+
+
+def _user(item: Any) -> User:  # noqa: ANN401 - JSON
+    rule = item.get("defaultPermissionRuleId")
+    return User(
+        id=int(item["id"]),
+        username=_text(item.get("username")),
+        default_permission_rule_id=None if rule is None else int(rule),
+    )
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

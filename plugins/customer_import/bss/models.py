@@ -1,0 +1,169 @@
+"""What a run knows of its BSS organisation, and the BSS records it reads: pure values, no network.
+
+The organisation is read once per run by ``start_run`` and stored as reference data ``organisation``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class State(_Model):
+    """A state of a country; ``code`` may be missing."""
+
+    id: int
+    name: str
+    code: str | None = None
+
+
+class Country(_Model):
+    """A country of the organisation; ``code`` is ISO 3166-1 alpha-2."""
+
+    id: int
+    name: str
+    code: str
+    states: tuple[State, ...] = ()
+
+
+class Organisation(_Model):
+    """Look-ups of one BSS organisation.
+
+    Attributes:
+        countries: Active countries with their active states.
+        tenant_marker_field_id: Id of the account custom field that holds the tenant id.
+        sync_system_id: Id of the external system of the sync options; ``None`` when the organisation has none.
+        responsible_user_id: Resolved when the instance says that the API accepts it.
+        permission_rule_id: The same.
+    """
+
+    countries: tuple[Country, ...]
+    tenant_marker_field_id: int
+    sync_system_id: int | None = None
+    responsible_user_id: int | None = None
+    permission_rule_id: int | None = None
+
+    @cached_property
+    def country_ids(self) -> dict[str, int]:
+        """Upper-case ISO-2 code to country id."""
+        return {country.code.strip().upper(): country.id for country in self.countries}
+
+    @cached_property
+    def state_ids(self) -> dict[tuple[int, str], int]:
+        """(country id, case-folded state code or name) to state id; a code beats an equal name."""
+        ids: dict[tuple[int, str], int] = {}
+        for country in self.countries:
+            for state in country.states:
+                ids.setdefault((country.id, state.name.strip().casefold()), state.id)
+            for state in country.states:
+                if state.code:
+                    ids[country.id, state.code.strip().casefold()] = state.id
+        return ids
+
+
+Json = Mapping[str, object]
+"""A JSON object of the BSS as it was read."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as the BSS shows it.
+
+    Attributes:
+        id: Its number.
+        name: Its name, as stored.
+        body: The whole ``AccountDto`` (bss.md section 2.5); personal data, never shown in a ``repr``.
+    """
+
+    id: int
+    name: str
+    body: Json = field(repr=False)
+
+    def custom_field(self, field_id: int) -> str | None:
+        """Return the first value of a custom field; ``None`` when it is empty or was not included in the read."""
+        groups = self.body.get("customFields")
+        for group in groups if isinstance(groups, list) else ():
+            for custom in group.get("groupFields") or ():
+                if custom.get("id") == field_id:
+                    values = [entry.get("value") for entry in custom.get("values") or ()]
+                    return next((str(value) for value in values if value), None)
+        return None
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A contact as the BSS shows it (design document, section 12).
+
+    Attributes:
+        id: Its number.
+        account_id: The account it belongs to.
+        is_primary: Whether it is the account's primary contact.
+        is_bill_to: Whether invoices go to it.
+        body: The whole contact; personal data, never shown in a ``repr``.
+    """
+
+    id: int
+    account_id: int
+    is_primary: bool
+    is_bill_to: bool
+    body: Json = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SyncOption:
+    """One option of an external system on an account (bss.md section 2.6).
+
+    Attributes:
+        alias: The key that a write names.
+        name: What the BSS shows; mappings name this.
+        value: Its value on the account, ``None`` when it is empty.
+    """
+
+    alias: str
+    name: str
+    value: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class CustomFieldDefinition:
+    """A custom field that accounts of the organisation have."""
+
+    id: int
+    name: str
+    type: str
+    value_type: str
+    is_read_only: bool
+
+
+@dataclass(frozen=True)
+class ExternalSystem:
+    """A system that accounts can be synchronised with."""
+
+    id: int
+    code: str
+    name: str
+    is_active: bool
+
+
+@dataclass(frozen=True)
+class User:
+    """A BSS user and the permission rule that is his or her default."""
+
+    id: int
+    username: str = field(repr=False)
+    default_permission_rule_id: int | None
+
+
+@dataclass(frozen=True)
+class PermissionRule:
+    """A permission rule by name."""
+
+    id: int
+    name: str

@@ -1,0 +1,141 @@
+"""Reads once per run what the import must know of its BSS organisation, and says in words what is missing there.
+
+Sync options are optional in an organisation, so their absence is a warning; the tenant marker is what keeps customers
+from being created twice, so its absence stops the run.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from customer_import.bss.models import Organisation
+from customer_import.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from customer_import.bss.client import BssClient
+    from customer_import.bss.models import CustomFieldDefinition, ExternalSystem, User
+    from customer_import.config.instances import BssConfig
+
+log = logging.getLogger(__name__)
+
+_TEXT_TYPES = frozenset({"simplevalue", "textarea"})
+_TEXT_VALUES = frozenset({"text", "none", ""})
+_SOURCE = "BSS organisation"
+
+
+async def read_organisation(
+    client: BssClient,
+    config: BssConfig,
+    *,
+    responsible_user: str | None = None,
+    permission_rule: str | None = None,
+) -> Organisation:
+    """Read countries, tenant marker, sync system and owners.
+
+    Args:
+        client: Calls the organisation.
+        config: The instance's BSS settings.
+        responsible_user: The run's choice by user name; overrides the instance's.
+        permission_rule: The run's choice by name; overrides the instance's and the user's default.
+
+    Raises:
+        ConfigurationError: The tenant marker is missing or cannot be written, or a user or rule does not exist.
+    """
+    marker = find_tenant_marker(await client.account_custom_fields(), config.tenant_marker_field)
+    system = find_sync_system(await client.external_systems(), config.sync_system)
+    if system is None:
+        log.warning(
+            "The BSS organisation has no active external system %r; sync options are left out",
+            config.sync_system,
+        )
+    user = await _find_user(client, config, responsible_user or config.responsible_user)
+    rule_id = await _find_rule(client, config, permission_rule or config.permission_rule, user)
+    return Organisation(
+        countries=tuple(await client.countries()),
+        tenant_marker_field_id=marker.id,
+        sync_system_id=system.id if system else None,
+        responsible_user_id=user.id if user and config.accepts_responsible_user else None,
+        permission_rule_id=rule_id,
+    )
+
+
+def find_tenant_marker(
+    fields: Sequence[CustomFieldDefinition], wanted: str
+) -> CustomFieldDefinition:
+    """Return the account custom field that holds the tenant id, found by name or id.
+
+    Raises:
+        ConfigurationError: There is none, or it is no text field, or the API may not write it.
+    """
+    found = [f for f in fields if _is_same(f.name, wanted)] or [
+        f for f in fields if str(f.id) == wanted
+    ]
+    if not found:
+        message = (
+            f"there is no account custom field {wanted!r}, which holds the Microsoft tenant id"
+        )
+        mend = (
+            "create it in BSS > Setup > Office > Accounts > Custom Fields as a simple value of type text, "
+            "or name another one as tenant_marker_field in instances.yaml"
+        )
+        raise ConfigurationError(message, source=_SOURCE, path="custom fields", mend=mend)
+    if len(found) > 1:
+        message = f"several account custom fields are called {wanted!r}"
+        mend = f"name one by id in instances.yaml: {', '.join(str(f.id) for f in found)}"
+        raise ConfigurationError(message, source=_SOURCE, path="custom fields", mend=mend)
+    marker = found[0]
+    is_text = marker.type.lower() in _TEXT_TYPES and marker.value_type.lower() in _TEXT_VALUES
+    if not is_text or marker.is_read_only:
+        fault = "is read-only" if is_text else f"has the type {marker.type} {marker.value_type}"
+        message = f"the account custom field {marker.name!r} {fault} and cannot hold the tenant id"
+        mend = "make it a writable simple value of type text, or name another one as tenant_marker_field"
+        raise ConfigurationError(message, source=_SOURCE, path="custom fields", mend=mend)
+    return marker
+
+
+def find_sync_system(systems: Sequence[ExternalSystem], wanted: str) -> ExternalSystem | None:
+    """Return the active external system of that name, code or id; ``None`` when there is none."""
+    active = [system for system in systems if system.is_active]
+    for matches in (
+        [system for system in active if _is_same(system.name, wanted)],
+        [system for system in active if _is_same(system.code, wanted)],
+        [system for system in active if str(system.id) == wanted.strip()],
+    ):
+        if matches:
+            return matches[0]
+    return None
+
+
+async def _find_user(client: BssClient, config: BssConfig, username: str | None) -> User | None:
+    is_needed = config.accepts_responsible_user or config.accepts_permission_rule
+    if not username or not is_needed:
+        return None
+    for user in await client.users():
+        if _is_same(user.username, username):
+            return user
+    message = "the responsible user does not exist"
+    mend = "correct responsible_user in the run's parameters or in instances.yaml; it is the BSS user name"
+    raise ConfigurationError(message, source=_SOURCE, path="users", mend=mend)
+
+
+async def _find_rule(
+    client: BssClient, config: BssConfig, name: str | None, user: User | None
+) -> int | None:
+    if not config.accepts_permission_rule:
+        return None
+    if not name:
+        return user.default_permission_rule_id if user else None
+    rules = await client.permission_rules()
+    for rule in rules:
+        if _is_same(rule.name, name):
+            return rule.id
+    message = f"there is no permission rule {name!r}"
+    mend = f"choose one of: {', '.join(sorted(rule.name for rule in rules)) or 'none is defined'}"
+    raise ConfigurationError(message, source=_SOURCE, path="permission rules", mend=mend)
+
+
+def _is_same(left: str, right: str) -> bool:
+    return left.strip().casefold() == right.strip().casefold()

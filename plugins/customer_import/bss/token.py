@@ -1,0 +1,127 @@
+"""Gets the BSS's access token: OAuth 2.0 password grant (bss.md section 2.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from customer_import.errors import AuthenticationError, RetriableError
+from customer_import.transport.classify import retry_after_s
+from customer_import.transport.session import parse_json
+from customer_import.transport.token import AccessToken
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+SERVICE = "BSS"
+TOKEN_TIMEOUT_S = 30.0
+DEFAULT_LIFETIME_S = 3600.0
+_ENDPOINT = "POST /oauth/token"
+_RETRIABLE = frozenset({408, 425, 429})
+_MENDS = {
+    "invalid_client": "the client key or the client secret is wrong; check BSS > Setup > API Credentials, "
+    "the connection's extra client_key and the Variable that it names",
+    "invalid_grant": "the application user or its password is wrong; check login and password of the connection",
+    "unauthorized_client": "this client may not use the password grant; allow it in BSS > Setup > API Credentials",
+    "unsupported_grant_type": "the BSS does not take the password grant; check the connection's host",
+}
+
+
+@dataclass(frozen=True)
+class BssCredentials:
+    """What the token endpoint asks for; nothing of it is shown in a ``repr``."""
+
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+    client_key: str = field(repr=False)
+    client_secret: str = field(repr=False)
+
+
+async def fetch_token(
+    base_url: str,
+    credentials: BssCredentials,
+    tls: ssl.SSLContext | None,
+    mask: Callable[[str], None],
+) -> AccessToken:
+    """Ask for a token. Client key and secret go only into the Basic header; in the body they would be refused.
+
+    Args:
+        base_url: Scheme, host and port.
+        credentials: Of the application user and the client.
+        tls: TLS settings; ``None`` for the system's.
+        mask: Told the token, so that no log shows it.
+
+    Raises:
+        AuthenticationError: The credentials were refused; says in words which.
+        RetriableError: The endpoint could not be reached or is out of order. No API request was sent.
+    """
+    form = {
+        "grant_type": "password",
+        "username": credentials.username,
+        "password": credentials.password,
+    }
+    basic = aiohttp.encode_basic_auth(credentials.client_key, credentials.client_secret)
+    timeout = aiohttp.ClientTimeout(total=TOKEN_TIMEOUT_S)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=True) as client,
+            client.post(
+                f"{base_url.rstrip('/')}/oauth/token",
+                data=form,
+                headers={"Authorization": basic},
+                ssl=tls or True,
+                allow_redirects=False,
+            ) as response,
+        ):
+            status, body = response.status, await response.read()
+            wait = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
+    except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+        raise _unreachable("cannot be reached", None) from error
+    return _read_token(status, body, wait, mask)
+
+
+def _read_token(
+    status: int, body: bytes, wait: float | None, mask: Callable[[str], None]
+) -> AccessToken:
+    try:
+        answer = parse_json(body)
+    except ValueError:
+        answer = None
+    fields = answer if isinstance(answer, dict) else {}
+    if status >= 500 or status in _RETRIABLE:  # noqa: PLR2004 - HTTP's own class
+        raise _unreachable("is out of order", status, wait)
+    if status >= 300:  # noqa: PLR2004 - whatever is not a success
+        code = str(fields.get("error") or f"HTTP {status}")
+        message = _MENDS.get(
+            code,
+            "the sign-in was refused; check the connection's host, user, client key and secret",
+        )
+        raise AuthenticationError(message, service=SERVICE, code=code)
+    token = fields.get("access_token")
+    if not isinstance(token, str) or not token:
+        raise _unreachable("answered without a token", status)
+    mask(token)
+    return AccessToken(token, _lifetime_s(fields.get("expires_in")))
+
+
+def _lifetime_s(value: object) -> float:
+    try:
+        return float(value) if isinstance(value, str | int | float) else DEFAULT_LIFETIME_S
+    except ValueError:
+        return DEFAULT_LIFETIME_S
+
+
+def _unreachable(what: str, status: int | None, retry_after: float | None = None) -> RetriableError:
+    """Make the error of a token that was not had; whatever was to be sent with it has not left."""
+    return RetriableError(
+        f"the sign-in {what}",
+        service=SERVICE,
+        endpoint=_ENDPOINT,
+        status=status,
+        retry_after=retry_after,
+        is_sent=False,
+    )

@@ -1,0 +1,278 @@
+"""The mapping files of ``include/mappings/`` as frozen models: which Partner Center value goes where in the BSS.
+
+A mapping is data. It can name sources, fallbacks and transforms from fixed catalogues; it cannot import or evaluate
+anything. Applying it to customers is the business of ``customer_import.transform``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from customer_import.config.files import FrozenModel, include_folder, read_model
+from customer_import.errors import ConfigurationError
+from customer_import.words import ImportType
+
+_ADDRESS = (
+    "country",
+    "region",
+    "city",
+    "state",
+    "district",
+    "addressLine1",
+    "addressLine2",
+    "addressLine3",
+    "postalCode",
+)
+CUSTOMER_SOURCES: frozenset[str] = frozenset(
+    {
+        "id",
+        "commerceId",
+        "relationshipToPartner",
+        "associatedPartnerId",
+        *(
+            f"companyProfile.{key}"
+            for key in (
+                "tenantId",
+                "domain",
+                "companyName",
+                "organizationRegistrationNumber",
+                "email",
+            )
+        ),
+        *(f"companyProfile.address.{key}" for key in (*_ADDRESS, "phoneNumber")),
+        *(
+            f"billingProfile.{key}"
+            for key in (
+                "id",
+                "firstName",
+                "lastName",
+                "email",
+                "culture",
+                "language",
+                "companyName",
+            )
+        ),
+        *(
+            f"billingProfile.defaultAddress.{key}"
+            for key in (*_ADDRESS, "firstName", "middleName", "lastName", "phoneNumber")
+        ),
+    }
+)
+"""Paths in the body of ``GET /v1/customers/{id}`` that hold one value (partner-center.md section 6)."""
+
+DERIVED_SOURCES: frozenset[str] = frozenset(
+    {
+        "tenant.id",
+        "tenant.domainPrefix",
+        "reseller.mpnId",
+        "reseller.name",
+        "reseller.bssAccountId",
+        "run.responsibleUserId",
+        "run.permissionRuleId",
+    }
+)
+"""Values that the import works out itself: the tenant, its reseller, and what the run was started with."""
+
+_OWNERSHIP_TARGETS = frozenset({"responsibleUserId", "permissionRuleId"})
+ACCOUNT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
+    "name",
+    "phone",
+    "email",
+    "billToAccountId",
+    *(
+        f"billingAddress.{key}"
+        for key in ("address", "address2", "city", "postCode", "countryId", "stateId")
+    ),
+}
+"""Fields of ``AccountCreate`` that a mapping may fill (bss.md section 2.5)."""
+CONTACT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
+    "firstName",
+    "lastName",
+    "email",
+    "phone",
+    "mobilePhone",
+}
+"""Fields of a contact that a mapping may fill; the flags are fixed and a password is never sent."""
+
+TransformName = Literal["trim", "upper", "lower", "country_id", "state_id"]
+
+
+def _known_source(value: object) -> object:
+    known = CUSTOMER_SOURCES | DERIVED_SOURCES
+    if isinstance(value, str) and value not in known:
+        close = difflib.get_close_matches(value, known, n=1)
+        hint = (
+            f"did you mean {close[0]!r}?" if close else f"known sources: {', '.join(sorted(known))}"
+        )
+        message = f"the source {value!r} does not exist; {hint}"
+        raise ValueError(message)
+    return value
+
+
+Source = Annotated[str, BeforeValidator(_known_source)]
+
+
+class FieldMapping(FrozenModel):
+    """Where one BSS field comes from. A field with only a source is copied as it is, outer blanks trimmed."""
+
+    source: Source
+    fallbacks: tuple[Source, ...] = ()
+    """Tried in order when the source is missing or blank."""
+    transforms: tuple[TransformName, ...] = ("trim",)
+    required: bool = False
+    """Without a value the customer is rejected."""
+    max_length: Annotated[int, Field(gt=0)] | None = None
+    """In characters; longer text is cut, with a warning."""
+    on_update: Literal["overwrite", "keep", "fill"] = "overwrite"
+    """An update overwrites the BSS value, keeps it, or fills it only when it is empty."""
+    import_types: tuple[ImportType, ...] = tuple(ImportType)
+    """Imports that write the field; others leave it out."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The source and its fallbacks, in the order they are tried."""
+        return (self.source, *self.fallbacks)
+
+
+class SyncOptionMapping(FieldMapping):
+    """Where one Microsoft sync option comes from; options are matched by the name that the BSS shows."""
+
+
+class OrderingProfile(FrozenModel):
+    """Ordering options given to new accounts only (bss.md sections 2.5 and 5); unset ones are left to the BSS."""
+
+    title: str = ""
+    orderingEnabled: bool | None = None  # noqa: N815 - the BSS's own names
+    separateInvoices: bool | None = None  # noqa: N815
+    taxable: bool | None = None
+    autoInvoiceNotification: bool | None = None  # noqa: N815
+    creditLimit: float | None = None  # noqa: N815
+    noteType: Literal[1, 2] | None = None  # noqa: N815
+    """1 = invoice, 2 = receipt."""
+
+
+class _EntityFile(FrozenModel):
+    version: Literal[1]
+    fields: Annotated[dict[str, FieldMapping], Field(min_length=1)]
+
+
+class _AccountFile(_EntityFile):
+    entity: Literal["account"]
+
+    @model_validator(mode="after")
+    def _check(self) -> _AccountFile:
+        _check_targets(self.fields, ACCOUNT_TARGETS, needed=("name",))
+        return self
+
+
+class _ContactFile(_EntityFile):
+    entity: Literal["contact"]
+
+    @model_validator(mode="after")
+    def _check(self) -> _ContactFile:
+        _check_targets(self.fields, CONTACT_TARGETS, needed=())
+        return self
+
+
+class _SyncOptionsFile(FrozenModel):
+    version: Literal[1]
+    entity: Literal["sync_options"]
+    fields: dict[str, SyncOptionMapping]
+
+
+class _OrderingOptionsFile(FrozenModel):
+    version: Literal[1]
+    entity: Literal["ordering_options"]
+    profiles: dict[str, OrderingProfile]
+
+
+class Mappings(FrozenModel):
+    """All mapping files together.
+
+    Attributes:
+        account: BSS account field (dotted path) to where it comes from.
+        contact: BSS contact field to where it comes from.
+        sync_options: Sync option name to where it comes from.
+        ordering_options: Profile name to the ordering options of new accounts.
+    """
+
+    account: dict[str, FieldMapping]
+    contact: dict[str, FieldMapping]
+    sync_options: dict[str, SyncOptionMapping]
+    ordering_options: dict[str, OrderingProfile]
+
+    @cached_property
+    def customer_paths(self) -> tuple[str, ...]:
+        """Paths in the Partner Center customer body that any mapping names, sorted; extraction stages exactly these."""
+        mappings = (*self.account.values(), *self.contact.values(), *self.sync_options.values())
+        return tuple(
+            sorted(
+                {
+                    path
+                    for mapping in mappings
+                    for path in mapping.sources
+                    if path in CUSTOMER_SOURCES
+                }
+            )
+        )
+
+    def ordering_profile(self, name: str | None) -> OrderingProfile | None:
+        """Return the profile of that name; ``None`` when no name is given.
+
+        Raises:
+            ConfigurationError: There is no such profile.
+        """
+        if not name:
+            return None
+        if name not in self.ordering_options:
+            message = f"there is no ordering-options profile {name!r}"
+            mend = (
+                f"choose one of: {', '.join(sorted(self.ordering_options)) or 'none are defined'}"
+            )
+            raise ConfigurationError(message, source="ordering_options.yaml", mend=mend)
+        return self.ordering_options[name]
+
+
+def load_mappings(folder: Path | None = None) -> Mappings:
+    """Read the four mapping files.
+
+    Args:
+        folder: The folder that holds them; ``include/mappings`` by default.
+
+    Raises:
+        ConfigurationError: A file is missing or wrong: unknown key, unknown source, unknown or duplicate target; names
+            file, path and mend.
+    """
+    folder = folder or include_folder() / "mappings"
+    return Mappings(
+        account=read_model(folder / "account.yaml", _AccountFile).fields,
+        contact=read_model(folder / "contact.yaml", _ContactFile).fields,
+        sync_options=read_model(folder / "sync_options.yaml", _SyncOptionsFile).fields,
+        ordering_options=read_model(
+            folder / "ordering_options.yaml", _OrderingOptionsFile
+        ).profiles,
+    )
+
+
+def _check_targets(
+    fields: dict[str, FieldMapping], known: frozenset[str], needed: tuple[str, ...]
+) -> None:
+    for target in fields:
+        if target not in known:
+            close = difflib.get_close_matches(target, known, n=1)
+            hint = (
+                f"did you mean {close[0]!r}?"
+                if close
+                else f"known targets: {', '.join(sorted(known))}"
+            )
+            message = f"the target {target!r} does not exist; {hint}"
+            raise ValueError(message)
+    for target in needed:
+        if target not in fields:
+            message = f"the target {target!r} is not mapped; the BSS needs it"
+            raise ValueError(message)

@@ -1,0 +1,130 @@
+"""The one error hierarchy of the import.
+
+Every error answers, in words, what is wrong and what mends it. Errors carry fields (status, endpoint, tenant) so that
+code never parses a message. Messages hold no body, header, query string, e-mail address, phone number or person's name.
+This module imports nothing heavy: DAG files name these classes in their retry policy.
+"""
+
+from __future__ import annotations
+
+
+class CustomerImportError(Exception):
+    """Base of all errors that the import raises on purpose."""
+
+
+class ConfigurationError(CustomerImportError):
+    """A file, connection, variable or run parameter is wrong; a person must mend it, so a retry is useless.
+
+    Args:
+        message: What is wrong.
+        source: The file, connection or parameter it was found in.
+        path: Where inside the source, as a dotted path.
+        mend: What to do about it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str | None = None,
+        path: str | None = None,
+        mend: str | None = None,
+    ) -> None:
+        self.source = source
+        self.path = path
+        self.mend = mend
+        where = " at ".join(part for part in (source, path) if part)
+        text = f"{where}: {message}" if where else message
+        super().__init__(f"{text} Mend: {mend}" if mend else text)
+
+
+class AuthenticationError(CustomerImportError):
+    """Credentials or consent were refused; the run stops at once because a retry cannot succeed.
+
+    Args:
+        message: What was refused and what mends it, in words.
+        service: ``Partner Center`` or ``BSS``.
+        code: The service's own error code, such as ``AADSTS700082``.
+    """
+
+    def __init__(self, message: str, *, service: str, code: str | None = None) -> None:
+        self.service = service
+        self.code = code
+        super().__init__(f"{service}: {message}" + (f" ({code})" if code else ""))
+
+
+class ApiError(CustomerImportError):
+    """A request was answered with an error, or not at all.
+
+    Args:
+        message: The service's reason in words, without personal data.
+        service: ``Partner Center`` or ``BSS``.
+        endpoint: Method and path template, such as ``GET /v1/customers/{id}``.
+        status: HTTP status; ``None`` when there was no answer.
+        code: The error code in the body, as a string.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        service: str,
+        endpoint: str,
+        status: int | None = None,
+        code: str | None = None,
+    ) -> None:
+        self.reason = message
+        self.service = service
+        self.endpoint = endpoint
+        self.status = status
+        self.code = code
+        detail = ", ".join(
+            part
+            for part in (f"HTTP {status}" if status else "", f"code {code}" if code else "")
+            if part
+        )
+        super().__init__(f"{service} {endpoint}: {message}" + (f" ({detail})" if detail else ""))
+
+
+class RetriableError(ApiError):
+    """The work broke on the way (408, 429, 5xx, transport, malformed body); the same request may succeed later.
+
+    Attributes:
+        retry_after: Seconds that the server asked to wait, or ``None``.
+        is_sent: Whether the request may have reached the server; a write with ``is_sent`` has an unknown outcome.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        service: str,
+        endpoint: str,
+        status: int | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+        is_sent: bool = True,
+    ) -> None:
+        super().__init__(message, service=service, endpoint=endpoint, status=status, code=code)
+        self.retry_after = retry_after
+        self.is_sent = is_sent
+
+
+class ThrottledError(RetriableError):
+    """The server refused the request because of its rate limit; it was not carried out."""
+
+
+class AmbiguousWriteError(ApiError):
+    """A write was sent and its outcome is unknown; it must be settled by a look-up before it is sent again."""
+
+
+class RejectedRequestError(ApiError):
+    """The server refused this one request for good (4xx); that record's outcome, not the run's."""
+
+
+class DataQualityError(CustomerImportError):
+    """The run as a whole looks wrong (nothing discovered, too many rejected); it stops before the load."""
+
+
+class ConservationError(CustomerImportError):
+    """The outcomes of a run do not add up to the tenants it discovered; a defect, never to be hidden."""

@@ -1,0 +1,120 @@
+"""The parameters of the three DAGs as Airflow's trigger form shows them.
+
+Plain dicts of ``airflow.sdk.Param`` arguments, one per name; what they mean to a run is ``customer_import.run.RunParams``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from customer_import.words import ImportType, Mode, OnExisting
+
+WHICH = "Which customers"
+HOW = "How"
+RECORDS = "New records in the BSS"
+
+
+def import_params(import_type: ImportType) -> dict[str, dict[str, Any]]:
+    """Return the parameters of one import type's DAG, by name."""
+    instances = instance_names(import_type)
+    params: dict[str, dict[str, Any]] = {
+        "instance": {
+            "default": instances[0] if instances else "",
+            "type": "string",
+            "minLength": 1,
+            "examples": list(instances),
+            "title": "Instance",
+            "description": "The pair of Partner Center and BSS to use, a key of include/instances.yaml.",
+            "section": WHICH,
+        },
+        "tenants": _names("Only these tenants", "Tenant ids or primary domains, one a line. Empty: all."),
+        "exclude_tenants": _names("Not these tenants", "Tenant ids or primary domains, one a line."),
+    }
+    if import_type is ImportType.INDIRECT:
+        params["reseller_mpn_ids"] = _names("Only these resellers", "MPN IDs of resellers, one a line. Empty: all resellers.")
+    return params | {
+        "mode": {
+            "default": Mode.IMPORT.value,
+            "type": "string",
+            "enum": [mode.value for mode in Mode],
+            "values_display": {
+                Mode.IMPORT.value: "Import: write to the BSS",
+                Mode.PREVIEW.value: "Preview: read everything, write nothing, say what an import would do",
+                Mode.DISCOVER.value: "Discover: only list and classify the tenants",
+                Mode.CHECK.value: "Check: only test both connections",
+            },
+            "title": "Mode",
+            "description": "How far the run goes.",
+            "section": HOW,
+        },
+        "on_existing": {
+            "default": OnExisting.UPDATE.value,
+            "type": "string",
+            "enum": [choice.value for choice in OnExisting],
+            "values_display": {
+                OnExisting.UPDATE.value: "Update what changed",
+                OnExisting.SKIP.value: "Leave as they are",
+            },
+            "title": "Customers imported before",
+            "description": "What to do with a customer that is in the BSS already and has changed in Partner Center.",
+            "section": HOW,
+        },
+        "max_rejected_percent": {
+            "default": 20,
+            "type": "number",
+            "minimum": 0,
+            "maximum": 100,
+            "title": "Most rejected customers, in percent",
+            "description": "With more, the run stops before it writes anything: the data or the mapping is probably wrong.",
+            "section": HOW,
+        },
+        "responsible_user": _text(
+            "Responsible user",
+            "BSS user name that owns new records. Empty: the instance's. Used when the instance says that the API takes it.",
+        ),
+        "permission_rule": _text(
+            "Permission rule",
+            "BSS permission rule, by name. Empty: the instance's, else the responsible user's default rule.",
+        ),
+        "ordering_options": _text(
+            "Ordering options",
+            "Profile of include/mappings/ordering_options.yaml for new accounts. Empty: the instance's.",
+        ),
+    }
+
+
+def instance_names(import_type: ImportType) -> tuple[str, ...]:
+    """Return the instances that take an import type, in the file's order; none when the file cannot be read.
+
+    A broken file must not keep the DAG from being shown: the run's first task says what is wrong with it.
+    """
+    from customer_import.config.instances import instances_path  # noqa: PLC0415 - pydantic is heavy at parse time
+
+    try:
+        instances = yaml.safe_load(instances_path().read_text(encoding="utf-8"))["instances"]
+        return tuple(name for name, instance in instances.items() if import_type in instance["import_types"])
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return ()
+
+
+def _names(title: str, description: str) -> dict[str, Any]:
+    return {
+        "default": [],
+        "type": ["null", "array"],
+        "items": {"type": "string"},
+        "title": title,
+        "description": description,
+        "section": WHICH,
+    }
+
+
+def _text(title: str, description: str) -> dict[str, Any]:
+    return {
+        "default": None,
+        "type": ["null", "string"],
+        "title": title,
+        "description": description,
+        "section": RECORDS,
+    }

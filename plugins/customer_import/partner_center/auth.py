@@ -1,0 +1,202 @@
+"""Signs in at Microsoft Entra ID with ``msal``: app-only and App+User (partner-center.md section 3).
+
+Every refusal becomes one sentence that says what a person has to mend. Entra's own error text is not repeated: it names
+the person who signed in. Where the refresh token comes from and where its successor goes is the caller's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msal
+import requests
+from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS
+
+from customer_import.errors import AuthenticationError, RetriableError
+from customer_import.transport.token import AccessToken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SERVICE = "Partner Center"
+_ENDPOINT = "POST /oauth2/v2.0/token"
+_TIMEOUT_S = (10, 30)
+_MICROSOFT_HOSTS = WELL_KNOWN_AUTHORITY_HOSTS | {"login.partner.microsoftonline.cn"}
+_TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
+_TRANSIENT_STATUSES = frozenset({408, 429})
+_TRANSIENT_CODES = frozenset({"90033", "90006", "90024"})
+
+_CONSENT_AGAIN = "a person of the partner must sign in with MFA and consent again, then store the new refresh token"
+_MENDS: dict[str, str] = {
+    "700082": f"the refresh token has expired; {_CONSENT_AGAIN}",
+    "70008": f"the refresh token has expired; {_CONSENT_AGAIN}",
+    "50173": f"the refresh token was revoked; {_CONSENT_AGAIN}",
+    "50076": f"multi-factor authentication is needed; {_CONSENT_AGAIN}",
+    "50078": f"the multi-factor authentication is too old; {_CONSENT_AGAIN}",
+    "50079": f"the person must enrol in multi-factor authentication; {_CONSENT_AGAIN}",
+    "65001": "nobody has consented to the application; give consent in the partner's tenant",
+    "7000215": "the client secret is wrong; put the secret's value, not its id, into the connection's password",
+    "7000222": "the client secret has expired; make a new one and put it into the connection's password",
+    "700007": "the refresh token was issued to another application; use the client id that it was made with",
+    "700016": "the application does not exist in this tenant; check the connection's login and tenant_id",
+    "90002": "the tenant does not exist; check tenant_id in the connection's extra",
+    "500011": "the token's resource does not exist in this tenant; check scope_base in the connection's extra",
+    "53003": "Conditional Access blocks the sign-in; an administrator must allow this application",
+    "70000": f"the refresh token is not valid; {_CONSENT_AGAIN}",
+}
+
+
+class Flow(StrEnum):
+    """Whose rights the token carries."""
+
+    APP_ONLY = "app_only"
+    APP_USER = "app_user"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What the sign-in needs.
+
+    Attributes:
+        authority: Base URL of the sign-in service, without the tenant.
+        tenant_id: The partner's tenant.
+        client_id: The application.
+        client_secret: Its secret.
+        flow: Whose rights the token carries.
+        resource: The API that the token is for.
+        ca_file: Authorities to trust instead of the system's.
+    """
+
+    authority: str
+    tenant_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    flow: Flow
+    resource: str
+    ca_file: str | None = None
+
+
+class PartnerCenterAuth:
+    """Fetches access tokens; give its ``fetch`` to a ``TokenSource``.
+
+    Args:
+        credentials: What the sign-in needs.
+        refresh_token: The current refresh token; only App+User has one.
+        save_refresh_token: Keeps the token that replaces it; called in a thread, before the access token is used.
+        mask: Told every token, so that no log shows it.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        refresh_token: str | None = None,
+        save_refresh_token: Callable[[str], None],
+        mask: Callable[[str], None],
+    ) -> None:
+        self._credentials = credentials
+        self._refresh_token = refresh_token
+        self._save = save_refresh_token
+        self._mask = mask
+
+    async def fetch(self) -> AccessToken:
+        """Ask for an access token.
+
+        Raises:
+            AuthenticationError: Entra ID refused; says what mends it.
+            RetriableError: Entra ID could not be reached or is not able to answer now.
+        """
+        return await asyncio.to_thread(self._fetch)
+
+    def _fetch(self) -> AccessToken:
+        try:
+            answer = self._acquire()
+        except (requests.RequestException, json.JSONDecodeError) as error:
+            raise _unreachable() from error
+        except ValueError as error:
+            message = (
+                "the sign-in service does not know this tenant; check tenant_id and authority in "
+                "the connection's extra"
+            )
+            raise AuthenticationError(message, service=SERVICE) from error
+        if "access_token" not in answer:
+            raise _refusal(answer)
+        token = str(answer["access_token"])
+        self._mask(token)
+        self._rotate(answer.get("refresh_token"))
+        return AccessToken(token, float(answer.get("expires_in") or 0))
+
+    def _acquire(self) -> dict[str, Any]:
+        """Use a new msal application each time: an old one answers a forced refresh from its caches, errors included."""
+        given = self._credentials
+        is_microsoft = urlsplit(given.authority).hostname in _MICROSOFT_HOSTS
+        with _HttpClient(given.ca_file) as http:
+            app = msal.ConfidentialClientApplication(
+                given.client_id,
+                client_credential=given.client_secret,
+                authority=f"{given.authority}/{given.tenant_id}",
+                instance_discovery=None if is_microsoft else False,
+                http_client=http,
+            )
+            if given.flow is Flow.APP_ONLY:
+                answer = app.acquire_token_for_client([f"{given.resource}/.default"])
+            else:
+                answer = app.acquire_token_by_refresh_token(
+                    self._refresh_token, [f"{given.resource}/user_impersonation"]
+                )
+        return dict(answer or {})
+
+    def _rotate(self, token: str | None) -> None:
+        if self._credentials.flow is Flow.APP_ONLY or not token or token == self._refresh_token:
+            return
+        self._mask(token)
+        self._refresh_token = token
+        self._save(token)
+
+
+class _HttpClient(requests.Session):
+    """The HTTP client of msal, with time-outs, and with our CA file above any that the environment names."""
+
+    def __init__(self, ca_file: str | None) -> None:
+        super().__init__()
+        self._ca_file = ca_file
+
+    def request(  # type: ignore[override]  # msal calls it with keywords only
+        self,
+        method: str,
+        url: str,
+        **options: Any,  # noqa: ANN401 - passed on
+    ) -> requests.Response:
+        options.setdefault("timeout", _TIMEOUT_S)
+        if self._ca_file:
+            # Only an argument of the call beats REQUESTS_CA_BUNDLE; the session's attribute does not.
+            options["verify"] = self._ca_file
+        response = super().request(method, url, **options)
+        if response.status_code in _TRANSIENT_STATUSES:
+            # msal would report these as if the tenant were wrong.
+            raise requests.HTTPError(response=response)
+        return response
+
+
+def _unreachable() -> RetriableError:
+    message = "the sign-in service cannot be reached"
+    return RetriableError(message, service=SERVICE, endpoint=_ENDPOINT, is_sent=False)
+
+
+def _refusal(answer: dict[str, Any]) -> AuthenticationError | RetriableError:
+    codes = answer.get("error_codes")
+    code = str(codes[0]) if isinstance(codes, list) and codes else ""
+    error = str(answer.get("error") or "no token in the answer")
+    if error in _TRANSIENT_ERRORS or code in _TRANSIENT_CODES:
+        message = "the sign-in service is not able to answer now"
+        return RetriableError(
+            message, service=SERVICE, endpoint=_ENDPOINT, code=code or error, is_sent=False
+        )
+    mend = _MENDS.get(code, "look the code up in Microsoft's list of sign-in errors")
+    message = f"the sign-in was refused: {mend}"
+    return AuthenticationError(message, service=SERVICE, code=f"AADSTS{code}" if code else error)

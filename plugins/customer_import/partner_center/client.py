@@ -1,0 +1,211 @@
+"""The calls to Partner Center that the import makes, each with its limiter and its shape check.
+
+Only reads. Bodies are turned into small values at once; nothing here decides what they mean for the import.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote, urlencode
+
+from pydantic import ValidationError
+
+from customer_import.errors import RejectedRequestError
+from customer_import.partner_center.flatten import FlatCustomer, flatten_customer
+from customer_import.partner_center.models import (
+    CountryRules,
+    ListedTenant,
+    Reseller,
+    Subscription,
+)
+from customer_import.partner_center.paging import Item, Link, Page, list_pages, parse_page
+from customer_import.partner_center.wire import not_a_provider, run_ending_error
+from customer_import.transport.limiter import WindowLimiter
+from customer_import.transport.session import parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from customer_import.config.instances import PartnerCenterConfig
+    from customer_import.transport.limiter import Limiter
+    from customer_import.transport.session import ApiSession
+
+log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+
+_MAX_ID_LENGTH = 64
+_CUSTOMERS = "/v1/customers"
+_CUSTOMER = "/v1/customers/{id}"
+_SUBSCRIPTIONS = "/v1/customers/{id}/subscriptions"
+_RELATIONSHIPS = "/v1/relationships"
+_COUNTRY_RULES = "/v1/countryvalidationrules/{iso2}"
+
+
+class PartnerCenterClient:
+    """Reads one partner's customers, subscriptions and resellers.
+
+    Every method raises ``AuthenticationError`` when token or role are refused, ``RejectedRequestError`` on another 4xx
+    and ``RetriableError`` when there is no usable answer after the last try.
+
+    Args:
+        session: An open session.
+        config: Page size and budgets of the instance.
+    """
+
+    def __init__(self, session: ApiSession, config: PartnerCenterConfig) -> None:
+        self._session = session
+        self._page_size = config.page_size
+        # Microsoft counts per resource (partner-center.md section 10); the list of customers counts as customers.
+        self._customers = WindowLimiter(config.requests_per_minute)
+        self._subscriptions = WindowLimiter(config.requests_per_minute)
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far, repeated ones included."""
+        return self._session.requests
+
+    async def resellers(self) -> tuple[Reseller, ...]:
+        """List the indirect resellers of this provider; needs App+User.
+
+        Raises:
+            ConfigurationError: The partner is not an indirect provider.
+        """
+        path = f"{_RELATIONSHIPS}?relationship_type=IsIndirectCloudSolutionProviderOf"
+        try:
+            pages = [page async for page in self._pages(path, _RELATIONSHIPS, None, _reseller_key)]
+        except RejectedRequestError as error:
+            raise not_a_provider(error) or error from error
+        return tuple(_parse_resellers(item for page in pages for item in page))
+
+    async def tenants(self, reseller_id: str | None = None) -> AsyncIterator[list[ListedTenant]]:
+        """List customers page by page, each once.
+
+        Args:
+            reseller_id: Only customers that have a relationship with the reseller of this tenant id; needs App+User.
+        """
+        query = {"size": str(self._page_size)}
+        if reseller_id is not None:
+            condition = {
+                "Field": "IndirectReseller",
+                "Value": reseller_id,
+                "Operator": "starts_with",
+            }
+            query = {"size": "0", "filter": json.dumps(condition, separators=(",", ":"))}
+        path = f"{_CUSTOMERS}?{urlencode(query, quote_via=quote)}"
+        async for page in self._pages(path, _CUSTOMERS, self._customers, _tenant_key):
+            tenants = [tenant for item in page if (tenant := _parse_tenant(item)) is not None]
+            if len(tenants) < len(page):
+                log.warning(
+                    "%s items of the customer list have no usable id and cannot be imported",
+                    len(page) - len(tenants),
+                )
+            yield tenants
+
+    async def subscriptions(self, tenant_id: str) -> tuple[Subscription, ...]:
+        """Read all subscriptions of a customer, of any status."""
+        path = _SUBSCRIPTIONS.format(id=quote(tenant_id, safe=""))
+        found: list[Subscription] = []
+        async for page in self._pages(path, _SUBSCRIPTIONS, self._subscriptions, lambda _: None):
+            found += [_parse_subscription(item) for item in page]
+        return tuple(found)
+
+    async def customer(self, tenant_id: str, paths: tuple[str, ...]) -> FlatCustomer:
+        """Read a customer with both profiles.
+
+        Args:
+            tenant_id: The customer.
+            paths: What to take of the body, as dotted paths.
+        """
+        return await self._read(
+            Link(_CUSTOMER.format(id=quote(tenant_id, safe=""))),
+            _CUSTOMER,
+            partial(flatten_customer, paths=paths, tenant_id=tenant_id),
+            self._customers,
+        )
+
+    async def country_rules(self, iso2: str) -> CountryRules:
+        """Read the address rules of a country."""
+        path = _COUNTRY_RULES.format(iso2=quote(iso2, safe=""))
+        return await self._read(Link(path), _COUNTRY_RULES, _parse_country_rules, None)
+
+    async def _pages(
+        self,
+        path: str,
+        endpoint: str,
+        limiter: Limiter | None,
+        identify: Callable[[Item], str | None],
+    ) -> AsyncIterator[list[Item]]:
+        async def read_page(link: Link) -> Page:
+            return await self._read(link, endpoint, parse_page, limiter)
+
+        async for page in list_pages(read_page, path, identify=identify):
+            yield page
+
+    async def _read(
+        self, link: Link, endpoint: str, parse: Callable[[bytes], Value], limiter: Limiter | None
+    ) -> Value:
+        # One request id for all tries of a call: partner-center.md section 4.
+        headers = {**dict(link.headers), "MS-RequestId": str(uuid.uuid4())}
+        try:
+            return await self._session.read(
+                link.path, endpoint=endpoint, parse=parse, headers=headers, limiter=limiter
+            )
+        except RejectedRequestError as error:
+            raise run_ending_error(error) or error from error
+
+
+def _reseller_key(item: Item) -> str | None:
+    return f"{item.get('id')}/{item.get('mpnId')}".lower()
+
+
+def _tenant_key(item: Item) -> str | None:
+    key = item.get("id")
+    return key.strip().lower() if isinstance(key, str) else None
+
+
+def _parse_resellers(items: Iterable[Item]) -> list[Reseller]:
+    resellers = []
+    for item in items:
+        try:
+            resellers.append(Reseller.model_validate(item))
+        except ValidationError:
+            log.warning("A reseller without a usable id is left out")
+    return resellers
+
+
+def _parse_tenant(item: Item) -> ListedTenant | None:
+    key = _tenant_key(item)
+    if not key or len(key) > _MAX_ID_LENGTH:
+        return None
+    profile = item.get("companyProfile")
+    profile = profile if isinstance(profile, dict) else {}
+    domain, relationship = _text(profile.get("domain")), _text(item.get("relationshipToPartner"))
+    return ListedTenant(
+        tenant_id=key,
+        name=_text(profile.get("companyName")),
+        domain=domain.lower() if domain else None,
+        relationship=relationship.lower()[:50] if relationship else None,
+    )
+
+
+def _parse_subscription(item: Item) -> Subscription:
+    partner_id = item.get("partnerId")
+    return Subscription(
+        id=str(item.get("id") or ""),
+        status=str(item.get("status") or "").strip().lower(),
+        partner_id=(str(partner_id).strip() or None) if partner_id is not None else None,
+    )
+
+
+def _parse_country_rules(body: bytes) -> CountryRules:
+    return CountryRules.model_validate(parse_json(body))  # its ValidationError is a ValueError
+
+
+def _text(value: object) -> str | None:
+    """Return text without NUL characters, which PostgreSQL refuses."""
+    return (value.replace("\0", "").strip() or None) if isinstance(value, str) else None

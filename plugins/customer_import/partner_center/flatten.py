@@ -1,0 +1,144 @@
+"""Turns the body of ``GET /v1/customers/{id}`` into the flat values that the mapping names.
+
+Pure and quick: it runs while the network is waited for. Values stay as Partner Center has them (trimming, case and
+lengths are the mapping's business), except that NUL characters go, which PostgreSQL refuses, and that
+``userCredentials``, which may hold an admin password, is dropped before anything is stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from customer_import.transport.session import BOM, parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TENANT_DOMAIN_SUFFIXES = (
+    ".onmicrosoft.com",
+    ".partner.onmschina.cn",
+    ".onmicrosoft.us",
+    ".ccsctp.net",
+)
+"""Ends of the domains that Microsoft gives to tenants (partner-center.md section 6)."""
+_MAIL_SUFFIX = ".mail.onmicrosoft.com"
+_CREDENTIALS = "userCredentials"
+_OBJECTS = (
+    "companyProfile",
+    "companyProfile.address",
+    "billingProfile",
+    "billingProfile.defaultAddress",
+)
+
+Json = dict[str, Any]  # a JSON object; every value is checked where it is used
+
+
+@dataclass(frozen=True, slots=True)
+class FlatCustomer:
+    """A customer as far as the import stages it.
+
+    Attributes:
+        source: Mapped path to value; absent and null values are left out.
+        body: The whole body without byte order mark and credentials.
+        has_billing_profile: Whether there is one that is not null.
+        domain_prefix: Of the tenant's onmicrosoft domain; ``None`` when it has none.
+    """
+
+    source: Mapping[str, object] = field(repr=False)
+    body: bytes = field(repr=False)
+    has_billing_profile: bool
+    domain_prefix: str | None
+
+
+def flatten_customer(
+    body: bytes, *, paths: tuple[str, ...], tenant_id: str | None = None
+) -> FlatCustomer:
+    """Read a customer's body.
+
+    Args:
+        body: As received, with or without byte order mark.
+        paths: Dotted paths to take.
+        tenant_id: Whose body it must be; ``None`` to take any.
+
+    Raises:
+        ValueError: The body is not a customer; names the path, never a value.
+    """
+    customer = parse_json(body)
+    if not isinstance(customer, dict):
+        message = "the customer: not an object"
+        raise ValueError(message)  # noqa: TRY004 - parsers raise ValueError only
+    _check_objects(customer)
+    own_id = customer.get("id")
+    if tenant_id is not None and str(own_id).strip().lower() != tenant_id:
+        message = "id: not the tenant that was asked for"
+        raise ValueError(message)
+    if _CREDENTIALS in customer:
+        del customer[_CREDENTIALS]
+        body = orjson.dumps(customer)
+    return FlatCustomer(
+        source=_take(customer, paths),
+        body=body.removeprefix(BOM),
+        has_billing_profile=customer.get("billingProfile") is not None,
+        domain_prefix=find_domain_prefix(_domains(customer)),
+    )
+
+
+def find_domain_prefix(domains: list[object]) -> str | None:
+    """Return what stands before the tenant suffix of the first domain that has one.
+
+    Args:
+        domains: In order of preference; values that are not text are passed over.
+    """
+    for value in domains:
+        if not isinstance(value, str):
+            continue
+        domain = value.replace("\0", "").strip().lower().rstrip(".")
+        if domain.endswith(_MAIL_SUFFIX):
+            continue
+        for suffix in TENANT_DOMAIN_SUFFIXES:
+            prefix = domain.removesuffix(suffix)
+            if prefix and prefix != domain:
+                return prefix
+    return None
+
+
+def _domains(customer: Json) -> list[object]:
+    default = (customer.get("companyProfile") or {}).get("domain")
+    custom = customer.get("customDomains")
+    return [default, *(custom if isinstance(custom, list) else ())]
+
+
+def _check_objects(customer: Json) -> None:
+    for path, keys in _split(_OBJECTS):
+        value = _follow(customer, keys)
+        if value is not None and not isinstance(value, dict):
+            message = f"{path}: not an object"
+            raise ValueError(message)  # noqa: TRY004 - parsers raise ValueError only
+
+
+def _take(customer: Json, paths: tuple[str, ...]) -> dict[str, object]:
+    taken = {}
+    for path, keys in _split(paths):
+        value = _follow(customer, keys)
+        if isinstance(value, str):
+            taken[path] = value.replace("\0", "") if "\0" in value else value
+        elif value is not None:
+            taken[path] = value
+    return taken
+
+
+def _follow(node: object, keys: tuple[str, ...]) -> object:
+    for key in keys:
+        if not isinstance(node, dict):
+            return None
+        node = node.get(key)
+    return node
+
+
+@lru_cache(maxsize=16)
+def _split(paths: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((path, tuple(path.split("."))) for path in paths)

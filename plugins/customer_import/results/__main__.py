@@ -1,0 +1,27 @@
+"""``python -m customer_import.results``: the latest run of each import type, one JSON object a line."""
+
+from __future__ import annotations
+
+import sys
+
+import orjson
+
+from customer_import.results.queries import latest_runs
+from customer_import.staging.engine import open_engine
+from customer_import.staging.migrate import migrate
+
+
+def main() -> int:
+    """Print the runs; 1 when there are none."""
+    engine = open_engine()
+    migrate(engine)
+    runs = latest_runs(engine)
+    for run in runs:
+        sys.stdout.write(orjson.dumps(run).decode() + "\n")
+    if not runs:
+        sys.stderr.write("No import has run yet. Start one in Airflow, or run: make demo\n")
+    return 0 if runs else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The database of the import: tables, migrations, engine. The only package that knows SQL dialects."""

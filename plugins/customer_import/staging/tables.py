@@ -1,0 +1,242 @@
+"""The tables of the import, as SQLAlchemy Core tables.
+
+Unique constraints carry correctness; code only makes conflicts rare. Migrations create exactly what stands here (a test
+compares them). Personal data lives in ``staged_customers``, ``staged_accounts`` and ``staged_contacts`` only.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Key = BigInteger().with_variant(
+    Integer, "sqlite"
+)  # SQLite numbers rows by itself only for INTEGER keys
+_Moment = DateTime(timezone=True)  # always UTC
+
+
+def _run_key() -> Column[int]:
+    return Column(
+        "run_id", _Key, ForeignKey("import_runs.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
+def _tenant_key() -> Column[str]:
+    return Column("tenant_id", String(64), primary_key=True)
+
+
+import_runs = Table(
+    "import_runs",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("dag_id", String(250), nullable=False),
+    Column("airflow_run_id", String(250), nullable=False),
+    Column("import_type", String(20), nullable=False),
+    Column("instance", String(100), nullable=False),
+    Column("mode", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("started_by", String(250)),
+    Column("params", JSON, nullable=False),
+    Column("started_at", _Moment, nullable=False),
+    Column("ended_at", _Moment),
+    # Extraction progress, written every few seconds: tenants done, tenants in all.
+    Column("extracted", Integer, nullable=False, server_default="0"),
+    Column("listed", Integer),
+    Column("discovered", Integer),
+    Column("batches", Integer),
+    Column("summary", JSON(none_as_null=True)),
+    Column("error", Text),
+    UniqueConstraint("dag_id", "airflow_run_id"),
+    Index(None, "import_type", "id"),
+)
+"""One row per run. ``id`` is the run key that tasks pass on; DAG id + Airflow run id is its natural key."""
+
+reference_data = Table(
+    "reference_data",
+    metadata,
+    _run_key(),
+    Column("name", String(50), primary_key=True),
+    Column("body", JSON, nullable=False),
+)
+"""What a run looks up once: ``organisation`` (BSS), ``country_rules`` and ``resellers`` (Partner Center), ``ownership``."""
+
+staged_customers = Table(
+    "staged_customers",
+    metadata,
+    _run_key(),
+    _tenant_key(),
+    Column("position", Integer, nullable=False),
+    Column("tenant_name", Text),
+    Column("domain", Text),
+    Column("relationship", String(50)),
+    # listed -> fetched | failed | left; only ``listed`` rows are still to be asked for.
+    Column("state", String(20), nullable=False),
+    # Mapped source paths, flattened: {"companyProfile.companyName": "...", ...}
+    Column("source", LargeBinary),
+    Column("body", LargeBinary),
+    Column("has_billing_profile", Boolean),
+    # Counted subscriptions: [{"id", "status", "partnerId"}]
+    Column("subscriptions", LargeBinary),
+    Column("domain_prefix", String(250)),
+    Column("is_discovered", Boolean),
+    Column("reseller_mpn_id", String(50)),
+    Column("reseller_name", Text),
+    Column("is_in_both_lists", Boolean),
+    # Why it belongs to the import type or not; for a tenant that ends here also its outcome.
+    Column("classification", Text),
+    Column("outcome", String(20)),
+    Column("reason_code", String(50)),
+    Column("reason", Text),
+    Column("fetched_at", _Moment),
+    Index(None, "run_id", "position"),
+    Index(None, "run_id", "state"),
+)
+
+validation_findings = Table(
+    "validation_findings",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("run_id", _Key, ForeignKey("import_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("tenant_id", String(64), nullable=False),
+    Column("suite", String(50), nullable=False),
+    Column("rule", String(80), nullable=False),
+    Column("field", String(100), nullable=False),
+    Column("severity", String(10), nullable=False),
+    Column("message", Text, nullable=False),
+    Index(None, "run_id", "tenant_id"),
+)
+"""One row per broken expectation of one tenant, in words, never with the value itself."""
+
+validation_results = Table(
+    "validation_results",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("run_id", _Key, ForeignKey("import_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("suite", String(50), nullable=False),
+    Column("rule", String(80), nullable=False),
+    Column("field", String(100), nullable=False),
+    Column("severity", String(10), nullable=False),
+    Column("evaluated", Integer, nullable=False),
+    Column("unexpected", Integer, nullable=False),
+    Column("success", Boolean, nullable=False),
+    UniqueConstraint("run_id", "suite", "rule", "field"),
+)
+
+staged_accounts = Table(
+    "staged_accounts",
+    metadata,
+    _run_key(),
+    _tenant_key(),
+    Column("batch", Integer, nullable=False),
+    # The account as JSON: {"name", "email", ..., "billingAddress": {...}}, without the tenant marker and ordering options.
+    Column("payload", LargeBinary, nullable=False),
+    # {"<option name>": "<value>"}
+    Column("sync_options", LargeBinary, nullable=False),
+    # Over account, contact and sync options; equal hash = nothing to write.
+    Column("content_hash", String(64), nullable=False),
+    # Account field by field before the run's update, for people: {"name": "old", ...}
+    Column("bss_before", LargeBinary),
+    Index(None, "run_id", "batch"),
+)
+
+staged_contacts = Table(
+    "staged_contacts",
+    metadata,
+    _run_key(),
+    _tenant_key(),
+    Column("payload", LargeBinary, nullable=False),
+    Column("bss_before", LargeBinary),
+)
+
+bss_accounts = Table(
+    "bss_accounts",
+    metadata,
+    _run_key(),
+    Column("account_id", _Key, primary_key=True),
+    Column("name_key", String(400), nullable=False),
+    Column("tenant_marker", String(64)),
+    Index(None, "run_id", "name_key"),
+    Index(None, "run_id", "tenant_marker"),
+)
+"""The BSS organisation's accounts as the run listed them once; ``name_key`` is the name trimmed and case-folded."""
+
+tenant_links = Table(
+    "tenant_links",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("instance", String(100), nullable=False),
+    Column("tenant_id", String(64), nullable=False),
+    Column("import_type", String(20), nullable=False),
+    Column("account_id", _Key),
+    Column("contact_id", _Key),
+    # Each write step: none -> intent -> done. ``intent`` without an answer must be settled before it is sent again.
+    Column("account_step", String(10), nullable=False, server_default="none"),
+    Column("contact_step", String(10), nullable=False, server_default="none"),
+    Column("sync_options_step", String(10), nullable=False, server_default="none"),
+    Column("intent_at", _Moment),
+    # Content that the BSS is known to hold; NULL until all three steps are done.
+    Column("content_hash", String(64)),
+    Column("is_adopted", Boolean, nullable=False, server_default="0"),
+    Column("created_by_run", _Key),
+    # Who may write this tenant now: a fencing token (run, batch, attempt) and the end of its lease.
+    Column("holder", String(200)),
+    Column("lease_until", _Moment),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("created_at", _Moment, nullable=False),
+    Column("updated_at", _Moment, nullable=False),
+    UniqueConstraint("instance", "tenant_id"),
+    Index(None, "instance", "account_id"),
+)
+"""Links and ledger in one row: tenant T of instance I is account A with contact C, and how far its writes have come."""
+
+import_results = Table(
+    "import_results",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("run_id", _Key, ForeignKey("import_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("tenant_id", String(64), nullable=False),
+    Column("import_type", String(20), nullable=False),
+    Column("instance", String(100), nullable=False),
+    Column("tenant_name", Text),
+    Column("domain", Text),
+    Column("reseller_mpn_id", String(50)),
+    Column("reseller_name", Text),
+    Column("outcome", String(20), nullable=False),
+    Column("reason_code", String(50)),
+    Column("reason", Text),
+    Column("warnings", JSON(none_as_null=True)),
+    Column("account_id", _Key),
+    Column("contact_id", _Key),
+    Column("attempts", SmallInteger),
+    Column("task_id", String(250)),
+    Column("map_index", Integer),
+    Column("recorded_at", _Moment, nullable=False),
+    UniqueConstraint("run_id", "tenant_id"),
+    Index(None, "run_id", "outcome", "id"),
+    Index(None, "instance", "tenant_id", "id"),
+)
+"""One row per run and discovered tenant: its outcome, with the reason and warnings in words."""

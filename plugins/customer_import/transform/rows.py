@@ -1,0 +1,88 @@
+"""Reads a run's discovered customers from staging in chunks, in the order in which they were listed.
+
+Validation and transform share it, so that both see the same rows. It pages by key instead of holding a cursor open: no
+read transaction outlives a chunk, and memory does not grow with the number of customers. It interprets nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select, tuple_
+
+from customer_import.staging.engine import reading
+from customer_import.staging.tables import import_results, staged_customers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import ColumnElement, Engine, Row
+
+VALIDATION_TASK = "validate_customers"
+"""Task id on the results that validation records; it is how a rejected customer is told from a loaded one."""
+
+
+def read_customers(
+    engine: Engine, run_id: int, chunk_size: int, *, is_validated: bool
+) -> Iterator[Sequence[Row[Any]]]:  # Any: a row's columns differ in type
+    """Yield the run's fetched customers that have no outcome yet, ordered by position.
+
+    Args:
+        engine: The staging database.
+        run_id: The run.
+        chunk_size: Rows a chunk.
+        is_validated: Whether to leave out the customers that validation rejected.
+
+    Yields:
+        Chunks of rows with the columns that ``source_frame`` reads, none of them empty.
+    """
+    key = tuple_(staged_customers.c.position, staged_customers.c.tenant_id)
+    statement = (
+        select(
+            staged_customers.c.position,
+            staged_customers.c.tenant_id,
+            staged_customers.c.tenant_name,
+            staged_customers.c.domain,
+            staged_customers.c.source,
+            staged_customers.c.has_billing_profile,
+            staged_customers.c.domain_prefix,
+            staged_customers.c.reseller_mpn_id,
+            staged_customers.c.reseller_name,
+        )
+        .where(*_is_due(run_id, is_validated=is_validated))
+        .order_by(staged_customers.c.position, staged_customers.c.tenant_id)
+        .limit(chunk_size)
+    )
+    page = statement
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(page).all()
+        if rows:
+            yield rows
+        if len(rows) < chunk_size:
+            return
+        page = statement.where(key > (rows[-1].position, rows[-1].tenant_id))
+
+
+def count_customers(engine: Engine, run_id: int, *, is_validated: bool) -> int:
+    """Return how many customers ``read_customers`` yields."""
+    statement = select(func.count()).select_from(staged_customers).where(*_is_due(run_id, is_validated=is_validated))
+    with reading(engine) as connection:
+        return connection.execute(statement).scalar_one()
+
+
+def _is_due(run_id: int, *, is_validated: bool) -> list[ColumnElement[bool]]:
+    conditions = [
+        staged_customers.c.run_id == run_id,
+        staged_customers.c.state == "fetched",
+        staged_customers.c.is_discovered,
+        staged_customers.c.outcome.is_(None),
+    ]
+    if is_validated:
+        rejected = select(import_results.c.id).where(
+            import_results.c.run_id == run_id,
+            import_results.c.tenant_id == staged_customers.c.tenant_id,
+            import_results.c.task_id == VALIDATION_TASK,
+        )
+        conditions.append(~rejected.exists())
+    return conditions

@@ -1,0 +1,113 @@
+"""The transform stage: discovered and valid customers in, staged accounts and contacts in batches out.
+
+Rows stream through in chunks, one transaction each; a run that repeats the stage replaces what it staged before. Cut text
+and unknown states were already reported by validation, which sees the same text: here they are only counted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert
+
+from customer_import.run import record_progress
+from customer_import.staging.tables import staged_accounts, staged_contacts
+from customer_import.transform.entities import Entities, build_entities
+from customer_import.transform.reference import read_organisation
+from customer_import.transform.rows import count_customers, read_customers
+from customer_import.transform.source import source_frame
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+    from customer_import.run import Run
+
+_log = logging.getLogger(__name__)
+
+CHUNK_SIZE = 5_000
+
+
+@dataclass(frozen=True)
+class TransformSummary:
+    """What the stage did, in numbers.
+
+    Attributes:
+        accounts: Accounts staged, each with its contact.
+        batches: Load batches, numbered from 0.
+        batch_size: Accounts a batch; the last one may have fewer.
+        unknown_states: Customers whose state was left out.
+        cut: Target field (``account.name``) to the customers whose text was cut.
+    """
+
+    accounts: int
+    batches: int
+    batch_size: int
+    unknown_states: int = 0
+    cut: dict[str, int] = field(default_factory=dict)
+
+
+def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) -> TransformSummary:
+    """Stage the account and the contact of every valid customer of a run.
+
+    Args:
+        run: The run.
+        engine: The staging database.
+        chunk_size: Customers a transaction.
+
+    Raises:
+        ConfigurationError: The run has no organisation: ``start_run`` did not finish.
+        CustomerImportError: A staged customer cannot be read.
+    """
+    organisation = read_organisation(engine, run.id)
+    total = count_customers(engine, run.id, is_validated=True)
+    batch_size = max(run.instance.load_batch_size, -(-total // run.instance.max_load_batches))
+    _forget(engine, run.id)
+    staged = unknown_states = 0
+    cut: Counter[str] = Counter()
+    for rows in read_customers(engine, run.id, chunk_size, is_validated=True):
+        entities = build_entities(source_frame(rows, run, organisation).frame, run, organisation)
+        with engine.begin() as connection:
+            _stage(connection, run.id, entities, staged, batch_size)
+        staged += len(rows)
+        unknown_states += entities.unknown_states
+        cut.update(entities.cut)
+    batches = -(-staged // batch_size)
+    record_progress(engine, run.id, batches=batches)
+    _log.info(
+        "Transformed %d customers into accounts and contacts, %d batches of up to %d; %d texts cut, %d states left out.",
+        staged,
+        batches,
+        batch_size,
+        cut.total(),
+        unknown_states,
+    )
+    return TransformSummary(staged, batches, batch_size, unknown_states, dict(cut))
+
+
+def _forget(engine: Engine, run_id: int) -> None:
+    with engine.begin() as connection:
+        for table in (staged_accounts, staged_contacts):
+            connection.execute(delete(table).where(table.c.run_id == run_id))
+
+
+def _stage(connection: Connection, run_id: int, entities: Entities, first: int, batch_size: int) -> None:
+    columns = [entities.frame[name].tolist() for name in ("tenant_id", "account", "contact", "sync_options", "content_hash")]
+    accounts = []
+    contacts = []
+    for number, (tenant_id, account, contact, options, digest) in enumerate(zip(*columns, strict=True), first):
+        accounts.append(
+            {
+                "run_id": run_id,
+                "tenant_id": tenant_id,
+                "batch": number // batch_size,
+                "payload": account,
+                "sync_options": options,
+                "content_hash": digest,
+            }
+        )
+        contacts.append({"run_id": run_id, "tenant_id": tenant_id, "payload": contact})
+    connection.execute(insert(staged_accounts), accounts)
+    connection.execute(insert(staged_contacts), contacts)

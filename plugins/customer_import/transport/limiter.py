@@ -1,0 +1,126 @@
+"""A rate limiter that never lets more than a window's budget into any window, and wastes nothing below that.
+
+Registry limiters either spread requests evenly (a partner with 300 customers would wait most of a minute for what may
+leave at once) or cannot be told to stand still by a Retry-After. This one keeps a log of the last window. A request
+occupies the budget from the moment it leaves until one window after its *answer*: the server counted it somewhere in
+between, so the promise holds whether it counts fixed or sliding windows and however long the requests travel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+class Limiter(Protocol):
+    """What a session asks of a limiter: enter before a request leaves, exit at its answer, stand still when told."""
+
+    async def __aenter__(self) -> Self:
+        """Wait for a place."""
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Give the place back."""
+
+    def throttled(self, wait_s: float) -> None:
+        """Let nothing leave for that long: the server refused a request because of its limit."""
+
+
+class Unlimited:
+    """Lets every request leave at once, but stands still when the server says so."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._clock, self._sleep = clock, sleep
+        self._closed_until = 0.0
+
+    async def __aenter__(self) -> Self:
+        """Wait until the pause that the server asked for is over."""
+        while (wait := self._closed_until - self._clock()) > 0:
+            await self._sleep(wait)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Nothing to give back."""
+
+    def throttled(self, wait_s: float) -> None:
+        """Let nothing leave for ``wait_s`` seconds."""
+        self._closed_until = max(self._closed_until, self._clock() + wait_s)
+
+
+class WindowLimiter:
+    """At most ``budget`` requests in any window of ``window_s`` seconds.
+
+    Args:
+        budget: Requests per window.
+        window_s: Length of the window in seconds.
+        guard_s: Added to the window, for clocks that run apart.
+        clock: Monotonic seconds.
+        sleep: Waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        budget: int,
+        window_s: float = 60.0,
+        *,
+        guard_s: float = 0.05,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.budget = budget
+        self.refusals = 0
+        self._hold_s = window_s + guard_s
+        self._clock, self._sleep = clock, sleep
+        self._answered: deque[float] = deque()
+        self._in_flight = 0
+        self._closed_until = 0.0
+        self._turn = asyncio.Lock()
+        self._freed = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Wait, first come first served, until the window has room."""
+        async with self._turn:
+            while (wait := self._wait_s()) is None or wait > 0:
+                if wait is not None:
+                    await self._sleep(wait)
+                else:
+                    self._freed.clear()
+                    await self._freed.wait()
+            self._in_flight += 1
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Start the clock of this request's place in the window."""
+        self._in_flight -= 1
+        self._answered.append(self._clock())
+        self._freed.set()
+
+    def throttled(self, wait_s: float) -> None:
+        """Let nothing leave for ``wait_s`` seconds and lower the budget by a tenth: the server counts otherwise than we do."""
+        self.refusals += 1
+        if (
+            self._clock() >= self._closed_until
+        ):  # once per pause, not once per refused request of the same burst
+            self.budget = max(1, self.budget * 9 // 10)
+        self._closed_until = max(self._closed_until, self._clock() + wait_s)
+
+    def _wait_s(self) -> float | None:
+        """Seconds to wait; ``None`` when only the answer of a request under way can tell."""
+        now = self._clock()
+        while self._answered and now - self._answered[0] >= self._hold_s:
+            self._answered.popleft()
+        if now < self._closed_until:
+            return self._closed_until - now
+        if len(self._answered) + self._in_flight < self.budget:
+            return 0.0
+        if not self._answered:
+            return None
+        return max(self._answered[0] + self._hold_s - now, 0.001)

@@ -1,0 +1,62 @@
+"""An access token that is fetched once, renewed before it ends, and never shown."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """A bearer token and its lifetime in seconds."""
+
+    value: str = field(repr=False)
+    lifetime_s: float
+
+
+class TokenSource:
+    """Hands out the current token; concurrent callers wait for one fetch.
+
+    Args:
+        fetch: Asks the token endpoint; raises ``AuthenticationError`` when refused, ``RetriableError`` when unreachable.
+        margin_s: A token is renewed this long before it ends.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[AccessToken]],
+        *,
+        margin_s: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fetch = fetch
+        self._margin_s = margin_s
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._value: str | None = None
+        self._ends_at = 0.0
+
+    def __repr__(self) -> str:
+        """Say whether there is a token, never which."""
+        return f"TokenSource(has_token={self._value is not None})"
+
+    async def get(self, rejected: str | None = None) -> str:
+        """Return a token that is still good.
+
+        Args:
+            rejected: A token that a server just answered with 401; it is replaced unless another caller already did.
+        """
+        async with self._lock:
+            if self._value is None or self._value == rejected or self._clock() >= self._ends_at:
+                token = await self._fetch()
+                self._value = token.value
+                self._ends_at = self._clock() + max(
+                    token.lifetime_s - self._margin_s, token.lifetime_s / 2
+                )
+            return self._value

@@ -1,0 +1,1 @@
+"""Great Expectations lives here: suites, row verdicts, findings in words."""

@@ -1,0 +1,88 @@
+"""The words of the import as types: import types, modes, outcomes, reason codes.
+
+One word per idea; the README's glossary explains each. This module imports nothing heavy because DAG files read it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ImportType(StrEnum):
+    """Whose customers a run imports; each has a DAG of its own."""
+
+    DIRECT = "direct"
+    INDIRECT = "indirect"
+    TENANT_RESELLER = "tenant_reseller"
+
+    @property
+    def dag_id(self) -> str:
+        """The id of the DAG that runs this import."""
+        return f"import_{self.value}_customers"
+
+
+class Mode(StrEnum):
+    """How far a run goes."""
+
+    IMPORT = "import"
+    PREVIEW = "preview"
+    DISCOVER = "discover"
+    CHECK = "check"
+
+
+class OnExisting(StrEnum):
+    """What a run does with a customer that is linked to a BSS account and has changed."""
+
+    UPDATE = "update"
+    SKIP = "skip"
+
+
+class Outcome(StrEnum):
+    """What became of one tenant in one run."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    AMBIGUOUS = "ambiguous"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    WOULD_CREATE = "would_create"
+    WOULD_UPDATE = "would_update"
+
+
+class RunState(StrEnum):
+    """The state of a row in ``import_runs``."""
+
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+
+
+class ReasonCode(StrEnum):
+    """Why a tenant has its outcome, as a key that can be counted; the reason's text is for people."""
+
+    ALREADY_IMPORTED = (
+        "already_imported"  # skipped: the other import of this instance made the account
+    )
+    CUSTOMER_LEFT = "customer_left"  # skipped: 403 on customer or subscriptions
+    CUSTOMER_GONE = "customer_gone"  # skipped: 404 on customer or subscriptions
+    NOT_A_RESELLER_RELATIONSHIP = "not_a_reseller_relationship"  # skipped: relationshipToPartner
+    UNKNOWN_RESELLER = "unknown_reseller"  # skipped: MPN ID of no reseller of this partner
+    CLAIMED_ELSEWHERE = "claimed_elsewhere"  # skipped: another run is writing this tenant
+    EXISTING_SKIPPED = "existing_skipped"  # skipped: changed, but on_existing=skip
+    SEVERAL_RESELLERS = "several_resellers"  # ambiguous
+    SAME_NAME = "same_name"  # ambiguous: an account without tenant marker has this name
+    SEVERAL_ACCOUNTS = "several_accounts"  # ambiguous: the marker is on two accounts
+    VALIDATION = "validation"  # rejected: a critical expectation failed
+    NO_BILLING_PROFILE = "no_billing_profile"  # rejected
+    BSS_REFUSED = "bss_refused"  # rejected: the BSS refused the data
+    BSS_ERROR = "bss_error"  # failed
+    EXTRACTION_ERROR = "extraction_error"  # failed: Partner Center did not give a usable answer
+    NOT_REACHED = "not_reached"  # failed: the run's load ended before this tenant's turn
+    NEW = "new"  # created
+    ADOPTED = (
+        "adopted"  # updated / unchanged: an account that already carried the marker was linked
+    )
+    CHANGED = "changed"  # updated
+    SAME = "same"  # unchanged
