@@ -48,10 +48,6 @@ class ServedBodies:
     billing_profile: Json | None = None
     unplaced: list[str] = field(default_factory=list)
 
-    def is_served(self, customer: Customer) -> bool:
-        """Tell whether a customer came from the folder."""
-        return customer.tenant_id in self.customers
-
 
 def read_bodies(folder: Path) -> ServedBodies:
     """Read a folder.

@@ -93,17 +93,21 @@ def check_organisation(organisation: Organisation, source: Source) -> CheckFigur
 
 
 def _duplicates(organisation: Organisation) -> int:
-    """Count accounts beyond the first per tenant, told by marker and by domain prefix."""
-    markers: Counter[str] = Counter()
-    prefixes: Counter[str] = Counter()
-    for account in organisation.accounts.values():
-        marker = organisation.marker(account)
-        prefix = _option(organisation, account, DOMAIN_PREFIX_ALIAS).lower()
-        if marker:
-            markers[marker] += 1
-        elif prefix:
-            prefixes[prefix] += 1
-    return sum(count - 1 for counts in (markers, prefixes) for count in counts.values())
+    """Count accounts beyond the first per tenant, told by marker, else by domain prefix."""
+    prefixes = {
+        account.id: _option(organisation, account, DOMAIN_PREFIX_ALIAS).lower()
+        for account in organisation.accounts.values()
+    }
+    markers = {
+        account.id: organisation.marker(account) for account in organisation.accounts.values()
+    }
+    marker_of = {prefixes[number]: marker for number, marker in markers.items() if marker}
+    tenants = Counter(
+        markers[number] or marker_of.get(prefix, prefix)
+        for number, prefix in prefixes.items()
+        if markers[number] or prefix
+    )
+    return sum(count - 1 for count in tenants.values())
 
 
 def _mpn_verdict(organisation: Organisation, source: Source, account: Account) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import signal
 import urllib.request
@@ -104,7 +105,9 @@ async def _serve(config: SandboxConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running(config) as (state, info):
-        print(_start_line(len(state.source.customers), info), flush=True)  # noqa: T201 - a CLI
+        # The population lives as long as the process: keep it out of garbage collection.
+        gc.freeze()
+        print(_start_line(len(state.source.customers), info), flush=True)  # noqa: T201 - a command line
         await stop.wait()
 
 
@@ -124,5 +127,5 @@ def _check(url: str) -> int:
         report = json.load(answer)
     for owner, figures in report["figures"].items():
         for name, count in figures.items():
-            print(f"{owner} {name} {count}")  # noqa: T201 - a CLI
+            print(f"{owner} {name} {count}")  # noqa: T201 - a command line
     return 0 if report["is_clean"] else 1

@@ -37,7 +37,7 @@ def guid(rng: random.Random) -> str:
 
 def partner_credentials(seed: int) -> PartnerCredentials:
     """Derive the partner tenant, its application and the token signing key."""
-    rng = random.Random(f"{seed}:partner")  # noqa: S311 - test credentials, the same every start
+    rng = random.Random(f"{seed}:partner")  # noqa: S311 - must be the same at every start
     return PartnerCredentials(
         tenant_id=guid(rng),
         client_id=guid(rng),
@@ -48,7 +48,7 @@ def partner_credentials(seed: int) -> PartnerCredentials:
 
 def organisation_credentials(seed: int, organisation: str) -> OrganisationCredentials:
     """Derive user and client of one BSS organisation."""
-    rng = random.Random(f"{seed}:{organisation}")  # noqa: S311 - as above
+    rng = random.Random(f"{seed}:{organisation}")  # noqa: S311 - must be the same at every start
     return OrganisationCredentials(
         username=f"importer@{organisation.replace('_', '-')}.example",
         password=f"user~{rng.getrandbits(96):024x}",

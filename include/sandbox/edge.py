@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from sandbox.faults import FaultPlan
 
 _CONNECTION_LOST = 0
+_BODIES = {
+    FaultKind.WRONG_JSON: b"<html><body>Service Unavailable</body></html>",
+    FaultKind.EMPTY_BODY: b"",
+}
 _LINGER_NONE = struct.pack("ii", 1, 0)
 
 
@@ -91,7 +95,7 @@ class Edge:
 
         return run
 
-    def _note(  # noqa: PLR0913, PLR0917 - the facts of one request
+    def _note(
         self,
         request: web.Request,
         endpoint: str,
@@ -100,7 +104,7 @@ class Edge:
         status: int,
         response: web.StreamResponse | None,
     ) -> None:
-        if response is not None and status >= 400 and "Retry-After" in response.headers:  # noqa: PLR2004 - HTTP errors
+        if response is not None and status >= 400 and "Retry-After" in response.headers:
             self.log.told_to_wait(call, _wait_s(response.headers["Retry-After"]))
         entry = RequestEntry(
             at=started,
@@ -143,30 +147,29 @@ async def _strike(
 ) -> web.StreamResponse | None:
     """Let a fault happen; None means that the connection was cut."""
     match rule.kind:
-        case FaultKind.DELAY:
-            await asyncio.sleep(rule.delay_s)
-            return await answer()
-        case FaultKind.ANSWER_LATE:
-            response = await answer()
-            await asyncio.sleep(rule.delay_s)
-            return response
         case FaultKind.RESET_BEFORE:
             _cut(request)
-            return None
         case FaultKind.RESET_AFTER:
             await answer()
             _cut(request)
-            return None
         case FaultKind.TRUNCATE:
             await _send_half(request, await answer())
-            return None
-        case FaultKind.WRONG_JSON:
-            response = await answer()
-            return _with_body(response, b"<html><body>Service Unavailable</body></html>")
-        case FaultKind.EMPTY_BODY:
-            return _with_body(await answer(), b"")
+        case FaultKind.DELAY | FaultKind.ANSWER_LATE:
+            return await _late(rule, answer)
+        case FaultKind.WRONG_JSON | FaultKind.EMPTY_BODY:
+            return _with_body(await answer(), _BODIES[rule.kind])
         case _:
             return _faulty(rule, service, request)
+    return None
+
+
+async def _late(rule: FaultRule, answer: Callable[[], Awaitable[web.Response]]) -> web.Response:
+    if rule.kind is FaultKind.DELAY:
+        await asyncio.sleep(rule.delay_s)
+        return await answer()
+    response = await answer()
+    await asyncio.sleep(rule.delay_s)
+    return response
 
 
 def _faulty(rule: FaultRule, service: Service, request: web.Request) -> web.Response:

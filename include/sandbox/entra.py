@@ -26,70 +26,29 @@ if TYPE_CHECKING:
 
 REFRESH_TOKEN_TTL_S = 90 * 24 * 3600.0
 
+_MFA_NEEDED = "You must use multi-factor authentication to access the resource."
+_WRONG_CLIENT = "Invalid client secret provided. Ensure the secret being sent is the secret value."
 _ERRORS: dict[int, tuple[int, str, str]] = {
-    50076: (
-        400,
-        "invalid_grant",
-        "Due to a configuration change made by your administrator, or because you moved to a new "
-        "location, you must use multi-factor authentication to access the resource.",
-    ),
-    50078: (
-        400,
-        "invalid_grant",
-        "Presented multi-factor authentication has expired due to policies configured by your "
-        "administrator, you must refresh your multi-factor authentication to access the resource.",
-    ),
-    50079: (
-        400,
-        "invalid_grant",
-        "Due to a configuration change made by your administrator, or because you moved to a new "
-        "location, you must enroll in multi-factor authentication to access the resource.",
-    ),
-    53003: (
-        400,
-        "invalid_grant",
-        "Access has been blocked by Conditional Access policies. The access policy does not allow "
-        "token issuance.",
-    ),
+    50076: (400, "invalid_grant", f"Due to a configuration change, {_MFA_NEEDED}"),
+    50078: (400, "invalid_grant", f"Presented multi-factor authentication expired. {_MFA_NEEDED}"),
+    50079: (400, "invalid_grant", "You must enroll in multi-factor authentication."),
+    53003: (400, "invalid_grant", "Access has been blocked by Conditional Access policies."),
     65001: (
         400,
         "invalid_grant",
-        "The user or administrator has not consented to use the application. Send an interactive "
-        "authorization request for this user and resource.",
+        "The user or administrator has not consented to the application.",
     ),
     70000: (400, "invalid_grant", "The provided value for the input parameter is not valid."),
-    700007: (400, "invalid_grant", "The grant was issued for a different client id."),
-    700016: (
-        400,
-        "unauthorized_client",
-        "Application was not found in the directory. This can happen if the application has not "
-        "been installed by the administrator of the tenant.",
-    ),
-    700082: (
-        400,
-        "invalid_grant",
-        "The refresh token has expired due to inactivity. The token was inactive for 90.00:00:00.",
-    ),
-    7000215: (
-        401,
-        "invalid_client",
-        "Invalid client secret provided. Ensure the secret being sent in the request is the "
-        "client secret value, not the client secret ID.",
-    ),
-    7000222: (401, "invalid_client", "The provided client secret keys are expired."),
-    70011: (
-        400,
-        "invalid_scope",
-        "The provided value for the input parameter 'scope' is not valid.",
-    ),
     70003: (400, "unsupported_grant_type", "The app requested an unsupported grant type."),
-    90002: (
-        400,
-        "invalid_tenant",
-        "Tenant not found. Check to make sure you have the correct tenant ID.",
-    ),
-    900144: (400, "invalid_request", "The request body must contain a required parameter."),
+    70011: (400, "invalid_scope", "The value for the input parameter 'scope' is not valid."),
+    90002: (400, "invalid_tenant", "Tenant not found. Check that the tenant ID is correct."),
     90033: (503, "temporarily_unavailable", "A transient error has occurred. Please try again."),
+    700007: (400, "invalid_grant", "The grant was issued for a different client id."),
+    700016: (400, "unauthorized_client", "Application was not found in the directory."),
+    700082: (400, "invalid_grant", "The refresh token has expired due to inactivity."),
+    900144: (400, "invalid_request", "The request body must contain a required parameter."),
+    7000215: (401, "invalid_client", _WRONG_CLIENT),
+    7000222: (401, "invalid_client", "The provided client secret keys are expired."),
 }
 _SUBERRORS = {
     50076: "basic_action",

@@ -35,7 +35,7 @@ def add_existing_accounts(
         count: How many accounts; fewer when there are not enough customers.
         seed: Decides the foreign markers.
     """
-    rng = random.Random(f"{seed}:existing:{organisation.setup.key}")  # noqa: S311 - repeatable
+    rng = random.Random(f"{seed}:existing:{organisation.setup.key}")  # noqa: S311 - must be the same at every start
     is_provider = organisation.setup.key == PROVIDER
     plain = [
         customer

@@ -12,10 +12,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class FaultKind(StrEnum):
@@ -97,7 +97,7 @@ class FaultRule:
             message = f"a fault needs endpoint and kind; unknown: {', '.join(unknown) or 'none'}"
             raise ValueError(message)
         read = {name: _READERS[name](value) for name, value in values.items()}
-        return cls(**read)  # type: ignore[arg-type]  # each reader gives its field's type
+        return cls(**read)
 
 
 def _pair(part: str) -> tuple[str, str]:
@@ -113,7 +113,7 @@ def _positions(value: object) -> tuple[int, ...]:
     return tuple(int(part) for part in parts if part != "")
 
 
-_READERS = {
+_READERS: dict[str, Callable[[object], Any]] = {  # Any: each gives its own field's type
     "endpoint": str,
     "kind": lambda value: FaultKind(str(value)),
     "probability": lambda value: float(str(value)),
@@ -171,7 +171,7 @@ class FaultPlan:
     def replace(self, rules: Iterable[FaultRule]) -> None:
         """Put other rules in force, with fresh positions; the counts stay."""
         self._armed = [
-            _Armed(rule, random.Random(f"{self._seed}:fault:{number}"))  # noqa: S311 - repeatable
+            _Armed(rule, random.Random(f"{self._seed}:fault:{number}"))  # noqa: S311 - must be the same at every start
             for number, rule in enumerate(rules)
         ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import tempfile
 import threading
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -148,8 +147,6 @@ async def running(config: SandboxConfig) -> AsyncIterator[tuple[World, SandboxIn
         folder.mkdir(parents=True, exist_ok=True)
         state = World(config, folder)
         stack.callback(state.close)
-        # The population lives as long as the process: keep it out of garbage collection.
-        gc.freeze()
         info = await _open_ports(state, folder, stack)
         if config.info_file is not None:
             info.write(config.info_file)

@@ -70,6 +70,7 @@ class World:
             self.organisations,
             issuer,
             config.token_ttl_s,
+            journal=self._journal,
             accepts_owner_fields=config.accepts_owner_fields,
         )
         self._restore()
@@ -113,7 +114,11 @@ class World:
         for record in self._journal.replay():
             is_empty = False
             owner = record.get("organisation")
-            (self.organisations[owner] if owner else self.source).restore(record)
+            if owner:
+                self.organisations[owner].restore(record)
+            else:
+                self.source.restore(record)
+                self.bss.restore(record)
         if is_empty:
             self._add_existing_accounts()
             self._journal.append({"kind": "begun"})
@@ -127,7 +132,7 @@ class World:
     def _compact(self) -> None:
         own = (organisation.records() for organisation in self.organisations.values())
         begun = {"kind": "begun"}
-        self._journal.compact(chain([begun], self.source.records(), *own))
+        self._journal.compact(chain([begun], self.source.records(), self.bss.records(), *own))
 
 
 def figures_document(figures: dict[str, CheckFigures]) -> dict[str, dict[str, int]]:

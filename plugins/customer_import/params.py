@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from customer_import.paths import instances_path
 from customer_import.words import ImportType, Mode, OnExisting
 
 WHICH = "Which customers"
@@ -21,9 +22,8 @@ def import_params(import_type: ImportType) -> dict[str, dict[str, Any]]:
     instances = instance_names(import_type)
     params: dict[str, dict[str, Any]] = {
         "instance": {
-            "default": instances[0] if instances else "",
-            "type": "string",
-            "minLength": 1,
+            "default": instances[0] if instances else None,
+            "type": "string" if instances else ["null", "string"],
             "examples": list(instances),
             "title": "Instance",
             "description": "The pair of Partner Center and BSS to use, a key of include/instances.yaml.",
@@ -90,8 +90,6 @@ def instance_names(import_type: ImportType) -> tuple[str, ...]:
 
     A broken file must not keep the DAG from being shown: the run's first task says what is wrong with it.
     """
-    from customer_import.config.instances import instances_path  # noqa: PLC0415 - pydantic is heavy at parse time
-
     try:
         instances = yaml.safe_load(instances_path().read_text(encoding="utf-8"))["instances"]
         return tuple(name for name, instance in instances.items() if import_type in instance["import_types"])

@@ -175,7 +175,12 @@ def transform_customers(run_key: int) -> list[int]:
     return list(range(summary.batches))
 
 
-@task(max_active_tis_per_dagrun=MAX_ACTIVE_LOADS, map_index_template="batch {{ task.op_kwargs['batch'] }}", **_LONG)
+@task(
+    doc_md="Write one batch of customers to the BSS, each exactly once.",  # a mapped task has no docstring
+    max_active_tis_per_dagrun=MAX_ACTIVE_LOADS,
+    map_index_template="batch {{ task.op_kwargs['batch'] }}",
+    **_LONG,
+)
 def load_customers(run_key: int, batch: int) -> dict[str, Any]:
     """Write one batch of customers to the BSS, each exactly once."""
     from customer_import.load.batch import load_batch  # noqa: PLC0415

@@ -9,26 +9,31 @@ from typing import TYPE_CHECKING
 from customer_import.bss.hook import BssHook, open_client
 from customer_import.bss.organisation import read_organisation
 from customer_import.partner_center.check import check_partner_center
-from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.run import put_reference
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from customer_import.bss.models import Organisation
+    from customer_import.partner_center.hook import PartnerCenterHook
     from customer_import.run import Run
 
 log = logging.getLogger(__name__)
 
 
-def prepare_run(run: Run, engine: Engine) -> None:
+def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None) -> None:
     """Sign in at both ends, read once from Partner Center, and store the organisation as reference data.
+
+    Args:
+        run: The run.
+        engine: The import's database.
+        hook: Another way into Partner Center than the instance's connection.
 
     Raises:
         AuthenticationError: Credentials or consent were refused at either end.
         ConfigurationError: A connection, or something that the BSS organisation must have, is missing or wrong.
     """
-    for finding in check_partner_center(run.instance, run.import_type):
+    for finding in check_partner_center(run.instance, run.import_type, hook):
         log.info("Partner Center, %s: %s", finding.subject, finding.message)
     organisation = asyncio.run(_read_organisation(run))
     put_reference(engine, run.id, "organisation", organisation.model_dump(mode="json"))

@@ -154,7 +154,7 @@ def find(organisation: Organisation, request: web.Request) -> Account:
     """
     account = organisation.accounts.get(number(request, "id", "Account"))
     if account is None:
-        raise errors.not_found("Account", request.match_info["id"])
+        raise errors.not_found(entity="Account", value=request.match_info["id"])
     return account
 
 
@@ -192,5 +192,5 @@ def _instant(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise errors.bad_parameter("minBillingAddressUpdatedAt") from error
+        raise errors.bad_parameter(name="minBillingAddressUpdatedAt") from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -5,22 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import orjson
+from aiohttp import web
 
 from sandbox.bss import errors
+from sandbox.bss.organisation import Organisation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aiohttp import web
-
-    from sandbox.bss.organisation import Organisation
     from sandbox.tokens import TokenIssuer
 
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 
 _VERSIONS = frozenset({"3", "3.0", "latest"})
-_ORGANISATION = "organisation"
+_ORGANISATION = web.RequestKey("organisation", Organisation)
 
 
 class Gate:
@@ -40,7 +39,8 @@ class Gate:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         claims = self._issuer.read(token) if scheme == "Bearer" else None
         organisation = self._organisations.get(claims.subject) if claims else None
-        request[_ORGANISATION] = organisation
+        if organisation is not None:
+            request[_ORGANISATION] = organisation
         if request.headers.get("X-Api-Version") not in _VERSIONS:
             text = "X-Api-Version is missing or not supported."
             raise errors.refused(404, "InvalidApiVersionError", text, is_violation=True)
@@ -53,8 +53,7 @@ class Gate:
 
 def organisation_of(request: web.Request) -> Organisation | None:
     """The organisation that a call came in for, if it got that far."""
-    found: Organisation | None = request.get(_ORGANISATION)
-    return found
+    return request.get(_ORGANISATION)
 
 
 async def json_body(request: web.Request, content_type: str, error: str) -> object:

@@ -95,7 +95,7 @@ class Contacts:
 def _find(organisation: Organisation, request: web.Request) -> Contact:
     contact = organisation.contacts.get(number(request, "id", "Contact"))
     if contact is None:
-        raise errors.not_found("Contact", request.match_info["id"])
+        raise errors.not_found(entity="Contact", value=request.match_info["id"])
     return contact
 
 

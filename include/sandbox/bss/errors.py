@@ -11,7 +11,7 @@ import orjson
 from sandbox.wire import WireError
 
 
-def refused(  # noqa: PLR0913 - the fields of the error model
+def refused(
     status: int,
     kind: str,
     message: str,
@@ -50,9 +50,9 @@ def refused(  # noqa: PLR0913 - the fields of the error model
     return WireError(status, orjson.dumps(body), reason=reason, is_violation=is_violation)
 
 
-def bad_parameter(reason: str) -> WireError:
+def bad_parameter(name: str) -> WireError:
     """Make the refusal of a query parameter, which has no body."""
-    return WireError(400, b"", reason=f"400/{reason}", is_violation=True)
+    return WireError(400, b"", reason=f"400/{name}", is_violation=True)
 
 
 def not_found(entity: str, value: object) -> WireError:

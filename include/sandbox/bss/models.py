@@ -84,6 +84,11 @@ class Violation:
     reason: str
 
 
+def read_violation(value: Json) -> Violation:
+    """Read a violation back from its JSON form."""
+    return Violation(datetime.fromisoformat(value["at"]), value["endpoint"], value["reason"])
+
+
 @dataclass(slots=True)
 class Counters:
     """What an organisation counts beside its records."""

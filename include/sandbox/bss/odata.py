@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import eq, gt, itemgetter, lt, ne
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sandbox.bss.errors import bad_parameter
 
@@ -26,7 +26,8 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<date>datetime'[^']*')|(?P<text>'(?:[^']|'')*')|(?P<number>-?\d+(?:\.\d+)?)"
     r"|(?P<word>[A-Za-z_][A-Za-z_0-9/]*)|(?P<mark>[(),]))"
 )
-_COMPARE: dict[str, Callable[[object, object], bool]] = {"eq": eq, "ne": ne, "gt": gt, "lt": lt}
+# Both sides have the type that the property has, which no type checker can know here.
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {"eq": eq, "ne": ne, "gt": gt, "lt": lt}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def ordered(
         words = part.split()
         is_sound = words and words[0].lower() in allowed and words[1:] in ([], ["asc"], ["desc"])
         if not is_sound:
-            raise bad_parameter("orderBy")
+            raise bad_parameter(name="orderBy")
         name = allowed[words[0].lower()]
         keyed = [(_sortable(row(record)(name)), record) for record in records]
         keyed.sort(key=itemgetter(0), reverse=words[1:] == ["desc"])
@@ -100,7 +101,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None or match.lastgroup is None:
-            raise bad_parameter("filter")
+            raise bad_parameter(name="filter")
         tokens.append((match.lastgroup, match[match.lastgroup]))
         position = match.end()
     return tokens
@@ -123,7 +124,7 @@ class _Parser:
 
     def end(self) -> None:
         if self._tokens[self._at][0] != "end":
-            raise bad_parameter("filter")
+            raise bad_parameter(name="filter")
 
     def _all_of(self) -> Filter:
         found = self._condition()
@@ -142,7 +143,7 @@ class _Parser:
         name, kind = self._property()
         compare = _COMPARE.get(self._next()[1])
         if compare is None:
-            raise bad_parameter("filter")
+            raise bad_parameter(name="filter")
         value = _folded(self._literal(kind))
         equals = {name: value} if compare is eq else {}
         return Filter(_comparison(name, compare, value), equals)
@@ -154,13 +155,13 @@ class _Parser:
         value = _folded(self._literal(str))
         self._expect(")")
         if kind is not str:
-            raise bad_parameter("filter")
+            raise bad_parameter(name="filter")
         return Filter(lambda row: str(value) in str(_folded(row(name)) or ""), {})
 
     def _property(self) -> tuple[str, type]:
         known = self._properties.get(self._next()[1].lower())
         if known is None:
-            raise bad_parameter("filter")
+            raise bad_parameter(name="filter")
         return known
 
     def _literal(self, kind: type) -> Value:
@@ -168,7 +169,7 @@ class _Parser:
         value = _read_literal(form, text)
         fits = value is None or isinstance(value, kind) or (kind is int and form == "number")
         if not fits:
-            raise bad_parameter("filter")
+            raise bad_parameter(name="filter")
         return value
 
     def _next(self) -> tuple[str, str]:
@@ -184,7 +185,7 @@ class _Parser:
 
     def _expect(self, text: str) -> None:
         if not self._skip(text):
-            raise bad_parameter("filter")
+            raise bad_parameter(name="filter")
 
 
 def _either(left: Filter, right: Filter) -> Callable[[Row], bool]:
@@ -196,7 +197,7 @@ def _both(left: Filter, right: Filter) -> Callable[[Row], bool]:
 
 
 def _comparison(
-    name: str, compare: Callable[[object, object], bool], value: Value
+    name: str, compare: Callable[[Any, Any], bool], value: Value
 ) -> Callable[[Row], bool]:
     def takes(row: Row) -> bool:
         found = _folded(row(name))
@@ -218,12 +219,12 @@ def _read_literal(form: str, text: str) -> Value:
         case "word" if text.lower() in {"true", "false", "null"}:
             return {"true": True, "false": False, "null": None}[text.lower()]
         case _:
-            raise bad_parameter("filter")
+            raise bad_parameter(name="filter")
 
 
 def _read_date(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise bad_parameter("filter") from error
+        raise bad_parameter(name="filter") from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)

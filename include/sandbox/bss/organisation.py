@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sandbox.bss.models import Account, Contact, Counters, Json, Origin, Violation
+from sandbox.bss.models import Account, Contact, Counters, Json, Origin, Violation, read_violation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,8 +146,7 @@ class Organisation:
             case "synchronization":
                 self.counters.synchronizations += 1
             case "violation":
-                at = datetime.fromisoformat(value["at"])
-                self.counters.violations.append(Violation(at, value["endpoint"], value["reason"]))
+                self.counters.violations.append(read_violation(value))
 
     def records(self) -> Iterator[JournalRecord]:
         """All that the journal must hold."""

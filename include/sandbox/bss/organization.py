@@ -58,7 +58,7 @@ class OrganizationLookups:
         setup = self._gate.enter(request).setup
         country = setup.country(number(request, "id", "OrganizationCountry"))
         if country is None:
-            raise errors.not_found("OrganizationCountry", request.match_info["id"])
+            raise errors.not_found(entity="OrganizationCountry", value=request.match_info["id"])
         return json_response(state_documents(country))
 
     async def custom_fields(self, request: web.Request) -> web.Response:

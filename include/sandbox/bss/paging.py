@@ -38,9 +38,9 @@ class Page:
             index = int(url.query.get("pageIndex", "1"))
             size = int(url.query.get("pageSize", _DEFAULT_SIZE))
         except ValueError as error:
-            raise bad_parameter("paging") from error
+            raise bad_parameter(name="paging") from error
         if index < 1 or not 1 <= size <= _MAX_SIZE:
-            raise bad_parameter("paging")
+            raise bad_parameter(name="paging")
         return cls(index, size)
 
 

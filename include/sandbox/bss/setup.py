@@ -147,7 +147,7 @@ def organisation_setup(key: str, seed: int) -> OrganisationSetup:
         ),
         systems=(
             ExternalSystem(base + 7, "MCS", MICROSOFT_SYSTEM, True, tuple(options)),  # noqa: FBT003 - the field says it
-            ExternalSystem(base + 8, "GWS", "Google Workspace", False, ()),  # noqa: FBT003 - as above
+            ExternalSystem(base + 8, "GWS", "Google Workspace", False, ()),  # noqa: FBT003 - the field says it
         ),
         users=(
             BssUser(base + 1, credentials.username, "Import Service", base + 21),

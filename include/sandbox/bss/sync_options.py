@@ -70,7 +70,7 @@ def _system(organisation: Organisation, request: web.Request) -> ExternalSystem:
     for system in organisation.setup.systems:
         if system.id == wanted:
             return system
-    raise errors.not_found("ExternalSystem", wanted)
+    raise errors.not_found(entity="ExternalSystem", value=wanted)
 
 
 def _values(body: object, system: ExternalSystem) -> dict[str, str]:

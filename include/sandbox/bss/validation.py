@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sandbox.bss.errors import invalid, read_only_field
-from sandbox.wire import WireError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sandbox.bss.models import Json
     from sandbox.bss.organisation import Organisation
+    from sandbox.wire import WireError
 
 _EMAIL = re.compile(r"([a-zA-Z0-9+_\-\.]+@([a-zA-Z0-9_\-]+\.)+[a-zA-Z0-9]{2,20})*")
 _MAX_EMAIL = 255
@@ -99,12 +99,12 @@ class Validator:
         """
         values = self._object(body, _ACCOUNT, "")
         if not values.get("name", "").strip():
-            raise self._wrong("name", "name is required.")
+            raise self._wrong(name="name", message="name is required.")
         if "billingAddress" in values:
             values["billingAddress"] = self._address(values["billingAddress"])
         bill_to = values.get("billToAccountId")
         if bill_to is not None and bill_to not in self.organisation.accounts:
-            raise self._wrong("billToAccountId", "The bill-to account does not exist.")
+            raise self._wrong(name="billToAccountId", message="The bill-to account does not exist.")
         self._owners(values)
         return values
 
@@ -115,12 +115,14 @@ class Validator:
             WireError: 400 naming the property.
         """
         if isinstance(body, dict) and "password" in {str(name).lower() for name in body}:
-            raise self._wrong("password", "A contact that is no storefront user has no password.")
+            raise self._wrong(
+                name="password", message="A contact that is no storefront user has no password."
+            )
         values = self._object(body, _CONTACT, "")
         if values.get("accountId") not in self.organisation.accounts:
-            raise self._wrong("accountId", "The account does not exist.")
+            raise self._wrong(name="accountId", message="The account does not exist.")
         if not (values.get("firstName", "").strip() or values.get("lastName", "").strip()):
-            raise self._wrong("lastName", "A contact needs a name.")
+            raise self._wrong(name="lastName", message="A contact needs a name.")
         self._owners(values)
         return values
 
@@ -131,16 +133,20 @@ class Validator:
             WireError: 400 naming the property, or 403 for a read-only field.
         """
         if not isinstance(body, list):
-            raise self._wrong("customFields", "Custom fields come as a list.")
+            raise self._wrong(name="customFields", message="Custom fields come as a list.")
         known = {field.id: field for field in self.organisation.setup.custom_fields}
         values = {}
         for item in body:
             if not isinstance(item, dict) or set(item) - {"id", "value"} or "id" not in item:
-                raise self._wrong("customFields", "A custom field has an id and a value.")
+                raise self._wrong(
+                    name="customFields", message="A custom field has an id and a value."
+                )
             field = known.get(item["id"])
             value = item.get("value")
             if field is None or not (value is None or isinstance(value, str)):
-                raise self._wrong("customFields", "The custom field or its value is unknown.")
+                raise self._wrong(
+                    name="customFields", message="The custom field or its value is unknown."
+                )
             if field.is_read_only:
                 raise read_only_field(field.id)
             values[field.id] = value or ""
@@ -149,32 +155,38 @@ class Validator:
     def _address(self, body: object) -> Json:
         values = self._object(body, _ADDRESS, "billingAddress.")
         if "countryId" not in values:
-            raise self._wrong("billingAddress.countryId", "countryId is required.")
+            raise self._wrong(name="billingAddress.countryId", message="countryId is required.")
         country = self.organisation.setup.country(values["countryId"])
         if country is None:
-            raise self._wrong("billingAddress.countryId", "The country does not exist.")
+            raise self._wrong(
+                name="billingAddress.countryId", message="The country does not exist."
+            )
         state_id = values.get("stateId")
         if state_id is not None and state_id not in {state.id for state in country.states}:
-            raise self._wrong("billingAddress.stateId", "The country has no such state.")
+            raise self._wrong(
+                name="billingAddress.stateId", message="The country has no such state."
+            )
         return values
 
     def _owners(self, values: Json) -> None:
         setup = self.organisation.setup
         if values.get("responsibleUserId") not in {None, *(user.id for user in setup.users)}:
-            raise self._wrong("responsibleUserId", "The user does not exist.")
+            raise self._wrong(name="responsibleUserId", message="The user does not exist.")
         rules = {None, *(rule.id for rule in setup.permission_rules)}
         if values.get("permissionRuleId") not in rules:
-            raise self._wrong("permissionRuleId", "The permission rule does not exist.")
+            raise self._wrong(
+                name="permissionRuleId", message="The permission rule does not exist."
+            )
 
     def _object(self, body: object, fields: Mapping[str, _Field], prefix: str) -> Json:
         if not isinstance(body, dict):
-            raise self._wrong(prefix.rstrip(".") or "body", "An object is needed.")
+            raise self._wrong(name=prefix.rstrip(".") or "body", message="An object is needed.")
         values: Json = {}
         for name, value in body.items():
             field = fields.get(name)
             is_hidden = name in OWNER_FIELDS and not self.accepts_owner_fields
             if field is None or is_hidden:
-                raise self._wrong(f"{prefix}{name}", "The field is unknown.")
+                raise self._wrong(name=f"{prefix}{name}", message="The field is unknown.")
             if value is not None:
                 self._check(field, value, f"{prefix}{name}")
                 values[name] = value
@@ -183,9 +195,9 @@ class Validator:
     def _check(self, field: _Field, value: object, name: str) -> None:
         is_bool = isinstance(value, bool)
         if not isinstance(value, field.kinds) or (is_bool and bool not in field.kinds):
-            raise self._wrong(name, "The value has the wrong type.")
+            raise self._wrong(name=name, message="The value has the wrong type.")
         if field.choices and value not in field.choices:
-            raise self._wrong(name, "The value is not one of the choices.")
+            raise self._wrong(name=name, message="The value is not one of the choices.")
         if field.max_length and len(str(value)) > field.max_length:
             text = f"The text is longer than {field.max_length}."
             raise invalid(self.error, name, text, is_violation=False)

@@ -103,13 +103,13 @@ class PartnerCenter:
     async def customer(self, request: web.Request) -> web.Response:
         """Answer one customer with both profiles."""
         self._authorize(request)
-        self._throttle("customers")
+        self._throttle("customers", request)
         return raw_response(self._source.body(self._readable(request)))
 
     async def billing_profile(self, request: web.Request) -> web.Response:
         """Answer the billing profile; 404 when the customer has none."""
         self._authorize(request)
-        self._throttle("customers")
+        self._throttle("customers", request)
         profile = self._readable(request).document.get("billingProfile")
         if profile is None:
             raise errors.gone()
@@ -118,13 +118,13 @@ class PartnerCenter:
     async def company_profile(self, request: web.Request) -> web.Response:
         """Answer the company profile."""
         self._authorize(request, needs_user=True)
-        self._throttle("customers")
+        self._throttle("customers", request)
         return _success(self._readable(request).document["companyProfile"])
 
     async def subscriptions(self, request: web.Request) -> web.Response:
         """Answer all subscriptions, or those with the MPN ID asked for."""
         self._authorize(request)
-        self._throttle("subscriptions")
+        self._throttle("subscriptions", request)
         customer = self._readable(request)
         mpn_id = request.query.get("mpn_id")
         if customer.raw_subscriptions is not None and mpn_id is None:
@@ -153,7 +153,9 @@ class PartnerCenter:
         self._authorize_provider(request)
         kind = request.query.get("relationship_type", "")
         if kind.lower() != "isindirectcloudsolutionproviderof":
-            raise errors.bad_input("relationship_type is not supported for this partner.")
+            raise errors.bad_input(
+                description="relationship_type is not supported for this partner."
+            )
         return _collection([reseller.item() for reseller in self._source.resellers.values()])
 
     async def organization(self, request: web.Request) -> web.Response:
@@ -220,9 +222,13 @@ class PartnerCenter:
         if not self._is_indirect_provider:
             raise errors.not_a_provider()
 
-    def _throttle(self, resource: str) -> None:
+    def _throttle(self, resource: str, request: web.Request) -> None:
         throttle = self.throttles[resource]
         wait_s = throttle.wait_s() if throttle else 0
+        if not wait_s and self._throttle_body and self._served:
+            # A served 429 body answers even without a limit: once, for a served customer.
+            is_served = request.match_info["id"].lower() in self._served.customers
+            wait_s = _SERVED_429_WAIT_S if is_served else 0
         if wait_s:
             body, self._throttle_body = self._throttle_body, None
             raise errors.throttled(wait_s, body)
@@ -236,9 +242,6 @@ class PartnerCenter:
             if customer.raw_refusal is not None:
                 raise WireError(403, customer.raw_refusal, reason="403/20002")
             raise errors.left()
-        if self._served is not None and self._throttle_body and self._served.is_served(customer):
-            body, self._throttle_body = self._throttle_body, None
-            raise errors.throttled(_SERVED_429_WAIT_S, body)
         return customer
 
     def _faulty(self, rule: FaultRule, _: web.Request) -> WireError:

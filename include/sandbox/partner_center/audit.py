@@ -43,7 +43,7 @@ def audit_body(
     start = _day(query.get("startDate"), today - timedelta(days=_DEFAULT_DAYS))
     end = _day(query.get("endDate"), today)
     if start < today - timedelta(days=_MAX_DAYS):
-        raise bad_input("Audit records are kept for 90 days.")
+        raise bad_input(description="Audit records are kept for 90 days.")
     takes = _condition(query.get("filter", ""))
     days = (start.isoformat(), end.isoformat())
     found = [r.document for r in records if days[0] <= r.day <= days[1] and takes(r.document)]
@@ -73,7 +73,7 @@ def _day(text: str | None, default: date) -> date:
     try:
         return date.fromisoformat(text[:10])
     except ValueError as error:
-        raise bad_input("A date is no date.") from error
+        raise bad_input(description="A date is no date.") from error
 
 
 def _condition(text: str) -> Callable[[Json], bool]:
@@ -83,7 +83,7 @@ def _condition(text: str) -> Callable[[Json], bool]:
         parts = orjson.loads(text)
         name, value = _FILTERS[parts["Field"]], str(parts["Value"]).lower()
     except (ValueError, KeyError, TypeError) as error:
-        raise bad_input("The filter is not supported.") from error
+        raise bad_input(description="The filter is not supported.") from error
     if name == "customerName":
         return lambda document: value in str(document[name]).lower()
     return lambda document: str(document[name]).lower() == value

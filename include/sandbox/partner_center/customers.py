@@ -47,11 +47,11 @@ class CustomerFilter:
         try:
             parts = orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            raise bad_input("The filter is no JSON.") from error
+            raise bad_input(description="The filter is no JSON.") from error
         if not isinstance(parts, dict) or set(parts) != {"Field", "Value", "Operator"}:
-            raise bad_input("The filter needs Field, Value and Operator.")
+            raise bad_input(description="The filter needs Field, Value and Operator.")
         if parts["Field"] not in _FILTER_FIELDS or parts["Operator"] != "starts_with":
-            raise bad_input("The filter's field or operator is not supported.")
+            raise bad_input(description="The filter's field or operator is not supported.")
         return cls(parts["Field"], str(parts["Value"]))
 
     def takes(self, customer: Customer) -> bool:
@@ -86,11 +86,11 @@ class PageRequest:
         found = CustomerFilter.parse(query.get("filter", ""))
         size = query.get("size", "0")
         if not size.isdigit():
-            raise bad_input("size is no number.")
+            raise bad_input(description="size is no number.")
         if query.get("seekOperation", "First").lower() in {"first", "0"} and token is None:
             return cls(found, min(int(size) or _DEFAULT_SIZE, PAGE_CAP), 0)
         if token is None:
-            raise bad_input("seekOperation needs the MS-ContinuationToken header.")
+            raise bad_input(description="seekOperation needs the MS-ContinuationToken header.")
         return cls._from_token(token)
 
     def token(self) -> str:
@@ -104,7 +104,7 @@ class PageRequest:
         try:
             offset, size, condition = orjson.loads(base64.urlsafe_b64decode(token))
         except ValueError as error:
-            raise bad_input("The continuation token is invalid.") from error
+            raise bad_input(description="The continuation token is invalid.") from error
         return cls(CustomerFilter(*condition) if condition else None, size, offset)
 
 

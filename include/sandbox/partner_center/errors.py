@@ -7,7 +7,7 @@ import orjson
 from sandbox.wire import WireError
 
 
-def refused(  # noqa: PLR0913 - the parts of an error body
+def refused(
     status: int,
     code: int | str,
     description: str,
@@ -16,7 +16,12 @@ def refused(  # noqa: PLR0913 - the parts of an error body
     is_violation: bool = False,
 ) -> WireError:
     """Make a refusal of the service: ``code``, ``description``, ``data``, ``source``."""
-    body = {"code": code, "description": description, "data": [], "source": "PartnerFD"}
+    body: dict[str, object] = {
+        "code": code,
+        "description": description,
+        "data": [],
+        "source": "PartnerFD",
+    }
     return WireError(
         status,
         orjson.dumps(body),

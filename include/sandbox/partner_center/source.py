@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import uuid
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -79,8 +78,8 @@ class Source:
 
         Args:
             tenant_id: The customer, in any case.
-            changes: ``document`` is merged into the by-id body, object by object; ``subscriptions``,
-                ``reseller_ids`` and ``access`` replace what there is.
+            changes: ``document`` is merged into the by-id body, object by object;
+                ``subscriptions``, ``reseller_ids`` and ``access`` replace what there is.
             is_audited: Whether the edit leaves an audit record.
 
         Raises:
@@ -88,11 +87,11 @@ class Source:
             ValueError: When a change is unknown.
         """
         before = self.customers[tenant_id.lower()]
-        after = before.with_document(_merged(before.document, changes.get("document", {})))
         unknown = set(changes) - {"document", "subscriptions", "reseller_ids", "access"}
         if unknown:
             message = f"unknown changes: {', '.join(sorted(unknown))}"
             raise ValueError(message)
+        after = before.with_document(_merged(before.document, changes.get("document", {})))
         if "subscriptions" in changes:
             after = replace(
                 after, subscriptions=tuple(changes["subscriptions"]), raw_subscriptions=None
@@ -244,8 +243,3 @@ def _customer(value: Json) -> Customer:
         peculiarities=tuple(value["peculiarities"]),
         **raws,
     )
-
-
-def new_guid() -> str:
-    """Draw a GUID for a customer added by hand."""
-    return str(uuid.uuid4())

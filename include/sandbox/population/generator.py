@@ -42,7 +42,7 @@ def generate(size: int, seed: int, mix: ClassMix, reseller_count: int) -> Popula
         mix: Shares of the classes.
         reseller_count: Number of resellers, at least three.
     """
-    rng = random.Random(f"{seed}:population")  # noqa: S311 - must be the same every start
+    rng = random.Random(f"{seed}:population")  # noqa: S311 - must be the same at every start
     resellers = tuple(_resellers(max(3, reseller_count), seed, rng))
     classes = _classes(size, mix, rng)
     peculiar = _peculiarity_plan(classes, rng)
@@ -72,7 +72,7 @@ def generate_customer(
         resellers: All resellers, the tenant reseller first.
         peculiarity: What to make special about it.
     """
-    rng = random.Random(f"{seed}:customer:{index}")  # noqa: S311 - must be the same every start
+    rng = random.Random(f"{seed}:customer:{index}")  # noqa: S311 - must be the same at every start
     country = peculiarity.country if peculiarity and peculiarity.country else None
     place = PLACES[country] if country else _any_place(rng)
     document = _document(index, seed, place, rng)

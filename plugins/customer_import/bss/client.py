@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from customer_import.bss.patch import Difference
     from customer_import.transport.limiter import Limiter
-    from customer_import.transport.session import ApiSession, Answer
+    from customer_import.transport.session import Answer, ApiSession
 
 Value = TypeVar("Value")
 

@@ -80,7 +80,8 @@ async def fetch_token(
             status, body = response.status, await response.read()
             wait = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
     except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-        raise _unreachable("cannot be reached", None) from error
+        message = "the sign-in cannot be reached"
+        raise _not_had(message, None) from error
     return _read_token(status, body, wait, mask)
 
 
@@ -93,7 +94,8 @@ def _read_token(
         answer = None
     fields = answer if isinstance(answer, dict) else {}
     if status >= 500 or status in _RETRIABLE:  # noqa: PLR2004 - HTTP's own class
-        raise _unreachable("is out of order", status, wait)
+        message = "the sign-in is out of order"
+        raise _not_had(message, status, wait)
     if status >= 300:  # noqa: PLR2004 - whatever is not a success
         code = str(fields.get("error") or f"HTTP {status}")
         message = _MENDS.get(
@@ -103,7 +105,8 @@ def _read_token(
         raise AuthenticationError(message, service=SERVICE, code=code)
     token = fields.get("access_token")
     if not isinstance(token, str) or not token:
-        raise _unreachable("answered without a token", status)
+        message = "the sign-in answered without a token"
+        raise _not_had(message, status)
     mask(token)
     return AccessToken(token, _lifetime_s(fields.get("expires_in")))
 
@@ -115,10 +118,10 @@ def _lifetime_s(value: object) -> float:
         return DEFAULT_LIFETIME_S
 
 
-def _unreachable(what: str, status: int | None, retry_after: float | None = None) -> RetriableError:
+def _not_had(message: str, status: int | None, retry_after: float | None = None) -> RetriableError:
     """Make the error of a token that was not had; whatever was to be sent with it has not left."""
     return RetriableError(
-        f"the sign-in {what}",
+        message,
         service=SERVICE,
         endpoint=_ENDPOINT,
         status=status,

@@ -6,22 +6,19 @@ Deliberately knows nothing of what the files mean.
 from __future__ import annotations
 
 import difflib
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from customer_import.errors import ConfigurationError
+from customer_import.paths import INCLUDE_VARIABLE, include_folder
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
+    from pathlib import Path
 
     from pydantic_core import ErrorDetails
-
-INCLUDE_VARIABLE = "CUSTOMER_IMPORT_INCLUDE"
-"""Environment variable that names another ``include`` folder."""
 
 
 class FrozenModel(BaseModel):
@@ -47,12 +44,6 @@ class _UniqueKeyLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
-
-
-def include_folder() -> Path:
-    """Return the ``include`` folder: ``$CUSTOMER_IMPORT_INCLUDE``, else the one beside ``plugins/``."""
-    override = os.environ.get(INCLUDE_VARIABLE)
-    return Path(override) if override else Path(__file__).resolve().parents[3] / "include"
 
 
 def read_model(path: Path, model: type[ModelT]) -> ModelT:

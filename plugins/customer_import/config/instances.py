@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from customer_import.config.files import FrozenModel, include_folder, read_model
+from customer_import.config.files import FrozenModel, read_model
 from customer_import.errors import ConfigurationError
+from customer_import.paths import instances_path
 from customer_import.words import ImportType
-
-INSTANCES_VARIABLE = "CUSTOMER_IMPORT_INSTANCES"
-"""Environment variable that names another instances file."""
 
 NonEmptyStr = Annotated[str, Field(min_length=1)]
 
@@ -99,12 +96,6 @@ class InstanceConfig(FrozenModel):
 class _InstancesFile(FrozenModel):
     version: Literal[1]
     instances: Annotated[dict[NonEmptyStr, InstanceConfig], Field(min_length=1)]
-
-
-def instances_path() -> Path:
-    """Return the instances file: ``$CUSTOMER_IMPORT_INSTANCES``, else ``include/instances.yaml``."""
-    override = os.environ.get(INSTANCES_VARIABLE)
-    return Path(override) if override else include_folder() / "instances.yaml"
 
 
 def load_instances(path: Path | None = None) -> dict[str, InstanceConfig]:

@@ -13,8 +13,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from customer_import.config.files import FrozenModel, include_folder, read_model
+from customer_import.config.files import FrozenModel, read_model
 from customer_import.errors import ConfigurationError
+from customer_import.paths import include_folder
 from customer_import.words import ImportType
 
 _ADDRESS = (

@@ -1,7 +1,8 @@
-"""Signs in at Microsoft Entra ID with ``msal``: app-only and App+User (partner-center.md section 3).
+"""Signs in at Microsoft Entra ID with ``msal``: app-only and App+User.
 
-Every refusal becomes one sentence that says what a person has to mend. Entra's own error text is not repeated: it names
-the person who signed in. Where the refresh token comes from and where its successor goes is the caller's business.
+The flows are those of partner-center.md section 3. Every refusal becomes one sentence that says what a person has to mend. Entra's own error text is
+not repeated: it names the person who signed in. Where the refresh token comes from and where its
+successor goes is the caller's business.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
 _TRANSIENT_STATUSES = frozenset({408, 429})
 _TRANSIENT_CODES = frozenset({"90033", "90006", "90024"})
 
-_CONSENT_AGAIN = "a person of the partner must sign in with MFA and consent again, then store the new refresh token"
+_CONSENT_AGAIN = "a person of the partner must sign in with MFA and consent again, and store the new refresh token"
 _MENDS: dict[str, str] = {
     "700082": f"the refresh token has expired; {_CONSENT_AGAIN}",
     "70008": f"the refresh token has expired; {_CONSENT_AGAIN}",
@@ -40,12 +41,12 @@ _MENDS: dict[str, str] = {
     "50078": f"the multi-factor authentication is too old; {_CONSENT_AGAIN}",
     "50079": f"the person must enrol in multi-factor authentication; {_CONSENT_AGAIN}",
     "65001": "nobody has consented to the application; give consent in the partner's tenant",
-    "7000215": "the client secret is wrong; put the secret's value, not its id, into the connection's password",
-    "7000222": "the client secret has expired; make a new one and put it into the connection's password",
-    "700007": "the refresh token was issued to another application; use the client id that it was made with",
-    "700016": "the application does not exist in this tenant; check the connection's login and tenant_id",
+    "7000215": "the client secret is wrong; the connection's password is the secret's value, not its id",
+    "7000222": "the client secret has expired; put a new one into the connection's password",
+    "700007": "the refresh token was issued to another application; use that one's client id",
+    "700016": "the tenant has no such application; check the connection's login and tenant_id",
     "90002": "the tenant does not exist; check tenant_id in the connection's extra",
-    "500011": "the token's resource does not exist in this tenant; check scope_base in the connection's extra",
+    "500011": "the tenant does not know the API; check scope_base in the connection's extra",
     "53003": "Conditional Access blocks the sign-in; an administrator must allow this application",
     "70000": f"the refresh token is not valid; {_CONSENT_AGAIN}",
 }
@@ -87,7 +88,8 @@ class PartnerCenterAuth:
     Args:
         credentials: What the sign-in needs.
         refresh_token: The current refresh token; only App+User has one.
-        save_refresh_token: Keeps the token that replaces it; called in a thread, before the access token is used.
+        save_refresh_token: Keeps the token that replaces it; called in a thread, before the access
+            token is used.
         mask: Told every token, so that no log shows it.
     """
 
@@ -132,7 +134,7 @@ class PartnerCenterAuth:
         return AccessToken(token, float(answer.get("expires_in") or 0))
 
     def _acquire(self) -> dict[str, Any]:
-        """Use a new msal application each time: an old one answers a forced refresh from its caches, errors included."""
+        """Ask msal, with a new application each time: an old one would answer from its caches."""
         given = self._credentials
         is_microsoft = urlsplit(given.authority).hostname in _MICROSOFT_HOSTS
         with _HttpClient(given.ca_file) as http:
@@ -160,7 +162,7 @@ class PartnerCenterAuth:
 
 
 class _HttpClient(requests.Session):
-    """The HTTP client of msal, with time-outs, and with our CA file above any that the environment names."""
+    """The HTTP client of msal: with time-outs, and our CA file beats the environment's."""
 
     def __init__(self, ca_file: str | None) -> None:
         super().__init__()
@@ -174,7 +176,7 @@ class _HttpClient(requests.Session):
     ) -> requests.Response:
         options.setdefault("timeout", _TIMEOUT_S)
         if self._ca_file:
-            # Only an argument of the call beats REQUESTS_CA_BUNDLE; the session's attribute does not.
+            # REQUESTS_CA_BUNDLE beats the session's attribute, but not the call's argument.
             options["verify"] = self._ca_file
         response = super().request(method, url, **options)
         if response.status_code in _TRANSIENT_STATUSES:

@@ -1,7 +1,7 @@
 """Decides whose customer a tenant is: the rules of the three imports, as pure functions.
 
-The rules are the reference importer's. Only subscriptions of the counted statuses speak. Every decision comes with a
-sentence for the person who manages the customers.
+The rules are the reference importer's. Only subscriptions of the counted statuses speak. Every
+decision comes with a sentence for the person who manages the customers.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Classifier:
         return _check_relationship(tenant, found)
 
     def by_relationships(self, tenant: ListedTenant, reseller_ids: Iterable[str]) -> Classification:
-        """Classify a tenant of the indirect import by the resellers that have a relationship with it.
+        """Classify a tenant of the indirect import by the resellers that it has a relationship with.
 
         Args:
             tenant: The tenant.
@@ -165,8 +165,8 @@ class Classifier:
                 outcome=Outcome.AMBIGUOUS,
                 reason_code=ReasonCode.SEVERAL_RESELLERS,
                 reason=(
-                    f"This customer is found under {len(named)} resellers: {names}. Decide in Partner Center which "
-                    "one it belongs to, or create the account by hand."
+                    f"This customer is found under {len(named)} resellers: {names}. Decide in "
+                    "Partner Center which one it belongs to, or create the account by hand."
                 ),
                 is_in_both_lists=is_mixed,
             )
@@ -191,8 +191,8 @@ class Classifier:
             outcome=Outcome.SKIPPED,
             reason_code=ReasonCode.UNKNOWN_RESELLER,
             reason=(
-                f"The subscriptions carry MPN ID {ids}, which is of none of your resellers in Partner Center. "
-                "Check the reseller relationship, then run the import again."
+                f"The subscriptions carry MPN ID {ids}, which none of your resellers in Partner "
+                "Center has. Check the reseller relationship, then run the import again."
             ),
             reseller_mpn_id=unknown[0][:50],
             is_in_both_lists=is_mixed,
@@ -209,7 +209,8 @@ def customer_left() -> Classification:
     return Classification.ended(
         Outcome.SKIPPED,
         ReasonCode.CUSTOMER_LEFT,
-        "Partner Center lists this customer but refuses access to it (403): the relationship has probably ended.",
+        "Partner Center lists this customer but refuses access to it (403): the relationship has "
+        "probably ended.",
         "Cannot be told: access is refused.",
     )
 
@@ -245,7 +246,7 @@ def _classify_direct(carried: list[str], *, is_mixed: bool, has_any: bool) -> Cl
             f"Every counted subscription carries an MPN ID ({ids}): the customer of a reseller."
         )
     if is_mixed:
-        text = f"Some subscriptions carry no MPN ID, others carry {ids}: in the direct and in the indirect list."
+        text = f"Some subscriptions carry no MPN ID, others {ids}: in the direct and indirect list."
     elif has_any:
         text = "No counted subscription carries an MPN ID."
     else:

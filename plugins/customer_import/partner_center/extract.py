@@ -1,7 +1,7 @@
-"""Extracts customers: lists tenants, classifies them, reads those that belong to the import, stages everything.
+"""Extracts customers: lists tenants, classifies them, reads those of the import, stages everything.
 
-One event loop, a fixed number of workers, two rate limiters; memory holds names of tenants and one batch of bodies. What
-the values mean for the BSS is not decided here.
+One event loop, a fixed number of workers, two rate limiters; memory holds names of tenants and one
+batch of bodies. What the values mean for the BSS is not decided here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,12 @@ if TYPE_CHECKING:
 
     from customer_import.errors import ApiError
     from customer_import.partner_center.flatten import FlatCustomer
-    from customer_import.partner_center.models import ListedTenant, Reseller, Subscription
+    from customer_import.partner_center.models import (
+        CountryRules,
+        ListedTenant,
+        Reseller,
+        Subscription,
+    )
     from customer_import.run import Run
 
 log = logging.getLogger(__name__)
@@ -75,7 +80,7 @@ class ExtractSummary:
 def extract_customers(
     run: Run, engine: Engine, hook: PartnerCenterHook | None = None
 ) -> ExtractSummary:
-    """Extract the customers of a run into ``staged_customers``; called again, it goes on where it stopped.
+    """Extract a run's customers into ``staged_customers``; called again, it goes on where it stopped.
 
     Args:
         run: The run.
@@ -85,7 +90,8 @@ def extract_customers(
     Raises:
         AuthenticationError: Token or role were refused.
         ConfigurationError: Connection or instance are wrong.
-        ApiError: The lists could not be read; one customer's trouble is that customer's outcome instead.
+        ApiError: The lists could not be read; one customer's trouble is that customer's outcome
+            instead.
     """
     hook = hook or PartnerCenterHook(run.instance.partner_center.conn_id)
     hook.prepare()
@@ -115,8 +121,8 @@ async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> Extract
         seconds=round(time.monotonic() - started, 3),
     )
     log.info(
-        "Extracted: %s listed, %s discovered, of these %s fetched, %s skipped, %s ambiguous, %s failed; "
-        "%s requests in %.1f s",
+        "Extracted: %s listed, %s discovered, of these %s fetched, %s skipped, %s ambiguous, "
+        "%s failed; %s requests in %.1f s",
         summary.listed,
         summary.discovered,
         summary.fetched,
@@ -196,17 +202,17 @@ class _Extraction:
         counts = await asyncio.to_thread(self._stage.counts)
         self._done, self._discovered = counts.listed - counts.pending, counts.discovered
         queue = iter(pending)
-        workers = min(self._run.instance.partner_center.concurrency, len(pending))
-        ticker = asyncio.create_task(self._tick(counts.listed, len(pending)))
+        concurrency = min(self._run.instance.partner_center.concurrency, len(pending))
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(workers):
-                    group.create_task(self._work(queue))
+                ticker = group.create_task(self._tick(counts.listed, len(pending)))
+                workers = [group.create_task(self._work(queue)) for _ in range(concurrency)]
+                await asyncio.gather(*workers)
+                ticker.cancel()
         except BaseExceptionGroup as errors:
             # The workers fail for one reason; a retry policy needs the error itself, not a group.
             raise errors.exceptions[0] from errors
         finally:
-            ticker.cancel()
             await self._stage.flush()  # also after an error: nothing is asked for twice
             await self._record_progress(counts.listed)
 
@@ -274,17 +280,22 @@ class _Extraction:
         await asyncio.to_thread(record_progress, self._engine, self._run.id, **values)
 
     async def read_country_rules(self) -> None:
-        """Store the address rules of the countries that occur; a country without rules is left out."""
+        """Store the address rules of the countries that occur; those without rules are left out."""
         countries = sorted(await asyncio.to_thread(self._countries))
-        rules = {}
-        for country in countries:
-            try:
-                found = await self._client.country_rules(country)
-            except (RejectedRequestError, RetriableError) as error:
-                log.warning("No address rules for country %s: %s", country, _describe(error))
-                continue
-            rules[country] = found.model_dump(mode="json", by_alias=True)
+        found = await asyncio.gather(*(self._read_rules(country) for country in countries))
+        rules = {
+            country: own.model_dump(mode="json", by_alias=True)
+            for country, own in zip(countries, found, strict=True)
+            if own is not None
+        }
         await asyncio.to_thread(put_reference, self._engine, self._run.id, "country_rules", rules)
+
+    async def _read_rules(self, country: str) -> CountryRules | None:
+        try:
+            return await self._client.country_rules(country)
+        except (RejectedRequestError, RetriableError) as error:
+            log.info("No address rules for country %s: %s", country, _describe(error))
+            return None
 
     def _countries(self) -> set[str]:
         mapping = self._run.mappings.account.get(_COUNTRY_TARGET)

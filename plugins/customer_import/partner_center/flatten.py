@@ -1,8 +1,9 @@
 """Turns the body of ``GET /v1/customers/{id}`` into the flat values that the mapping names.
 
-Pure and quick: it runs while the network is waited for. Values stay as Partner Center has them (trimming, case and
-lengths are the mapping's business), except that NUL characters go, which PostgreSQL refuses, and that
-``userCredentials``, which may hold an admin password, is dropped before anything is stored.
+Pure and quick: it runs while the network is waited for. Values stay as Partner Center has them
+(trimming, case and lengths are the mapping's business), except that NUL characters go, which
+PostgreSQL refuses, and that ``userCredentials``, which may hold an admin password, is dropped
+before anything is stored.
 """
 
 from __future__ import annotations
@@ -117,11 +118,11 @@ def _check_objects(customer: Json) -> None:
         value = _follow(customer, keys)
         if value is not None and not isinstance(value, dict):
             message = f"{path}: not an object"
-            raise ValueError(message)  # noqa: TRY004 - parsers raise ValueError only
+            raise ValueError(message)
 
 
 def _take(customer: Json, paths: tuple[str, ...]) -> dict[str, object]:
-    taken = {}
+    taken: dict[str, object] = {}
     for path, keys in _split(paths):
         value = _follow(customer, keys)
         if isinstance(value, str):

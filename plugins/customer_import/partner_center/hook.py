@@ -1,7 +1,7 @@
 """The Airflow connection to Partner Center: read once, checked, and turned into a session.
 
-Not derived from the http provider's hook: that one sends unknown keys of the extra as headers and the login as Basic
-authentication.
+Not derived from the http provider's hook: that one sends unknown keys of the extra as headers and
+the login as Basic authentication.
 """
 
 from __future__ import annotations
@@ -68,13 +68,14 @@ class ConnectionSettings:
 class PartnerCenterHook(BaseHook):
     """Opens sessions to Partner Center with the credentials of one Airflow connection.
 
-    The connection's host, schema and port are the API; its login is the client id, its password the client secret. Its
-    extra holds ``tenant_id`` and, when wanted, ``authority``, ``flow`` (``app_only`` or ``app_user``),
-    ``refresh_token_variable``, ``scope_base`` and ``ca_file``.
+    The connection's host, schema and port are the API; its login is the client id, its password the
+    client secret. Its extra holds ``tenant_id`` and, when wanted, ``authority``, ``flow``
+    (``app_only`` or ``app_user``), ``refresh_token_variable``, ``scope_base`` and ``ca_file``.
 
     Args:
         partner_center_conn_id: The connection.
-        save_refresh_token: Keeps a rotated refresh token; by default in the Airflow Variable that it came from.
+        save_refresh_token: Keeps a rotated refresh token; by default in the Airflow Variable that
+            it came from.
     """
 
     conn_name_attr = "partner_center_conn_id"
@@ -99,17 +100,19 @@ class PartnerCenterHook(BaseHook):
         """The connection, looked up at the first use only.
 
         Raises:
-            ConfigurationError: The connection is missing, incomplete, or holds a secret in its extra.
+            ConfigurationError: The connection is missing, incomplete, or holds a secret in its
+                extra.
         """
         if self._settings is None:
             self._settings = read_connection(self._connection(), self.partner_center_conn_id)
         return self._settings
 
     def prepare(self) -> PartnerCenterAuth:
-        """Look up connection and refresh token now; call it before an event loop runs, Airflow's look-ups block.
+        """Look up connection and refresh token; call it before an event loop runs, for it blocks.
 
         Raises:
-            ConfigurationError: As for ``settings``, or the Variable with the refresh token is missing.
+            ConfigurationError: As for ``settings``, or the Variable with the refresh token is
+                missing.
         """
         if self._auth is None:
             settings = self.settings
@@ -177,7 +180,8 @@ def read_connection(connection: Connection, conn_id: str) -> ConnectionSettings:
         conn_id: For messages.
 
     Raises:
-        ConfigurationError: A part is missing or unknown, or the extra holds a secret; names the part, never its value.
+        ConfigurationError: A part is missing or unknown, or the extra holds a secret; names the
+            part, never its value.
     """
     source = f"connection {conn_id}"
     for part, value in (
@@ -261,7 +265,7 @@ def _unknown_key(key: str, source: str) -> ConfigurationError:
     if _SECRET_KEY.search(key) and not is_typing_error:
         message = "a secret does not belong into the extra, which Airflow shows in clear text"
         mend = (
-            "put the refresh token into an Airflow Variable and its name into refresh_token_variable"
+            "put the token into an Airflow Variable and its name into refresh_token_variable"
             if "token" in key.lower()
             else "put the client secret into the connection's password"
         )

@@ -1,4 +1,7 @@
-"""Partner Center bodies as far as the import reads them. Shapes: partner-center.md; unknown keys are ignored."""
+"""Partner Center bodies as far as the import reads them.
+
+Shapes: partner-center.md; unknown keys are ignored.
+"""
 
 from __future__ import annotations
 

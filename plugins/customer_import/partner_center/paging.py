@@ -1,8 +1,8 @@
 """Walks a Partner Center list page by page (partner-center.md section 5 and quirks Q4, Q5).
 
-A page's own count is not believed, nor is a short page taken for the last one: only a missing next link ends a list. How
-long a next link stays good is not documented, so a failure past page 1 starts the list again; what was already given is
-not given twice.
+A page's own count is not believed, nor is a short page taken for the last one: only a missing next
+link ends a list. How long a next link stays good is not documented, so a failure past page 1 starts
+the list again; what was already given is not given twice.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Item = dict[str, Any]  # a JSON object; what its values are is for its reader to
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where a page is: path with query from the root of the service, and headers that must go along."""
+    """Where a page is: path with query from the service's root, and headers that must go along."""
 
     path: str
     headers: tuple[tuple[str, str], ...] = ()
@@ -50,9 +50,10 @@ def parse_page(body: bytes) -> Page:
         ValueError: The body is not a page; names the place, never a value.
     """
     content = parse_json(body)
-    if not isinstance(content, dict) or not isinstance(items := content.get("items"), list):
+    items = content.get("items") if isinstance(content, dict) else None
+    if not isinstance(items, list):
         message = "items: not a list"
-        raise ValueError(message)
+        raise ValueError(message)  # noqa: TRY004 - parsers raise ValueError only
     if not all(isinstance(item, dict) for item in items):
         message = "items: not all are objects"
         raise ValueError(message)
@@ -144,7 +145,7 @@ def _parse_link(raw: object) -> Link:
 
 
 def _normalise(uri: str) -> str:
-    """Return path and query below ``/v1/``; links come with and without it, and with a second ``?`` for ``&``."""
+    """Return path and query below ``/v1/``; links may lack it, or have a second ``?`` for ``&``."""
     path, _, query = uri.partition("?")
     path = "/" + urlsplit(path).path.lstrip("/")  # never to another host: the token goes along
     if not path.startswith(_ROOT):

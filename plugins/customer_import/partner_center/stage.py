@@ -1,7 +1,8 @@
-"""Writes what the extraction learns into ``staged_customers``, in batches, away from the event loop.
+"""Writes what the extraction learns into ``staged_customers``, in batches, off the event loop.
 
-A tenant's row is ``listed`` until everything about it is known; only ``listed`` rows are asked for, so a restart goes on
-where the last attempt stopped. A tenant that ends here gets its row in ``import_results`` in the same transaction.
+A tenant's row is ``listed`` until everything about it is known; only ``listed`` rows are asked for,
+so a restart goes on where the last attempt stopped. A tenant that ends here gets its row in
+``import_results`` in the same transaction.
 """
 
 from __future__ import annotations
@@ -108,14 +109,19 @@ class CustomerStage:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what is waiting."""
-        batch, self._batch = self._batch, []
-        if batch:
-            async with self._turn:
-                await asyncio.to_thread(self._write, batch)
+        """Write what is waiting; when cancelled, only after the write under way has ended."""
+        async with self._turn:
+            batch, self._batch = self._batch, []
+            if not batch:
+                return
+            write = asyncio.create_task(asyncio.to_thread(self._write, batch))
+            try:
+                await asyncio.shield(write)
+            finally:
+                await asyncio.wait({write})
 
     def pending(self) -> list[PendingTenant]:
-        """Return the tenants still to be asked for, in listing order; ids and names only, so small."""
+        """Return the tenants still to be asked for, in listing order; small: ids and names only."""
         table = staged_customers.c
         query = (
             select(

@@ -1,6 +1,6 @@
-"""Reads Partner Center's error bodies, and tells which refusals concern the whole run (partner-center.md section 10).
+"""Reads Partner Center's error bodies, and tells which refusals concern the whole run.
 
-Knows nothing of success bodies.
+Codes: partner-center.md section 10. Knows nothing of success bodies.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 _MAX_MESSAGE_LENGTH = 200
 _EMAIL = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
 
-_NEEDS_APP_USER = "this call needs an App+User token; set flow to app_user in the connection's extra and give a refresh token"
-_NEEDS_ROLE = "the signed-in user lacks a role; add it to the Admin agents (or Sales or Helpdesk agents) in Partner Center"
+_NEEDS_APP_USER = "this call needs App+User; set flow to app_user in the connection's extra and give a refresh token"
+_NEEDS_ROLE = (
+    "the signed-in user lacks a role; make it an Admin, Sales or Helpdesk agent in Partner Center"
+)
 _BLOCKED = "Conditional Access or Entra ID refused the call; an administrator must allow it"
 _RUN_ENDING = {
     "900329": _NEEDS_APP_USER,
@@ -55,7 +57,7 @@ def read_detail(body: bytes) -> ErrorDetail:
 
 
 def run_ending_error(error: RejectedRequestError) -> CustomerImportError | None:
-    """Return the error in words when a refusal is about token or role and so hits every request; else ``None``."""
+    """Return the error in words when a refusal is about token or role, so about every request."""
     if error.status != 403:  # noqa: PLR2004
         return None
     mend = _RUN_ENDING.get(error.code or "")
@@ -67,7 +69,7 @@ def run_ending_error(error: RejectedRequestError) -> CustomerImportError | None:
 
 
 def not_a_provider(error: RejectedRequestError) -> ConfigurationError | None:
-    """Return the error in words when the reseller list is refused because the partner is no indirect provider."""
+    """Return the error in words when resellers are refused to a partner that is no provider."""
     if error.status != 403 or error.code != _NOT_A_PROVIDER:  # noqa: PLR2004
         return None
     message = "Partner Center does not list resellers: this partner is not an indirect provider"

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, UniqueConstraint, create_engine, event, make_url
+from sqlalchemy import URL, Engine, UniqueConstraint, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 
 from customer_import.errors import ConfigurationError
@@ -40,14 +40,20 @@ def database_url() -> str:
     except AirflowNotFoundException:
         home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
         return f"sqlite:///{home / 'customer_import.db'}"
-    url = make_url(connection.get_uri())
-    backend = url.get_backend_name()
-    if backend in {"postgres", "postgresql"}:
-        return url.set(drivername="postgresql+psycopg2", query={}).render_as_string(
-            hide_password=False
+    kind = (connection.conn_type or "").lower()
+    if kind in {"postgres", "postgresql"}:
+        url = URL.create(
+            "postgresql+psycopg2",
+            username=connection.login,
+            password=connection.password,
+            host=connection.host or None,
+            port=connection.port,
+            database=connection.schema,
+            query={key: str(value) for key, value in connection.extra_dejson.items()},
         )
-    if backend == "sqlite":
-        return f"sqlite:///{connection.host or url.database}"
+        return url.render_as_string(hide_password=False)
+    if kind == "sqlite":
+        return f"sqlite:///{connection.host}"
     message = f"the connection type {connection.conn_type!r} is not supported"
     raise ConfigurationError(
         message,

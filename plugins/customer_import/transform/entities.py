@@ -18,7 +18,7 @@ import orjson
 import pandas as pd
 
 from customer_import.transform.lookups import Ids, resolve_ids, row_countries
-from customer_import.transform.select import select_fields
+from customer_import.transform.selection import select_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

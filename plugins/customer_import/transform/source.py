@@ -16,7 +16,7 @@ import pandas as pd
 from customer_import.errors import CustomerImportError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Row
 
@@ -65,29 +65,32 @@ def source_frame(rows: Sequence[Row[Any]], run: Run, organisation: Organisation)
     for path in run.mappings.customer_paths:
         raw = [body.get(path) for body in bodies]
         columns[path] = _as_text(raw, has_nul=has_nul)
-        if any(type(value) in {list, dict} for value in raw):
-            not_text[path] = np.fromiter((type(value) in {list, dict} for value in raw), np.bool_, len(raw))
+        if not {list, dict}.isdisjoint(map(type, raw)):
+            not_text[path] = np.array([type(value) in {list, dict} for value in raw], np.bool_)
     columns |= _derived_columns(rows, run, organisation)
     return SourceFrame(pd.DataFrame(columns, dtype=object), not_text)
 
 
 def _derived_columns(rows: Sequence[Row[Any]], run: Run, organisation: Organisation) -> dict[str, list[Text]]:
     accounts = run.instance.reseller_bss_accounts
-    derived: dict[str, Iterable[object]] = {
+    constant = {
+        "run.responsibleUserId": organisation.responsible_user_id,
+        "run.permissionRuleId": organisation.permission_rule_id,
+    }
+    varying = {
         "tenant.id": [row.tenant_id for row in rows],
         "tenant.domainPrefix": [row.domain_prefix for row in rows],
         "reseller.mpnId": [row.reseller_mpn_id for row in rows],
         "reseller.name": [row.reseller_name for row in rows],
         "reseller.bssAccountId": [accounts.get(row.reseller_mpn_id) for row in rows],
-        "run.responsibleUserId": [organisation.responsible_user_id] * len(rows),
-        "run.permissionRuleId": [organisation.permission_rule_id] * len(rows),
     }
-    return {source: _as_text(values, has_nul=False) for source, values in derived.items()}
+    derived = {source: _as_text(values, has_nul=False) for source, values in varying.items()}
+    return derived | {source: _as_text([value], has_nul=False) * len(rows) for source, value in constant.items()}
 
 
-def _as_text(values: Iterable[object], *, has_nul: bool) -> list[Text]:
+def _as_text(values: Sequence[object], *, has_nul: bool) -> list[Text]:
     """Turn JSON values into text or ``None``; NUL is dropped because PostgreSQL and the BSS refuse it in text."""
-    texts = [value if type(value) is str else _other_as_text(value) for value in values]
+    texts = [value if type(value) is str or value is None else _other_as_text(value) for value in values]
     if has_nul:
         texts = [text.replace("\0", "") if text else text for text in texts]
     return [text if text and not text.isspace() else None for text in texts]

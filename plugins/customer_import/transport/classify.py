@@ -1,4 +1,4 @@
-"""Decides what an HTTP answer means: the one place where status and error body become an error of ours, or none."""
+"""Decides what an HTTP answer means: the one place where status and body become an error of ours."""
 
 from __future__ import annotations
 
@@ -45,8 +45,9 @@ def classify(
 ) -> ApiError | None:
     """Return the error that an answer stands for; ``None`` when it is a success.
 
-    408, 429 and 5xx are retriable, so is what the service itself calls retriable. Every other 4xx is final for this
-    request. 401 is returned like them: the session handles it, because only it can renew the token.
+    408, 429 and 5xx are retriable, so is what the service itself calls retriable. Every other 4xx
+    is final for this request. 401 is returned like them: the session handles it, because only it
+    can renew the token.
 
     Args:
         service: Name for messages.
@@ -87,7 +88,7 @@ def classify(
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Return the seconds of a ``Retry-After`` header in either form, capped; ``None`` when absent or unreadable."""
+    """Return the seconds of a ``Retry-After`` header in either form, capped; ``None`` without one."""
     if not value:
         return None
     try:

@@ -1,9 +1,10 @@
-"""A rate limiter that never lets more than a window's budget into any window, and wastes nothing below that.
+"""A rate limiter: never more than a window's budget in any window, and nothing below it wasted.
 
-Registry limiters either spread requests evenly (a partner with 300 customers would wait most of a minute for what may
-leave at once) or cannot be told to stand still by a Retry-After. This one keeps a log of the last window. A request
-occupies the budget from the moment it leaves until one window after its *answer*: the server counted it somewhere in
-between, so the promise holds whether it counts fixed or sliding windows and however long the requests travel.
+Registry limiters either spread requests evenly (a partner with 300 customers would wait most of a
+minute for what may leave at once) or cannot be told to stand still by a Retry-After. This one keeps
+a log of the last window. A request occupies the budget from the moment it leaves until one window
+after its *answer*: the server counted it somewhere in between, so the promise holds whether it
+counts fixed or sliding windows and however long the requests travel.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Limiter(Protocol):
-    """What a session asks of a limiter: enter before a request leaves, exit at its answer, stand still when told."""
+    """What a session asks of a limiter: enter before a request, exit at its answer, stand still."""
 
     async def __aenter__(self) -> Self:
         """Wait for a place."""
@@ -104,7 +105,7 @@ class WindowLimiter:
         self._freed.set()
 
     def throttled(self, wait_s: float) -> None:
-        """Let nothing leave for ``wait_s`` seconds and lower the budget by a tenth: the server counts otherwise than we do."""
+        """Let nothing leave for ``wait_s`` seconds; lower the budget: the server counts otherwise."""
         self.refusals += 1
         if (
             self._clock() >= self._closed_until

@@ -1,8 +1,8 @@
 """One keep-alive HTTP session to one service: bearer token, limits, classification, retries.
 
-Reads are repeated freely. A write is repeated only when it certainly did not arrive; otherwise the session raises
-``AmbiguousWriteError`` and leaves it to the caller to find out. Nothing of a request or answer is ever logged but its
-endpoint, status and timing.
+Reads are repeated freely. A write is repeated only when it certainly did not arrive; otherwise the
+session raises ``AmbiguousWriteError`` and leaves it to the caller to find out. Nothing of a request
+or answer is ever logged but its endpoint, status and timing.
 """
 
 from __future__ import annotations
@@ -10,19 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import ssl
+import time
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_before_delay,
-)
+from yarl import URL
 
 from customer_import.errors import (
     AmbiguousWriteError,
@@ -35,6 +31,7 @@ from customer_import.transport.classify import ErrorDetail, classify
 from customer_import.transport.limiter import Limiter, Unlimited
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Callable, Mapping
 
     from customer_import.transport.token import TokenSource
@@ -80,6 +77,21 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
         ValueError: The body is not JSON.
     """
     return orjson.loads(body.removeprefix(BOM))
+
+
+def environment_proxy(base_url: str) -> tuple[URL | None, aiohttp.BasicAuth | None]:
+    """Return the proxy that the environment names for a service.
+
+    Asked once per session: aiohttp's own ``trust_env`` asks in a thread at every request, and sends
+    netrc credentials.
+    """
+    url = URL(base_url)
+    found = None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)
+    if not found:
+        return None, None
+    proxy = URL(found)
+    auth = aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None
+    return proxy.with_user(None), auth
 
 
 class ApiSession:
@@ -133,8 +145,13 @@ class ApiSession:
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
         connector = aiohttp.TCPConnector(limit=self._concurrency, ssl=self._tls or True)
+        proxy, proxy_auth = environment_proxy(self.base_url)
         self._client = aiohttp.ClientSession(
-            connector=connector, timeout=self._timeout, auto_decompress=True, trust_env=True
+            connector=connector,
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=proxy,
+            proxy_auth=proxy_auth,
         )
         return self
 
@@ -159,7 +176,8 @@ class ApiSession:
         Args:
             path: Path and query, from the root of the service.
             endpoint: Path template for messages, such as ``/v1/customers/{id}``.
-            parse: Turns the body's bytes into a value; raises ``ValueError`` when they are malformed.
+            parse: Turns the body's bytes into a value; raises ``ValueError`` when they are
+                malformed.
             params: Query parameters.
             headers: Extra headers; the same for every try.
             limiter: The resource's rate limiter.
@@ -210,7 +228,8 @@ class ApiSession:
             limiter: The resource's rate limiter.
 
         Raises:
-            AmbiguousWriteError: The write was sent and its outcome is unknown (only when not idempotent).
+            AmbiguousWriteError: The write was sent and its outcome is unknown (only when not
+                idempotent).
             AuthenticationError: As for ``read``.
             RetriableError: It certainly was not carried out, also at the last try.
             RejectedRequestError: Any other 4xx.
@@ -237,23 +256,21 @@ class ApiSession:
     async def _repeat(
         self, attempt: Callable[[], Awaitable[Value]], may_repeat: Callable[[RetriableError], bool]
     ) -> Value:
-        retrying = AsyncRetrying(
-            retry=_RetryIf(may_repeat),
-            stop=stop_after_attempt(self._retry.max_attempts)
-            | stop_before_delay(self._retry.budget_s),
-            wait=self._wait_s,
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return await retrying(attempt)
+        ends_at = time.monotonic() + self._retry.budget_s
+        for number in count(1):
+            try:
+                return await attempt()
+            except RetriableError as error:
+                wait = self._wait_s(number, error.retry_after)
+                is_last = number >= self._retry.max_attempts or time.monotonic() + wait > ends_at
+                if is_last or not may_repeat(error):
+                    raise
+            await self._sleep(wait)
+        raise AssertionError  # pragma: no cover - count() never ends
 
-    def _wait_s(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        backoff = min(
-            self._retry.base_s * 2.0 ** (state.attempt_number - 1), self._retry.max_wait_s
-        )
-        wait = backoff * (0.5 + self._jitter() / 2)
-        asked = error.retry_after if isinstance(error, RetriableError) else None
+    def _wait_s(self, number: int, asked: float | None) -> float:
+        longest = min(self._retry.base_s * 2.0 ** (number - 1), self._retry.max_wait_s)
+        wait = longest * (0.5 + self._jitter() / 2)
         return wait if asked is None else asked + wait / 4
 
     async def _exchange(
@@ -292,7 +309,10 @@ class ApiSession:
 
     def _raise(self, error: ApiError, limiter: Limiter) -> None:
         if error.status == 401:  # noqa: PLR2004
-            message = f"{error.endpoint} refused a token that was just issued; check the connection's credentials and audience"
+            message = (
+                f"{error.endpoint} refused a token that was just issued; check the connection's "
+                "credentials and audience"
+            )
             raise AuthenticationError(message, service=self.service, code=error.code) from error
         if isinstance(error, ThrottledError):
             wait = error.retry_after if error.retry_after is not None else self._retry.base_s
@@ -323,7 +343,7 @@ class ApiSession:
                 allow_redirects=False,
             ) as response:
                 return Answer(response.status, response.headers, await response.read())
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             message = "cannot connect"
             raise RetriableError(
                 message, service=self.service, endpoint=endpoint, is_sent=False
@@ -334,15 +354,3 @@ class ApiSession:
         except (aiohttp.ClientError, ConnectionError) as error:
             message = f"the connection broke ({type(error).__name__})"
             raise RetriableError(message, service=self.service, endpoint=endpoint) from error
-
-
-class _RetryIf(retry_if_exception_type):
-    """Retries a ``RetriableError`` that the caller says may be repeated."""
-
-    def __init__(self, may_repeat: Callable[[RetriableError], bool]) -> None:
-        super().__init__(RetriableError)
-        self._may_repeat = may_repeat
-
-    def __call__(self, retry_state: RetryCallState) -> bool:
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        return isinstance(error, RetriableError) and self._may_repeat(error)

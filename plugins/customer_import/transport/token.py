@@ -23,7 +23,8 @@ class TokenSource:
     """Hands out the current token; concurrent callers wait for one fetch.
 
     Args:
-        fetch: Asks the token endpoint; raises ``AuthenticationError`` when refused, ``RetriableError`` when unreachable.
+        fetch: Asks the token endpoint; raises ``AuthenticationError`` when refused,
+            ``RetriableError`` when unreachable.
         margin_s: A token is renewed this long before it ends.
         clock: Monotonic seconds.
     """
@@ -50,13 +51,21 @@ class TokenSource:
         """Return a token that is still good.
 
         Args:
-            rejected: A token that a server just answered with 401; it is replaced unless another caller already did.
+            rejected: A token that a server just answered with 401; it is replaced unless another
+                caller already did.
         """
+        if (value := self._good(rejected)) is not None:
+            return value
         async with self._lock:
-            if self._value is None or self._value == rejected or self._clock() >= self._ends_at:
-                token = await self._fetch()
-                self._value = token.value
-                self._ends_at = self._clock() + max(
-                    token.lifetime_s - self._margin_s, token.lifetime_s / 2
-                )
-            return self._value
+            if (value := self._good(rejected)) is not None:  # another caller was quicker
+                return value
+            token = await self._fetch()
+            self._value = token.value
+            self._ends_at = self._clock() + max(
+                token.lifetime_s - self._margin_s, token.lifetime_s / 2
+            )
+            return token.value
+
+    def _good(self, rejected: str | None) -> str | None:
+        is_good = self._value != rejected and self._clock() < self._ends_at
+        return self._value if is_good else None

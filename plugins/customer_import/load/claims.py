@@ -1,0 +1,142 @@
+"""Who may write a tenant: claims on links, decided without a database.
+
+A claim is a holder's name on the link row and a lease that the holder renews while it works. Every
+later write of the ledger asks under a row lock whether the name is still there (fencing), so a
+holder that lost its claim can record nothing more.
+
+A lease may end while the holder's POST is still under way. That is safe because whoever takes the
+tenant over finds the step in state ``intent`` and does not send it again before the POST can no
+longer take effect: the holder gives every POST up ``write_window_s`` after its intent, and the
+server gets ``settle_delay_s`` more. Machines that share the database must agree on the time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Self
+
+LEASE = timedelta(seconds=120)
+RENEW_EVERY_S = 30.0
+
+
+class Step(StrEnum):
+    """How far one write has come."""
+
+    NONE = "none"
+    INTENT = "intent"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A fencing token: one attempt of the task that loads one batch of one run."""
+
+    run_id: int
+    batch: int
+    attempt: int
+
+    def __str__(self) -> str:
+        """Return it as it stands in the database."""
+        return f"{self.run_id}/{self.batch}/{self.attempt}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read it back."""
+        run_id, batch, attempt = map(int, text.split("/"))
+        return cls(run_id, batch, attempt)
+
+    def is_same_task(self, other: Holder) -> bool:
+        """Whether both are attempts of the same task."""
+        return (self.run_id, self.batch) == (other.run_id, other.batch)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A row of ``tenant_links``; the fields are its columns. Moments are UTC."""
+
+    id: int
+    instance: str
+    tenant_id: str
+    import_type: str
+    account_id: int | None
+    contact_id: int | None
+    account_step: Step
+    contact_step: Step
+    sync_options_step: Step
+    intent_at: datetime | None
+    content_hash: str | None
+    is_adopted: bool
+    created_by_run: int | None
+    holder: str | None
+    lease_until: datetime | None
+    attempts: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all three steps were done once."""
+        return self.content_hash is not None
+
+
+class ClaimState(StrEnum):
+    """The answer to a claim."""
+
+    GRANTED = "granted"
+    BUSY = "busy"
+    OTHER_IMPORT = "other_import"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True)
+class ClaimRequest:
+    """A wish to write a tenant.
+
+    Attributes:
+        tenant_id: The tenant.
+        import_type: The run's.
+        is_in_both_lists: Whether the tenant belongs to the direct and the indirect import alike.
+        creates: Whether the account's POST is the first thing to leave; its intent is then
+            recorded together with the claim.
+    """
+
+    tenant_id: str
+    import_type: str
+    is_in_both_lists: bool
+    creates: bool
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The answer: its state, and the link as it is now.
+
+    Attributes:
+        state: Whether the tenant may be written.
+        link: The link after the claim.
+        previous_import_type: The import that the link belonged to.
+        has_intent: Whether this claim recorded the account's intent.
+    """
+
+    state: ClaimState
+    link: Link
+    previous_import_type: str
+    has_intent: bool = False
+
+
+def claim_state(link: Link, request: ClaimRequest, me: Holder, now: datetime) -> ClaimState:
+    """Decide whether a holder may write a tenant.
+
+    A later attempt of the same task takes over at once: the earlier one is dead, or an orphan that
+    nobody supervises. An earlier attempt that meets a later one must end.
+    """
+    if link.holder is not None:
+        other = Holder.parse(link.holder)
+        if other.is_same_task(me) and other.attempt > me.attempt:
+            return ClaimState.SUPERSEDED
+        is_running = link.lease_until is not None and link.lease_until > now
+        if is_running and not other.is_same_task(me):
+            return ClaimState.BUSY
+    is_other_import = link.account_id is not None and link.import_type != request.import_type
+    if is_other_import and request.is_in_both_lists:
+        return ClaimState.OTHER_IMPORT
+    return ClaimState.GRANTED

@@ -1,0 +1,60 @@
+"""Rules about the contact that is to be made of a customer: it needs a first or a last name.
+
+What comes from the same Partner Center field as the account's own is not reported twice.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from customer_import.transform.selection import fields_of
+from customer_import.validation.field_rules import add_text_column, email_accepted, length_rules, required, text_rule
+from customer_import.validation.rules import Chunk, Rule, Severity, Suite, describe, must_be_true
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from customer_import.config import FieldMapping
+    from customer_import.run import Run
+
+NAME = "contact"
+_HAS_NAME = "contact has a first or last name"
+
+
+def contact_suite(run: Run) -> Suite:
+    """Return the suite for a run."""
+    every = fields_of(run.mappings.contact, run.import_type)
+    of_account = {(field.sources, field.transforms) for field in fields_of(run.mappings.account, run.import_type).values()}
+    fields = {target: field for target, field in every.items() if (field.sources, field.transforms) not in of_account}
+
+    def frame_of(chunk: Chunk) -> pd.DataFrame:
+        frame = chunk.contact.add_prefix("contact.")
+        frame[_HAS_NAME] = _has_name(chunk.contact)
+        return add_text_column(frame, NAME, fields, chunk.source)
+
+    emails = [email_accepted("contact.email", fields["email"])] if "email" in fields else []
+    needed = [required(f"contact.{target}", field) for target, field in every.items() if field.required]
+    return Suite(NAME, (_name_rule(every), *needed, *emails, *length_rules(NAME, fields), text_rule(NAME)), frame_of)
+
+
+def _name_rule(fields: Mapping[str, FieldMapping]) -> Rule:
+    names = [describe(fields[target]) for target in ("firstName", "lastName") if target in fields]
+    return Rule(
+        name="has_name",
+        field="contact.name",
+        severity=Severity.CRITICAL,
+        message=f"The contact has neither a first nor a last name: {' and '.join(names) or 'no field'} empty.",
+        mend="Fill in one of them in Partner Center.",
+        source=", ".join(fields[target].source for target in ("firstName", "lastName") if target in fields),
+        expectation=must_be_true(_HAS_NAME),
+    )
+
+
+def _has_name(contact: pd.DataFrame) -> pd.Series:
+    has_name = pd.Series(False, index=contact.index)  # noqa: FBT003 - the value of the series
+    for target in ("firstName", "lastName"):
+        if target in contact:
+            has_name |= contact[target].notna()
+    return has_name

