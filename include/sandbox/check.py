@@ -115,7 +115,15 @@ def _mpn_verdict(organisation: Organisation, source: Source, account: Account) -
     customer = source.customers.get(marker) if marker else None
     if customer is None:
         return "unknown"
-    return _judge(source.truth(customer), _option(organisation, account, MPN_ALIAS))
+    mpn_id = _option(organisation, account, MPN_ALIAS)
+    if not mpn_id and not _has_mpn_option(organisation):
+        return "right"
+    return _judge(source.truth(customer), mpn_id)
+
+
+def _has_mpn_option(organisation: Organisation) -> bool:
+    """A tenant reseller's organisation does not have the option (bss.md section 1.5)."""
+    return any(option.alias == MPN_ALIAS for option in organisation.setup.microsoft.options)
 
 
 def _judge(truth: Truth, mpn_id: str) -> str:

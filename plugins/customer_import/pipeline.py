@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -64,8 +65,8 @@ RETRY_POLICY = ExceptionRetryPolicy(
         ),
     ]
 )
-_SHORT = {"retries": 2, "retry_delay": timedelta(seconds=20), "execution_timeout": timedelta(minutes=15)}
-_LONG = {"retries": 3, "retry_delay": timedelta(seconds=30), "execution_timeout": timedelta(hours=4)}
+_SHORT: dict[str, Any] = {"retry_delay": timedelta(seconds=20), "execution_timeout": timedelta(minutes=15)}
+_LONG: dict[str, Any] = {"retry_delay": timedelta(seconds=30), "execution_timeout": timedelta(hours=4)}
 
 
 def build_import_dag(import_type: ImportType, *, doc_md: str, schedule: str | None = None) -> DAG:
@@ -89,7 +90,7 @@ def build_import_dag(import_type: ImportType, *, doc_md: str, schedule: str | No
         default_args={"owner": OWNER, "retry_policy": RETRY_POLICY},
     )
     with dag:
-        run_key = start_run(import_type.value)
+        run_key: Any = start_run(import_type.value)  # an XComArg here, an int inside the tasks
         extracted = extract_customers(run_key)
         validated = validate_customers(run_key)
         batches = transform_customers(run_key)
@@ -110,114 +111,123 @@ def _written_alias(import_type: ImportType) -> AssetAlias:
     return AssetAlias(name=f"bss_{import_type.value}_customers_written")
 
 
-@task(**_SHORT)
+@task(retries=2, **_SHORT)
 def start_run(import_type: str) -> int:
-    """Check configuration and credentials, migrate the database, look up the organisation, write the run's row."""
-    from customer_import.run import RunParams, begin_run  # noqa: PLC0415
+    """Check configuration and credentials, migrate the database, look up the organisation."""
+    from customer_import.run import RunParams, record_run  # noqa: PLC0415
     from customer_import.staging.engine import open_engine  # noqa: PLC0415
     from customer_import.staging.migrate import migrate  # noqa: PLC0415
-    from customer_import.start import prepare_run  # noqa: PLC0415
 
     context = get_current_context()
     dag_run = context["dag_run"]
-    engine = open_engine()
-    migrate(engine)
-    run = begin_run(
-        engine,
+    migrate(open_engine())
+    run_key = record_run(
+        open_engine(),
         dag_id=dag_run.dag_id,
         airflow_run_id=dag_run.run_id,
         import_type=ImportType(import_type),
         params=RunParams.parse(dict(context["params"])),
         started_by=getattr(dag_run, "triggering_user_name", None),
     )
-    with _stage(engine, run, "start_run"):
+    with _stage(run_key, "start_run") as (engine, run):
+        from customer_import.start import prepare_run  # noqa: PLC0415
+
         prepare_run(run, engine)
-    return run.id
+    return run_key
 
 
-@task(pool=POOL, **_LONG)
+@task(retries=3, pool=POOL, **_LONG)
 def extract_customers(run_key: int) -> dict[str, Any]:
     """Read the import type's customers from Partner Center into staging, and classify them."""
-    engine, run = _open(run_key)
-    if run.params.mode is Mode.CHECK:
-        return {}
-    from customer_import.partner_center.extract import extract_customers as extract  # noqa: PLC0415
+    with _stage(run_key, "extract_customers") as (engine, run):
+        if run.params.mode is Mode.CHECK:
+            return {}
+        from customer_import.partner_center.extract import (  # noqa: PLC0415
+            extract_customers as extract,
+        )
 
-    with _stage(engine, run, "extract_customers"):
-        return _counts(extract(run, engine))
+        return asdict(extract(run, engine))
 
 
-@task(**_LONG)
+@task(retries=3, **_LONG)
 def validate_customers(run_key: int) -> dict[str, Any]:
     """Check the staged customers with Great Expectations; critical findings reject a customer."""
-    engine, run = _open(run_key)
-    if run.params.mode not in {Mode.IMPORT, Mode.PREVIEW}:
-        return {}
-    from customer_import.validation.stage import validate_customers as validate  # noqa: PLC0415
+    with _stage(run_key, "validate_customers") as (engine, run):
+        if not run.is_loading:
+            return {}
+        from customer_import.validation.stage import (  # noqa: PLC0415
+            validate_customers as validate,
+        )
 
-    with _stage(engine, run, "validate_customers"):
-        return _counts(validate(run, engine))
+        return asdict(validate(run, engine))
 
 
-@task(**_LONG)
+@task(retries=3, **_LONG)
 def transform_customers(run_key: int) -> list[int]:
     """Map the valid customers to accounts and contacts; return the numbers of the load batches."""
-    engine, run = _open(run_key)
-    if run.params.mode not in {Mode.IMPORT, Mode.PREVIEW}:
-        return []
-    from customer_import.load.index import index_accounts, needs_index  # noqa: PLC0415
-    from customer_import.transform.stage import transform_customers as transform  # noqa: PLC0415
+    with _stage(run_key, "transform_customers") as (engine, run):
+        if not run.is_loading:
+            return []
+        from customer_import.load.index import index_accounts, needs_index  # noqa: PLC0415
+        from customer_import.transform.stage import (  # noqa: PLC0415
+            transform_customers as transform,
+        )
 
-    with _stage(engine, run, "transform_customers"):
         summary = transform(run, engine)
         if needs_index(run, engine):
             index_accounts(run, engine)
-    return list(range(summary.batches))
+        return list(range(summary.batches))
 
 
 @task(
     doc_md="Write one batch of customers to the BSS, each exactly once.",  # a mapped task has no docstring
     max_active_tis_per_dagrun=MAX_ACTIVE_LOADS,
+    retries=3,
     map_index_template="batch {{ task.op_kwargs['batch'] }}",
     **_LONG,
 )
 def load_customers(run_key: int, batch: int) -> dict[str, Any]:
     """Write one batch of customers to the BSS, each exactly once."""
-    from customer_import.load.batch import load_batch  # noqa: PLC0415
+    with _stage(run_key, f"load_customers[{batch}]") as (engine, run):
+        from customer_import.load.batch import load_batch  # noqa: PLC0415
 
-    engine, run = _open(run_key)
-    instance = get_current_context()["ti"]
-    with _stage(engine, run, f"load_customers[{batch}]"):
+        instance = get_current_context()["ti"]
         summary = load_batch(
             run,
             engine,
             batch,
             attempt=instance.try_number,
             task_id=instance.task_id,
-            map_index=instance.map_index,
+            map_index=instance.map_index or 0,
         )
-    return _counts(summary)
+        return asdict(summary)
 
 
-@task(trigger_rule="all_done", **_SHORT)
+@task(retries=2, trigger_rule="all_done", **_SHORT)
 def finish_run(import_type: str) -> dict[str, Any]:
     """Give every customer an outcome, check that they add up, and return the summary."""
     from airflow.sdk.exceptions import AirflowFailException  # noqa: PLC0415
 
     from customer_import.results.summary import close_run  # noqa: PLC0415
+    from customer_import.run import find_run  # noqa: PLC0415
+    from customer_import.staging.engine import open_engine  # noqa: PLC0415
 
     context = get_current_context()
-    instance = context["ti"]
-    run_key = instance.xcom_pull(task_ids="start_run")
+    instance, dag_run = context["ti"], context["dag_run"]
+    engine = open_engine()
+    run_key = find_run(engine, dag_run.dag_id, dag_run.run_id)
     if run_key is None:
-        message = "start_run failed, so there is nothing to sum up; its log says why"
+        message = "start_run failed before it could record the run; its log says why"
         raise AirflowFailException(message)
-    engine, run = _open(run_key)
-    states = instance.get_task_states(dag_id=run.dag_id, run_ids=[run.airflow_run_id])[run.airflow_run_id]
-    failed = {name: state for name, state in states.items() if state in {"failed", "upstream_failed"}}
-    summary = close_run(engine, run, failed)
-    alias = _written_alias(ImportType(import_type))
+    states = instance.get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])
+    failed = {
+        name: state
+        for name, state in states.get(dag_run.run_id, {}).items()
+        if state in {"failed", "upstream_failed"}
+    }
+    summary = close_run(engine, run_key, failed)
     if summary.wrote:
+        alias = _written_alias(ImportType(import_type))
         context["outlet_events"][alias].add(written_asset(ImportType(import_type)))
     if summary.state == RunState.FAILED:
         instance.xcom_push(key="return_value", value=summary.as_dict())
@@ -225,32 +235,20 @@ def finish_run(import_type: str) -> dict[str, Any]:
     return summary.as_dict()
 
 
-def _open(run_key: int) -> tuple[Engine, Run]:
-    from customer_import.run import open_run  # noqa: PLC0415
+@contextmanager
+def _stage(run_key: int, name: str) -> Iterator[tuple[Engine, Run]]:
+    """Open the run for a task; record how long the task took, and in words why it failed."""
+    from customer_import.results.summary import DURATION_PREFIX  # noqa: PLC0415
+    from customer_import.run import open_run, put_reference, record_error  # noqa: PLC0415
     from customer_import.staging.engine import open_engine  # noqa: PLC0415
 
-    engine = open_engine()
-    return engine, open_run(engine, run_key)
-
-
-@contextmanager
-def _stage(engine: Engine, run: Run, name: str) -> Iterator[None]:
-    """Record how long a task took, and in words why it failed."""
-    from customer_import.results.summary import DURATION_PREFIX  # noqa: PLC0415
-    from customer_import.run import put_reference, record_error  # noqa: PLC0415
-
     started = time.monotonic()
+    engine = open_engine()
     try:
-        yield
+        yield engine, open_run(engine, run_key)
     except CustomerImportError as error:
-        record_error(engine, run.id, f"{name}: {error}")
+        record_error(engine, run_key, f"{name}: {error}")
         raise
     else:
-        put_reference(engine, run.id, f"{DURATION_PREFIX}{name}", round(time.monotonic() - started, 3))
-
-
-def _counts(summary: object) -> dict[str, Any]:
-    """Return a stage's summary for XCom."""
-    from dataclasses import asdict  # noqa: PLC0415
-
-    return asdict(summary)  # type: ignore[call-overload]
+        seconds = round(time.monotonic() - started, 3)
+        put_reference(engine, run_key, f"{DURATION_PREFIX}{name}", seconds)

@@ -29,7 +29,7 @@ from customer_import.words import ImportType, Mode, OnExisting, RunState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, Select
 
 _RUN_TABLES = (
     import_results,
@@ -138,25 +138,25 @@ class Run:
         return self.params.mode is Mode.PREVIEW
 
     @property
+    def is_loading(self) -> bool:
+        """Whether the run goes on to validation, transform and load (a preview does, without writing)."""
+        return self.params.mode in {Mode.IMPORT, Mode.PREVIEW}
+
+    @property
     def ordering_options(self) -> str | None:
         """Name of the ordering-options profile for new accounts."""
         return self.params.ordering_options or self.instance.bss.ordering_options
 
 
-def begin_run(
+def record_run(
     engine: Engine,
     dag_id: str,
     airflow_run_id: str,
     import_type: ImportType,
     params: RunParams,
     started_by: str | None,
-) -> Run:
-    """Check the configuration and write the run's row; a run begun again starts afresh, its links are kept.
-
-    Raises:
-        ConfigurationError: An instance or mapping file, or a parameter, is wrong.
-    """
-    now = datetime.now(UTC)
+) -> int:
+    """Write the run's row and return its key; a run recorded again starts afresh, its links are kept."""
     row = {
         "dag_id": dag_id,
         "airflow_run_id": airflow_run_id,
@@ -166,7 +166,7 @@ def begin_run(
         "state": RunState.RUNNING.value,
         "started_by": started_by,
         "params": params.model_dump(mode="json"),
-        "started_at": now,
+        "started_at": datetime.now(UTC),
         "ended_at": None,
         "extracted": 0,
         "listed": None,
@@ -177,13 +177,34 @@ def begin_run(
     }
     with engine.begin() as connection:
         upsert(connection, import_runs, [row])
-        key = connection.execute(
-            select(import_runs.c.id).where(
-                import_runs.c.dag_id == dag_id, import_runs.c.airflow_run_id == airflow_run_id
-            )
-        ).scalar_one()
+        key: int = connection.execute(_key_of(dag_id, airflow_run_id)).scalar_one()
         for table in _RUN_TABLES:
             connection.execute(delete(table).where(table.c.run_id == key))
+    return key
+
+
+def find_run(engine: Engine, dag_id: str, airflow_run_id: str) -> int | None:
+    """Return the key of a DAG run; ``None`` when its first task did not come to write it."""
+    with reading(engine) as connection:
+        return connection.execute(_key_of(dag_id, airflow_run_id)).scalar_one_or_none()
+
+
+def _key_of(dag_id: str, airflow_run_id: str) -> Select[int]:
+    return select(import_runs.c.id).where(
+        import_runs.c.dag_id == dag_id, import_runs.c.airflow_run_id == airflow_run_id
+    )
+
+
+def begin_run(
+    engine: Engine,
+    dag_id: str,
+    airflow_run_id: str,
+    import_type: ImportType,
+    params: RunParams,
+    started_by: str | None,
+) -> Run:
+    """Record a run and open it; raises as ``open_run`` does."""
+    key = record_run(engine, dag_id, airflow_run_id, import_type, params, started_by)
     return open_run(engine, key)
 
 

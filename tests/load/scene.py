@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import yaml
+from sandbox import FaultKind, FaultRule
 from sqlalchemy import select
 
 from customer_import.load.batch import load_batch
@@ -109,7 +110,7 @@ class Scene:
 
     @property
     def writes(self) -> int:
-        return self.requests(".create", ".patch", ".set", ".put", ".post")
+        return self.requests(".create", ".patch", "sync_options.post", ".put")
 
     def configure(self, **bss: object) -> None:
         settings = {"settle_delay_s": 0.05, "ordering_options": "standard", "request_timeout_s": 5.0, "concurrency": 4, **bss}
@@ -226,6 +227,10 @@ class Scene:
             "synchronizations": self.records.counters.synchronizations,
         }
         return {name: number for name, number in counted.items() if number}
+
+
+def fault(endpoint: str, kind: FaultKind, calls: tuple[int, ...] = (), **more: Any) -> FaultRule:
+    return FaultRule(endpoint=endpoint, kind=kind, calls=calls, **more)
 
 
 def load(run: Run, engine: Engine, batch: int, attempt: int) -> LoadSummary:

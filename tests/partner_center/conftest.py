@@ -5,23 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from customer_import.config import InstanceConfig, load_mappings
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.run import Run, RunParams
 from customer_import.staging.engine import open_engine
-from customer_import.staging.tables import import_runs, metadata
+from customer_import.staging.migrate import migrate
+from customer_import.staging.tables import import_runs
 from customer_import.words import ImportType
 from sandbox.config import SandboxConfig
-from sandbox.info import SandboxInfo
 from sandbox.server import SandboxServer
 from sqlalchemy import Engine, insert
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.info import SandboxInfo
 
 CONNECTION = "partner_center_test"
 VARIABLE = "partner_center_refresh_token"
 CUSTOMERS = 240
+MakeRun = Callable[..., Run]
 
 
 class Saved(list[str]):
@@ -30,7 +34,9 @@ class Saved(list[str]):
 
 @pytest.fixture(scope="session")
 def shared_sandbox() -> Iterator[SandboxServer]:
-    with SandboxServer(SandboxConfig(customers=CUSTOMERS, seed=7, keeps_request_log=True)) as server:
+    with SandboxServer(
+        SandboxConfig(customers=CUSTOMERS, seed=7, keeps_request_log=True)
+    ) as server:
         yield server
 
 
@@ -43,10 +49,21 @@ def sandbox(shared_sandbox: SandboxServer) -> Iterator[SandboxServer]:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    engine = open_engine(f"sqlite:///{tmp_path / 'import.db'}")
-    metadata.create_all(engine)
-    return engine
+def engine(sqlite_database_url: str) -> Iterator[Engine]:
+    """SQLite only: what differs on PostgreSQL has a test of its own."""
+    yield from migrated(sqlite_database_url)
+
+
+@pytest.fixture
+def postgres_engine(postgres_database_url: str) -> Iterator[Engine]:
+    yield from migrated(postgres_database_url)
+
+
+def migrated(url: str) -> Iterator[Engine]:
+    engine = open_engine(url)
+    migrate(engine)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
@@ -94,13 +111,14 @@ def make_hook(
 
 
 @pytest.fixture
-def make_run(sandbox: SandboxServer, engine: Engine) -> Callable[..., Run]:
+def make_run(sandbox: SandboxServer, engine: Engine) -> MakeRun:
     """Makes runs with their row; ``instance`` and ``params`` change the defaults."""
     mappings = load_mappings()
 
     def make(
         import_type: ImportType,
         instance: dict[str, object] | None = None,
+        database: Engine = engine,
         **params: object,
     ) -> Run:
         own = {"reseller_mpn_id": sandbox.info.tenant_reseller_mpn_id}
@@ -121,7 +139,7 @@ def make_run(sandbox: SandboxServer, engine: Engine) -> Callable[..., Run]:
         )
         parsed = RunParams.parse({"instance": "test", **params})
         now = datetime.now(UTC)
-        with engine.begin() as connection:
+        with database.begin() as connection:
             key = connection.execute(
                 insert(import_runs).values(
                     dag_id=import_type.dag_id,
@@ -137,5 +155,3 @@ def make_run(sandbox: SandboxServer, engine: Engine) -> Callable[..., Run]:
         return Run(key, import_type.dag_id, "test", import_type, parsed, config, mappings, now)
 
     return make
-
-

@@ -15,18 +15,36 @@ def api(sandbox, bss):
     return bss(sandbox)
 
 
-def test_token_needs_the_client_in_the_basic_header_only(sandbox, session):
+@pytest.mark.parametrize("name", ["client_id", "client_secret"])
+def test_client_credentials_in_the_body_are_refused(sandbox, session, name):
     own = sandbox.info.provider
     form = {"grant_type": "password", "username": own.username, "password": own.password}
-    url = f"{sandbox.info.bss_url}/oauth/token"
-    client = {"client_id": own.client_key, "client_secret": own.client_secret}
-    refused = session.post(url, data=form | client)
-    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_client")
-    wrong = session.post(
-        url, data=form | {"password": "x"}, auth=(own.client_key, own.client_secret)
+    refused = session.post(
+        f"{sandbox.info.bss_url}/oauth/token",
+        data=form | {name: "x"},
+        auth=(own.client_key, own.client_secret),
     )
-    assert wrong.json()["error"] == "invalid_grant"
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_client")
     assert len(sandbox.bss.unattributed) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"password": "x"}, "invalid_grant"),
+        ({"username": "nobody@bss.example"}, "invalid_grant"),
+        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
+    ],
+)
+def test_token_is_refused_as_oauth_does(sandbox, session, changes, error):
+    own = sandbox.info.provider
+    form = {"grant_type": "password", "username": own.username, "password": own.password}
+    refused = session.post(
+        f"{sandbox.info.bss_url}/oauth/token",
+        data=form | changes,
+        auth=(own.client_key, own.client_secret),
+    )
+    assert (refused.status_code, refused.json()["error"]) == (400, error)
 
 
 def test_call_without_version_is_refused(sandbox, api):

@@ -63,6 +63,14 @@ def test_cut_connection_stores_only_after_the_write(start, bss, kind, stored):
     api.create_account("B")
 
 
+def test_token_endpoint_can_be_down(start, partner_center):
+    rule = FaultRule(endpoint="entra.token", kind=FaultKind.RESET_BEFORE, calls=(1,))
+    sandbox = start(faults=(rule,))
+    with pytest.raises(requests.ConnectionError):
+        partner_center(sandbox)
+    assert partner_center(sandbox).get("/customers").status_code == 200
+
+
 @pytest.mark.parametrize(("kind", "body"), [("wrong_json", b"<html>"), ("empty_body", b"")])
 def test_spoiled_body_comes_with_the_right_status(start, bss, kind, body):
     sandbox = start(faults=(FaultRule(endpoint=CREATE, kind=FaultKind(kind), calls=(1,)),))

@@ -39,6 +39,12 @@ def test_pages_together_hold_every_customer_once(peopled, partner_center):
     assert [len(page["items"]) for page in pages] == [50, 50, 20]
 
 
+@pytest.mark.parametrize(("size", "pages"), [(119, [119, 1]), (120, [120])])
+def test_last_page_has_no_next_link(peopled, partner_center, size, pages):
+    found = follow(partner_center(peopled), f"/customers?size={size}")
+    assert [len(page["items"]) for page in found] == pages
+
+
 def test_page_links_come_with_and_without_version(peopled, partner_center):
     pages = follow(partner_center(peopled), "/customers?size=30")
     uris = [page["links"]["next"]["uri"] for page in pages[:-1]]

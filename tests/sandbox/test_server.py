@@ -140,6 +140,13 @@ def test_check_command_tells_figures_and_fails_when_one_is_not_zero(sandbox, bss
     assert "total accounts_without_contact 1" in capsys.readouterr().out.splitlines()
 
 
+def test_start_on_a_port_in_use_fails_with_its_cause(sandbox, start):
+    port = int(sandbox.info.bss_url.rpartition(":")[2])
+    with pytest.raises(RuntimeError, match="did not start") as failure:
+        start(bss_port=port)
+    assert isinstance(failure.value.__cause__, OSError)
+
+
 def test_secrets_stay_out_of_the_announcements_repr(sandbox):
     info = sandbox.info
     secrets = (info.client_secret, info.refresh_token, info.provider.password)

@@ -1,14 +1,13 @@
 """Signs in at Microsoft Entra ID with ``msal``: app-only and App+User.
 
-The flows are those of partner-center.md section 3. Every refusal becomes one sentence that says what a person has to mend. Entra's own error text is
-not repeated: it names the person who signed in. Where the refresh token comes from and where its
-successor goes is the caller's business.
+The flows are those of partner-center.md section 3. Every refusal becomes one sentence that says
+what a person has to mend. Entra's own error text is not repeated: it names the person who signed
+in. Where the refresh token comes from and where its successor goes is the caller's business.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -30,9 +29,10 @@ _TIMEOUT_S = (10, 30)
 _MICROSOFT_HOSTS = WELL_KNOWN_AUTHORITY_HOSTS | {"login.partner.microsoftonline.cn"}
 _TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
 _TRANSIENT_STATUSES = frozenset({408, 429})
+_SERVER_ERROR = 500
 _TRANSIENT_CODES = frozenset({"90033", "90006", "90024"})
 
-_CONSENT_AGAIN = "a person of the partner must sign in with MFA and consent again, and store the new refresh token"
+_CONSENT_AGAIN = "a person must sign in with MFA, consent again and store the new refresh token"
 _MENDS: dict[str, str] = {
     "700082": f"the refresh token has expired; {_CONSENT_AGAIN}",
     "70008": f"the refresh token has expired; {_CONSENT_AGAIN}",
@@ -41,7 +41,7 @@ _MENDS: dict[str, str] = {
     "50078": f"the multi-factor authentication is too old; {_CONSENT_AGAIN}",
     "50079": f"the person must enrol in multi-factor authentication; {_CONSENT_AGAIN}",
     "65001": "nobody has consented to the application; give consent in the partner's tenant",
-    "7000215": "the client secret is wrong; the connection's password is the secret's value, not its id",
+    "7000215": "the client secret is wrong; the connection needs its value, not its id",
     "7000222": "the client secret has expired; put a new one into the connection's password",
     "700007": "the refresh token was issued to another application; use that one's client id",
     "700016": "the tenant has no such application; check the connection's login and tenant_id",
@@ -118,7 +118,7 @@ class PartnerCenterAuth:
     def _fetch(self) -> AccessToken:
         try:
             answer = self._acquire()
-        except (requests.RequestException, json.JSONDecodeError) as error:
+        except requests.RequestException as error:
             raise _unreachable() from error
         except ValueError as error:
             message = (
@@ -179,10 +179,21 @@ class _HttpClient(requests.Session):
             # REQUESTS_CA_BUNDLE beats the session's attribute, but not the call's argument.
             options["verify"] = self._ca_file
         response = super().request(method, url, **options)
-        if response.status_code in _TRANSIENT_STATUSES:
-            # msal would report these as if the tenant were wrong.
+        if not _is_answer(response):
+            # Left to msal, it would come out as a wrong tenant or as an error of msal's own.
             raise requests.HTTPError(response=response)
         return response
+
+
+def _is_answer(response: requests.Response) -> bool:
+    """Tell an answer of Entra ID, refusals included, from the trouble of something before it."""
+    if response.status_code in _TRANSIENT_STATUSES or response.status_code >= _SERVER_ERROR:
+        return False
+    try:
+        response.json()
+    except ValueError:
+        return False
+    return True
 
 
 def _unreachable() -> RetriableError:

@@ -96,7 +96,8 @@ class Classifier:
     ) -> Classification:
         """Classify a tenant by its subscriptions, of any status."""
         mpn_ids = [item.partner_id for item in self.counted(subscriptions)]
-        carried = list(dict.fromkeys(mpn_id for mpn_id in mpn_ids if mpn_id))
+        # Sorted: Partner Center's order must not decide what is written.
+        carried = sorted({mpn_id for mpn_id in mpn_ids if mpn_id})
         is_mixed = bool(carried) and None in mpn_ids
         match self._import_type:
             case ImportType.DIRECT:
@@ -108,7 +109,7 @@ class Classifier:
         return _check_relationship(tenant, found)
 
     def by_relationships(self, tenant: ListedTenant, reseller_ids: Iterable[str]) -> Classification:
-        """Classify a tenant of the indirect import by the resellers that it has a relationship with.
+        """Classify a tenant of the indirect import by the resellers it has a relationship with.
 
         Args:
             tenant: The tenant.
@@ -184,7 +185,7 @@ class Classifier:
             return _not_ours("The instance leaves out the customers of this reseller.")
         if self._selected and not self._selected & set(unknown):
             return _not_ours("The run was started for other resellers.")
-        ids = ", ".join(sorted(unknown))
+        ids = ", ".join(unknown)
         return Classification(
             is_discovered=True,
             text="The MPN ID is of no known reseller.",
@@ -240,7 +241,7 @@ def not_usable(problem: str) -> Classification:
 
 
 def _classify_direct(carried: list[str], *, is_mixed: bool, has_any: bool) -> Classification:
-    ids = ", ".join(sorted(carried))
+    ids = ", ".join(carried)
     if carried and not is_mixed:
         return _not_ours(
             f"Every counted subscription carries an MPN ID ({ids}): the customer of a reseller."

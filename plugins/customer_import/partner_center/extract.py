@@ -80,7 +80,7 @@ class ExtractSummary:
 def extract_customers(
     run: Run, engine: Engine, hook: PartnerCenterHook | None = None
 ) -> ExtractSummary:
-    """Extract a run's customers into ``staged_customers``; called again, it goes on where it stopped.
+    """Extract a run's customers into ``staged_customers``; called again, it goes on there.
 
     Args:
         run: The run.

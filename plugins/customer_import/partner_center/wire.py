@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _MAX_MESSAGE_LENGTH = 200
 _EMAIL = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
 
-_NEEDS_APP_USER = "this call needs App+User; set flow to app_user in the connection's extra and give a refresh token"
+_NEEDS_APP_USER = (
+    "this call needs App+User; set flow to app_user in the extra and give a refresh token"
+)
 _NEEDS_ROLE = (
     "the signed-in user lacks a role; make it an Admin, Sales or Helpdesk agent in Partner Center"
 )

@@ -27,9 +27,7 @@ from customer_import.words import Mode, Outcome, ReasonCode, RunState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Connection, Engine
-
-    from customer_import.run import Run
+    from sqlalchemy import Connection, Engine, Row
 
 log = logging.getLogger(__name__)
 
@@ -85,12 +83,12 @@ class Summary:
         return asdict(self)
 
 
-def close_run(engine: Engine, run: Run, failed_tasks: Mapping[str, str]) -> Summary:
+def close_run(engine: Engine, run_key: int, failed_tasks: Mapping[str, str]) -> Summary:
     """Give every discovered tenant without a result one, check conservation and store the summary.
 
     Args:
         engine: The import's database.
-        run: The run.
+        run_key: ``import_runs.id``; the configuration is not read, it may be what is broken.
         failed_tasks: Task id to Airflow state of the run's tasks that did not succeed.
 
     Returns:
@@ -100,8 +98,9 @@ def close_run(engine: Engine, run: Run, failed_tasks: Mapping[str, str]) -> Summ
         ConservationError: The outcomes do not add up; the run is stored as failed with its summary all the same.
     """
     with engine.begin() as connection:
-        error = _error_text(connection, run, failed_tasks)
-        if run.params.mode in {Mode.IMPORT, Mode.PREVIEW}:
+        run = connection.execute(select(import_runs).where(import_runs.c.id == run_key)).one()
+        error = _error_text(run, failed_tasks)
+        if run.mode in {Mode.IMPORT, Mode.PREVIEW}:
             _report_unreached(connection, run, error)
         summary = _summarise(connection, run, error)
         conserved = _is_conserved(summary)
@@ -110,7 +109,7 @@ def close_run(engine: Engine, run: Run, failed_tasks: Mapping[str, str]) -> Summ
             summary = Summary(**{**asdict(summary), "state": RunState.FAILED.value, "error": error})
         connection.execute(
             update(import_runs)
-            .where(import_runs.c.id == run.id)
+            .where(import_runs.c.id == run_key)
             .values(
                 state=summary.state,
                 ended_at=datetime.now(UTC),
@@ -125,29 +124,25 @@ def close_run(engine: Engine, run: Run, failed_tasks: Mapping[str, str]) -> Summ
     return summary
 
 
-def _error_text(connection: Connection, run: Run, failed_tasks: Mapping[str, str]) -> str | None:
+def _error_text(run: Row[*tuple[Any, ...]], failed_tasks: Mapping[str, str]) -> str | None:
     """Return what the first failed task said, or that it ended without a word; ``None`` when nothing failed."""
     if not failed_tasks:
         return None
-    said: str | None = connection.execute(
-        select(import_runs.c.error).where(import_runs.c.id == run.id)
-    ).scalar_one()
-    first = next(
-        (task for task, state in failed_tasks.items() if state == "failed"),
-        next(iter(failed_tasks)),
-    )
+    first = next((task for task, state in failed_tasks.items() if state == "failed"), None)
+    first = first or next(iter(failed_tasks))
+    said: str | None = run.error
     if said and said.startswith(first.partition("_customers")[0]):
         return said
     return f"task {first} ended without a word (killed, or out of time); see its log"
 
 
-def _report_unreached(connection: Connection, run: Run, error: str | None) -> None:
+def _report_unreached(connection: Connection, run: Row[*tuple[Any, ...]], error: str | None) -> None:
     missing = (
         select(
             staged_customers.c.run_id,
             staged_customers.c.tenant_id,
-            literal(run.import_type.value),
-            literal(run.params.instance),
+            literal(run.import_type),
+            literal(run.instance),
             staged_customers.c.tenant_name,
             staged_customers.c.domain,
             staged_customers.c.reseller_mpn_id,
@@ -185,7 +180,7 @@ def _report_unreached(connection: Connection, run: Run, error: str | None) -> No
     connection.execute(insert(import_results).from_select(columns, missing))
 
 
-def _summarise(connection: Connection, run: Run, error: str | None) -> Summary:
+def _summarise(connection: Connection, run: Row[*tuple[Any, ...]], error: str | None) -> Summary:
     counts: dict[str, int] = {outcome.value: 0 for outcome in Outcome}
     reasons: dict[str, int] = {}
     warned = 0
@@ -215,9 +210,9 @@ def _summarise(connection: Connection, run: Run, error: str | None) -> Summary:
         run_key=run.id,
         dag_id=run.dag_id,
         run_id=run.airflow_run_id,
-        import_type=run.import_type.value,
-        instance=run.params.instance,
-        mode=run.params.mode.value,
+        import_type=run.import_type,
+        instance=run.instance,
+        mode=run.mode,
         state=(RunState.FAILED if error else RunState.SUCCESS).value,
         listed=_count_staged(connection, run, only_discovered=False),
         discovered=_count_staged(connection, run, only_discovered=True),
@@ -230,7 +225,7 @@ def _summarise(connection: Connection, run: Run, error: str | None) -> Summary:
     )
 
 
-def _count_staged(connection: Connection, run: Run, *, only_discovered: bool) -> int:
+def _count_staged(connection: Connection, run: Row[*tuple[Any, ...]], *, only_discovered: bool) -> int:
     query = (
         select(func.count())
         .select_from(staged_customers)
@@ -242,7 +237,7 @@ def _count_staged(connection: Connection, run: Run, *, only_discovered: bool) ->
     return count
 
 
-def _durations(connection: Connection, run: Run) -> dict[str, float]:
+def _durations(connection: Connection, run: Row[*tuple[Any, ...]]) -> dict[str, float]:
     rows = connection.execute(
         select(reference_data.c.name, reference_data.c.body).where(
             reference_data.c.run_id == run.id, reference_data.c.name.startswith(DURATION_PREFIX)

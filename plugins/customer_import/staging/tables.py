@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     Index,
@@ -47,6 +48,12 @@ def _run_key() -> Column[int]:
 
 def _tenant_key() -> Column[str]:
     return Column("tenant_id", String(64), primary_key=True)
+
+
+def _search_key() -> Column[str]:
+    """What people search and sort by: name and domain in lower case, short enough for an index entry."""
+    text = "substr(lower(coalesce(tenant_name, '') || ' ' || coalesce(domain, '')), 1, 300)"
+    return Column("search_key", Text, Computed(text, persisted=True))
 
 
 import_runs = Table(
@@ -112,8 +119,10 @@ staged_customers = Table(
     Column("reason_code", String(50)),
     Column("reason", Text),
     Column("fetched_at", _Moment),
+    _search_key(),
     Index(None, "run_id", "position"),
     Index(None, "run_id", "state"),
+    Index(None, "run_id", "is_discovered", "search_key", "tenant_id"),
 )
 
 validation_findings = Table(
@@ -235,8 +244,11 @@ import_results = Table(
     Column("task_id", String(250)),
     Column("map_index", Integer),
     Column("recorded_at", _Moment, nullable=False),
+    _search_key(),
     UniqueConstraint("run_id", "tenant_id"),
+    Index(None, "run_id", "id"),
     Index(None, "run_id", "outcome", "id"),
+    Index(None, "run_id", "search_key", "id", "outcome"),
     Index(None, "instance", "tenant_id", "id"),
 )
 """One row per run and discovered tenant: its outcome, with the reason and warnings in words."""

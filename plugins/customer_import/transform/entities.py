@@ -65,11 +65,20 @@ def build_entities(source: pd.DataFrame, run: Run, organisation: Organisation) -
     fields = {"account": run.mappings.account, "contact": run.mappings.contact}
     refused = _refused_targets(run)
     columns = {
-        entity: _typed_columns(entity, frame.drop(columns=refused, errors="ignore"), fields[entity], organisation, countries, cut)
+        entity: _typed_columns(
+            entity,
+            frame.drop(columns=refused, errors="ignore"),
+            fields[entity],
+            organisation,
+            countries,
+            cut,
+        )
         for entity, frame in selected.items()
     }
     options_frame = select_fields(source, run.mappings.sync_options, run.import_type)
-    options = _typed_columns("sync_options", options_frame, run.mappings.sync_options, organisation, countries, cut)
+    options = _typed_columns(
+        "sync_options", options_frame, run.mappings.sync_options, organisation, countries, cut
+    )
 
     size = len(source)
     accounts = _dump(_account_bodies(columns["account"], size))
@@ -90,7 +99,11 @@ def build_entities(source: pd.DataFrame, run: Run, organisation: Organisation) -
         },
         dtype=object,
     )
-    return Entities(frame, cut, _count_unknown_states(selected["account"], columns["account"], fields["account"]))
+    return Entities(
+        frame,
+        cut,
+        _count_unknown_states(selected["account"], columns["account"], fields["account"]),
+    )
 
 
 def _refused_targets(run: Run) -> list[str]:
@@ -132,10 +145,14 @@ def _as_id(text: str | None) -> int | None:
 
 def _cut(texts: list[str | None], limit: int | None) -> tuple[list[str | None], int]:
     """Cut text to ``limit`` characters, without a blank left at the end; return how many were cut."""
-    long = 0 if limit is None else sum(text is not None and len(text) > limit for text in texts)
-    if not long:
+    if limit is None or max(map(len, filter(None, texts)), default=0) <= limit:
         return texts, 0
-    return [text if text is None or len(text) <= limit else text[:limit].rstrip() for text in texts], long  # type: ignore[operator]
+    is_long = [text is not None and len(text) > limit for text in texts]
+    cut = [
+        text[:limit].rstrip() if text and long else text
+        for text, long in zip(texts, is_long, strict=True)
+    ]
+    return cut, sum(is_long)
 
 
 def _bodies(columns: _Columns, size: int) -> list[_Body]:
@@ -151,8 +168,14 @@ def _bodies(columns: _Columns, size: int) -> list[_Body]:
 def _account_bodies(columns: _Columns, size: int) -> list[_Body]:
     """Nest the address; one without a country is left out because the BSS refuses it."""
     prefix = "billingAddress."
-    bodies = _bodies({name: values for name, values in columns.items() if not name.startswith(prefix)}, size)
-    parts = {name.removeprefix(prefix): values for name, values in columns.items() if name.startswith(prefix)}
+    bodies = _bodies(
+        {name: values for name, values in columns.items() if not name.startswith(prefix)}, size
+    )
+    parts = {
+        name.removeprefix(prefix): values
+        for name, values in columns.items()
+        if name.startswith(prefix)
+    }
     for body, address in zip(bodies, _bodies(parts, size), strict=True):
         if "countryId" in address:
             body["billingAddress"] = address
@@ -164,22 +187,33 @@ def _dump(bodies: list[_Body]) -> list[bytes]:
 
 
 def _without_kept(
-    columns: _Columns, fields: Mapping[str, FieldMapping], dumped: list[bytes], size: int, *, is_account: bool = False
+    columns: _Columns,
+    fields: Mapping[str, FieldMapping],
+    dumped: list[bytes],
+    size: int,
+    *,
+    is_account: bool = False,
 ) -> list[bytes]:
-    updated = {target: values for target, values in columns.items() if fields[target].on_update != "keep"}
+    updated = {
+        target: values for target, values in columns.items() if fields[target].on_update != "keep"
+    }
     if len(updated) == len(columns):
         return dumped
     return _dump(_account_bodies(updated, size) if is_account else _bodies(updated, size))
 
 
-def _content_hashes(accounts: list[bytes], contacts: list[bytes], options: list[bytes]) -> list[str]:
+def _content_hashes(
+    accounts: list[bytes], contacts: list[bytes], options: list[bytes]
+) -> list[str]:
     return [
         hashlib.blake2b(b"[%b,%b,%b]" % parts, digest_size=_HASH_BYTES).hexdigest()
         for parts in zip(accounts, contacts, options, strict=True)
     ]
 
 
-def _count_unknown_states(selected: pd.DataFrame, columns: _Columns, fields: Mapping[str, FieldMapping]) -> int:
+def _count_unknown_states(
+    selected: pd.DataFrame, columns: _Columns, fields: Mapping[str, FieldMapping]
+) -> int:
     targets = [target for target in selected.columns if "state_id" in fields[target].transforms]
     return sum(
         text is not None and found is None

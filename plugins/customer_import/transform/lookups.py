@@ -46,7 +46,10 @@ def state_ids(texts: pd.Series, countries: Ids, organisation: Organisation) -> I
 
 
 def resolve_ids(
-    selected: pd.DataFrame, fields: Mapping[str, FieldMapping], organisation: Organisation, countries: Ids
+    selected: pd.DataFrame,
+    fields: Mapping[str, FieldMapping],
+    organisation: Organisation,
+    countries: Ids,
 ) -> dict[str, Ids]:
     """Resolve every field of an entity that names a look-up.
 

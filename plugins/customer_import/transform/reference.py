@@ -22,7 +22,9 @@ def read_organisation(engine: Engine, run_id: int) -> Organisation:
     body = get_reference(engine, run_id, "organisation")
     if body is None:
         message = f"run {run_id} has no BSS organisation"
-        raise ConfigurationError(message, source="reference_data", mend="start the DAG run again from its first task")
+        raise ConfigurationError(
+            message, source="reference_data", mend="start the DAG run again from its first task"
+        )
     return Organisation.model_validate(body)
 
 

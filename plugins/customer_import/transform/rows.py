@@ -66,7 +66,11 @@ def read_customers(
 
 def count_customers(engine: Engine, run_id: int, *, is_validated: bool) -> int:
     """Return how many customers ``read_customers`` yields."""
-    statement = select(func.count()).select_from(staged_customers).where(*_is_due(run_id, is_validated=is_validated))
+    statement = (
+        select(func.count())
+        .select_from(staged_customers)
+        .where(*_is_due(run_id, is_validated=is_validated))
+    )
     with reading(engine) as connection:
         return connection.execute(statement).scalar_one()
 

@@ -23,12 +23,16 @@ LOOKUPS = frozenset({"country_id", "state_id"})
 _TEXT_TRANSFORMS = {"trim": str.strip, "upper": str.upper, "lower": str.lower}
 
 
-def fields_of(mapping: Mapping[str, FieldMapping], import_type: ImportType) -> dict[str, FieldMapping]:
+def fields_of(
+    mapping: Mapping[str, FieldMapping], import_type: ImportType
+) -> dict[str, FieldMapping]:
     """Return the fields that an import type writes."""
     return {target: field for target, field in mapping.items() if import_type in field.import_types}
 
 
-def select_fields(frame: pd.DataFrame, fields: Mapping[str, FieldMapping], import_type: ImportType) -> pd.DataFrame:
+def select_fields(
+    frame: pd.DataFrame, fields: Mapping[str, FieldMapping], import_type: ImportType
+) -> pd.DataFrame:
     """Pick, per target field, the first value that is not blank, and transform it.
 
     Args:
@@ -39,7 +43,9 @@ def select_fields(frame: pd.DataFrame, fields: Mapping[str, FieldMapping], impor
     Returns:
         A column of text or ``None`` per target field, with the rows and index of ``frame``.
     """
-    done: dict[tuple[object, ...], list[str | None]] = {}  # e-mail and phone go to account and contact alike
+    done: dict[
+        tuple[object, ...], list[str | None]
+    ] = {}  # e-mail and phone go to account and contact alike
     columns: dict[str, list[str | None]] = {}
     for target, field in fields_of(fields, import_type).items():
         recipe = (field.sources, field.transforms)
@@ -53,7 +59,8 @@ def _first(frame: pd.DataFrame, sources: tuple[str, ...]) -> list[str | None]:
     values: list[str | None] = frame[sources[0]].tolist()
     for source in sources[1:]:
         values = [
-            fallback if value is None else value for value, fallback in zip(values, frame[source].tolist(), strict=True)
+            fallback if value is None else value
+            for value, fallback in zip(values, frame[source].tolist(), strict=True)
         ]
     return values
 

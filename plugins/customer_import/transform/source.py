@@ -71,7 +71,9 @@ def source_frame(rows: Sequence[Row[Any]], run: Run, organisation: Organisation)
     return SourceFrame(pd.DataFrame(columns, dtype=object), not_text)
 
 
-def _derived_columns(rows: Sequence[Row[Any]], run: Run, organisation: Organisation) -> dict[str, list[Text]]:
+def _derived_columns(
+    rows: Sequence[Row[Any]], run: Run, organisation: Organisation
+) -> dict[str, list[Text]]:
     accounts = run.instance.reseller_bss_accounts
     constant = {
         "run.responsibleUserId": organisation.responsible_user_id,
@@ -85,12 +87,16 @@ def _derived_columns(rows: Sequence[Row[Any]], run: Run, organisation: Organisat
         "reseller.bssAccountId": [accounts.get(row.reseller_mpn_id) for row in rows],
     }
     derived = {source: _as_text(values, has_nul=False) for source, values in varying.items()}
-    return derived | {source: _as_text([value], has_nul=False) * len(rows) for source, value in constant.items()}
+    return derived | {
+        source: _as_text([value], has_nul=False) * len(rows) for source, value in constant.items()
+    }
 
 
 def _as_text(values: Sequence[object], *, has_nul: bool) -> list[Text]:
     """Turn JSON values into text or ``None``; NUL is dropped because PostgreSQL and the BSS refuse it in text."""
-    texts = [value if type(value) is str or value is None else _other_as_text(value) for value in values]
+    texts = [
+        value if type(value) is str or value is None else _other_as_text(value) for value in values
+    ]
     if has_nul:
         texts = [text.replace("\0", "") if text else text for text in texts]
     return [text if text and not text.isspace() else None for text in texts]

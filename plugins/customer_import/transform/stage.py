@@ -93,11 +93,18 @@ def _forget(engine: Engine, run_id: int) -> None:
             connection.execute(delete(table).where(table.c.run_id == run_id))
 
 
-def _stage(connection: Connection, run_id: int, entities: Entities, first: int, batch_size: int) -> None:
-    columns = [entities.frame[name].tolist() for name in ("tenant_id", "account", "contact", "sync_options", "content_hash")]
+def _stage(
+    connection: Connection, run_id: int, entities: Entities, first: int, batch_size: int
+) -> None:
+    columns = [
+        entities.frame[name].tolist()
+        for name in ("tenant_id", "account", "contact", "sync_options", "content_hash")
+    ]
     accounts = []
     contacts = []
-    for number, (tenant_id, account, contact, options, digest) in enumerate(zip(*columns, strict=True), first):
+    for number, (tenant_id, account, contact, options, digest) in enumerate(
+        zip(*columns, strict=True), first
+    ):
         accounts.append(
             {
                 "run_id": run_id,

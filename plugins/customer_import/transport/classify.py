@@ -1,4 +1,4 @@
-"""Decides what an HTTP answer means: the one place where status and body become an error of ours."""
+"""Decides what an HTTP answer means: the one place where answers become errors of ours."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def classify(
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Return the seconds of a ``Retry-After`` header in either form, capped; ``None`` without one."""
+    """Return the seconds of a ``Retry-After`` header in either form, capped; ``None`` without."""
     if not value:
         return None
     try:

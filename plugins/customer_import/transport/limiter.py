@@ -105,7 +105,7 @@ class WindowLimiter:
         self._freed.set()
 
     def throttled(self, wait_s: float) -> None:
-        """Let nothing leave for ``wait_s`` seconds; lower the budget: the server counts otherwise."""
+        """Let nothing leave for ``wait_s`` seconds; lower the budget: it was too high."""
         self.refusals += 1
         if (
             self._clock() >= self._closed_until

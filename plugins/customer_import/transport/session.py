@@ -79,19 +79,15 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
     return orjson.loads(body.removeprefix(BOM))
 
 
-def environment_proxy(base_url: str) -> tuple[URL | None, aiohttp.BasicAuth | None]:
-    """Return the proxy that the environment names for a service.
+def environment_proxy(base_url: str) -> URL | None:
+    """Return the proxy that the environment names for a service, its credentials included.
 
     Asked once per session: aiohttp's own ``trust_env`` asks in a thread at every request, and sends
     netrc credentials.
     """
     url = URL(base_url)
     found = None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)
-    if not found:
-        return None, None
-    proxy = URL(found)
-    auth = aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy.user else None
-    return proxy.with_user(None), auth
+    return URL(found) if found else None
 
 
 class ApiSession:
@@ -145,13 +141,11 @@ class ApiSession:
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
         connector = aiohttp.TCPConnector(limit=self._concurrency, ssl=self._tls or True)
-        proxy, proxy_auth = environment_proxy(self.base_url)
         self._client = aiohttp.ClientSession(
             connector=connector,
             timeout=self._timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=proxy,
-            proxy_auth=proxy_auth,
+            proxy=environment_proxy(self.base_url),
         )
         return self
 

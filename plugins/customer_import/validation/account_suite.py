@@ -45,10 +45,16 @@ def account_suite(run: Run, checks: CountryChecks) -> Suite:
     fields = fields_of(run.mappings.account, run.import_type)
 
     def frame_of(chunk: Chunk) -> pd.DataFrame:
-        frame = chunk.account.add_prefix("account.").assign(**_helper_columns(chunk.account, fields, checks))
+        frame = chunk.account.add_prefix("account.").assign(
+            **_helper_columns(chunk.account, fields, checks)
+        )
         return add_text_column(frame, NAME, fields, chunk.source)
 
-    return Suite(NAME, (*_presence(fields), *_validity(fields), *length_rules(NAME, fields), text_rule(NAME)), frame_of)
+    return Suite(
+        NAME,
+        (*_presence(fields), *_validity(fields), *length_rules(NAME, fields), text_rule(NAME)),
+        frame_of,
+    )
 
 
 def _presence(fields: Mapping[str, FieldMapping]) -> list[Rule]:
@@ -110,7 +116,9 @@ def _fitting(target: str, field: FieldMapping) -> Rule:
 def _helper_columns(
     account: pd.DataFrame, fields: Mapping[str, FieldMapping], checks: CountryChecks
 ) -> dict[str, pd.Series]:
-    countries = account[COUNTRY_TARGET].tolist() if COUNTRY_TARGET in account else [None] * len(account)
+    countries = (
+        account[COUNTRY_TARGET].tolist() if COUNTRY_TARGET in account else [None] * len(account)
+    )
     codes = [None if code is None else code.strip().upper() for code in countries]
     columns: dict[str, list[bool]] = {}
     needs: dict[str, Callable[[str | None], bool]] = {
@@ -122,14 +130,19 @@ def _helper_columns(
         if target in account:
             needed = {code: is_needed(code) for code in set(codes)}
             columns[_THERE.format(target)] = [
-                text is not None or not needed[code] for text, code in zip(account[target], codes, strict=True)
+                text is not None or not needed[code]
+                for text, code in zip(account[target], codes, strict=True)
             ]
     if "phone" in account:
         columns[_FITS.format("phone")] = checks.phones_fit(account["phone"].tolist(), codes)
     if _POSTAL_CODE in account:
-        columns[_FITS.format(_POSTAL_CODE)] = checks.postal_codes_fit(account[_POSTAL_CODE].tolist(), codes)
+        columns[_FITS.format(_POSTAL_CODE)] = checks.postal_codes_fit(
+            account[_POSTAL_CODE].tolist(), codes
+        )
     columns |= _known_columns(account, fields, checks.organisation)
-    return {name: pd.Series(values, index=account.index, dtype=bool) for name, values in columns.items()}
+    return {
+        name: pd.Series(values, index=account.index, dtype=bool) for name, values in columns.items()
+    }
 
 
 def _known_columns(
@@ -138,7 +151,8 @@ def _known_columns(
     resolved = resolve_ids(account, fields, organisation, row_countries(account, organisation))
     return {
         _KNOWN.format(target): [
-            text is None or found is not None for text, found in zip(account[target], ids, strict=True)
+            text is None or found is not None
+            for text, found in zip(account[target], ids, strict=True)
         ]
         for target, ids in resolved.items()
     }

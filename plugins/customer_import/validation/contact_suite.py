@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from customer_import.transform.selection import fields_of
-from customer_import.validation.field_rules import add_text_column, email_accepted, length_rules, required, text_rule
+from customer_import.validation.field_rules import (
+    add_text_column,
+    email_accepted,
+    length_rules,
+    required,
+    text_rule,
+)
 from customer_import.validation.rules import Chunk, Rule, Severity, Suite, describe, must_be_true
 
 if TYPE_CHECKING:
@@ -26,8 +32,15 @@ _HAS_NAME = "contact has a first or last name"
 def contact_suite(run: Run) -> Suite:
     """Return the suite for a run."""
     every = fields_of(run.mappings.contact, run.import_type)
-    of_account = {(field.sources, field.transforms) for field in fields_of(run.mappings.account, run.import_type).values()}
-    fields = {target: field for target, field in every.items() if (field.sources, field.transforms) not in of_account}
+    of_account = {
+        (field.sources, field.transforms)
+        for field in fields_of(run.mappings.account, run.import_type).values()
+    }
+    fields = {
+        target: field
+        for target, field in every.items()
+        if (field.sources, field.transforms) not in of_account
+    }
 
     def frame_of(chunk: Chunk) -> pd.DataFrame:
         frame = chunk.contact.add_prefix("contact.")
@@ -35,8 +48,14 @@ def contact_suite(run: Run) -> Suite:
         return add_text_column(frame, NAME, fields, chunk.source)
 
     emails = [email_accepted("contact.email", fields["email"])] if "email" in fields else []
-    needed = [required(f"contact.{target}", field) for target, field in every.items() if field.required]
-    return Suite(NAME, (_name_rule(every), *needed, *emails, *length_rules(NAME, fields), text_rule(NAME)), frame_of)
+    needed = [
+        required(f"contact.{target}", field) for target, field in every.items() if field.required
+    ]
+    return Suite(
+        NAME,
+        (_name_rule(every), *needed, *emails, *length_rules(NAME, fields), text_rule(NAME)),
+        frame_of,
+    )
 
 
 def _name_rule(fields: Mapping[str, FieldMapping]) -> Rule:
@@ -47,7 +66,9 @@ def _name_rule(fields: Mapping[str, FieldMapping]) -> Rule:
         severity=Severity.CRITICAL,
         message=f"The contact has neither a first nor a last name: {' and '.join(names) or 'no field'} empty.",
         mend="Fill in one of them in Partner Center.",
-        source=", ".join(fields[target].source for target in ("firstName", "lastName") if target in fields),
+        source=", ".join(
+            fields[target].source for target in ("firstName", "lastName") if target in fields
+        ),
         expectation=must_be_true(_HAS_NAME),
     )
 

@@ -32,7 +32,9 @@ class CountryChecks:
     rules: Mapping[str, CountryRules]
     organisation: Organisation
 
-    def postal_codes_fit(self, texts: Sequence[str | None], codes: Sequence[str | None]) -> list[bool]:
+    def postal_codes_fit(
+        self, texts: Sequence[str | None], codes: Sequence[str | None]
+    ) -> list[bool]:
         """Tell per row whether the postal code fits its country's pattern; true where there is nothing to check."""
         return _fits(texts, codes, self._postal_patterns)
 
@@ -57,7 +59,11 @@ class CountryChecks:
 
     @cached_property
     def _countries_with_states(self) -> frozenset[str]:
-        return frozenset(country.code.strip().upper() for country in self.organisation.countries if country.states)
+        return frozenset(
+            country.code.strip().upper()
+            for country in self.organisation.countries
+            if country.states
+        )
 
     @cached_property
     def _postal_patterns(self) -> Patterns:
@@ -70,7 +76,10 @@ class CountryChecks:
 
     @cached_property
     def _phone_patterns(self) -> Patterns:
-        found = {code: _compile(rules.phone_number_regex or _dialled(rules), code) for code, rules in self.rules.items()}
+        found = {
+            code: _compile(rules.phone_number_regex or _dialled(rules), code)
+            for code, rules in self.rules.items()
+        }
         return {code: pattern for code, pattern in found.items() if pattern is not None}
 
 
@@ -82,16 +91,22 @@ def _dialled(rules: CountryRules) -> str:
 
 def _compile(pattern: str, country: str) -> re.Pattern[str] | None:
     if _REPEATED_REPETITION.search(pattern):
-        _log.warning("A pattern in the rules of country %s could take for ever; it is not checked.", country)
+        _log.warning(
+            "A pattern in the rules of country %s could take for ever; it is not checked.", country
+        )
         return None
     try:
         return re.compile(pattern)
     except (re.error, RecursionError, OverflowError):
-        _log.warning("A pattern in the rules of country %s cannot be read; it is not checked.", country)
+        _log.warning(
+            "A pattern in the rules of country %s cannot be read; it is not checked.", country
+        )
         return None
 
 
-def _fits(texts: Sequence[str | None], codes: Sequence[str | None], patterns: Patterns) -> list[bool]:
+def _fits(
+    texts: Sequence[str | None], codes: Sequence[str | None], patterns: Patterns
+) -> list[bool]:
     return [
         text is None
         or (pattern := patterns.get(code or "")) is None

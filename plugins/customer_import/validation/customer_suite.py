@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from customer_import.transform.selection import fields_of
-from customer_import.validation.rules import Chunk, Expectation, Rule, Severity, Suite, must_be_present, must_be_true
+from customer_import.validation.rules import (
+    Chunk,
+    Expectation,
+    Rule,
+    Severity,
+    Suite,
+    must_be_present,
+    must_be_true,
+)
 from customer_import.words import ReasonCode
 
 if TYPE_CHECKING:
@@ -59,7 +67,9 @@ _RULES = (
         message="The tenant id (id) is not a GUID.",
         mend=_TELL,
         source="id",
-        expectation=Expectation("ExpectColumnValuesToMatchRegex", {"column": "tenant.id", "regex": _GUID}),
+        expectation=Expectation(
+            "ExpectColumnValuesToMatchRegex", {"column": "tenant.id", "regex": _GUID}
+        ),
     ),
     Rule(
         name="unique",
@@ -68,7 +78,9 @@ _RULES = (
         message="The tenant id (id) is listed more than once.",
         mend=_TELL,
         source="id",
-        expectation=Expectation("ExpectColumnValuesToBeUnique", {"column": "tenant.id in lower case"}),
+        expectation=Expectation(
+            "ExpectColumnValuesToBeUnique", {"column": "tenant.id in lower case"}
+        ),
     ),
     Rule(
         name="has_billing_profile",

@@ -42,7 +42,9 @@ class SuiteRunner:
         context.variables.progress_bars = {"globally": False, "metric_calculations": False}
         frames = context.data_sources.add_pandas("customers").add_dataframe_asset("chunk")
         self._batches = frames.add_batch_definition_whole_dataframe("all rows")
-        self._suites = {suite.name: context.suites.add(_expectation_suite(suite)) for suite in suites}
+        self._suites = {
+            suite.name: context.suites.add(_expectation_suite(suite)) for suite in suites
+        }
 
     def run(self, suite: Suite, frame: pd.DataFrame) -> list[RuleResult]:
         """Check a frame.
@@ -61,10 +63,14 @@ class SuiteRunner:
             return [RuleResult(rule, 0, np.empty(0, np.intp)) for rule in suite.rules]
         batch = self._batches.get_batch(batch_parameters={"dataframe": frame})
         outcome = batch.validate(self._suites[suite.name], result_format=_RESULT_FORMAT)
-        found = {_rule_number(result): result for result in outcome.results}  # they come in any order
+        found = {
+            _rule_number(result): result for result in outcome.results
+        }  # they come in any order
         missing = [rule for number, rule in enumerate(suite.rules) if number not in found]
         if missing:
-            message = f"suite {suite.name}: no result for rule {missing[0].name} of {missing[0].field}"
+            message = (
+                f"suite {suite.name}: no result for rule {missing[0].name} of {missing[0].field}"
+            )
             raise CustomerImportError(message)
         return [_rule_result(suite, number, found[number]) for number in range(len(suite.rules))]
 
@@ -104,7 +110,9 @@ def _expectation_suite(suite: Suite) -> ExpectationSuite:
 
 def _rule_number(result: ExpectationValidationResult) -> int:
     configuration = result.expectation_config
-    return -1 if configuration is None or not configuration.meta else int(configuration.meta["number"])
+    return (
+        -1 if configuration is None or not configuration.meta else int(configuration.meta["number"])
+    )
 
 
 def _rule_result(suite: Suite, number: int, result: ExpectationValidationResult) -> RuleResult:
@@ -120,4 +128,6 @@ def _rule_result(suite: Suite, number: int, result: ExpectationValidationResult)
 def _has_raised(exception_info: Mapping[str, Any]) -> bool:
     """Tell whether anything was raised; the information is nested per metric when there are several."""
     nested = [value for value in exception_info.values() if isinstance(value, dict)]
-    return bool(exception_info.get("raised_exception")) or any(value.get("raised_exception") for value in nested)
+    return bool(exception_info.get("raised_exception")) or any(
+        value.get("raised_exception") for value in nested
+    )

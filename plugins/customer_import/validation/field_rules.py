@@ -69,7 +69,9 @@ def email_accepted(column: str, mapping: FieldMapping) -> Rule:
         message=f"The {describe(mapping)} is not an e-mail address that the BSS takes.",
         mend="Enter one address of plain letters and digits in Partner Center.",
         source=mapping.source,
-        expectation=Expectation("ExpectColumnValuesToMatchRegex", {"column": column, "regex": pattern}),
+        expectation=Expectation(
+            "ExpectColumnValuesToMatchRegex", {"column": column, "regex": pattern}
+        ),
     )
 
 
@@ -84,11 +86,15 @@ def length_rules(prefix: str, fields: Mapping[str, FieldMapping]) -> list[Rule]:
             mend="Shorten it in Partner Center if the beginning does not do.",
             source=field.source,
             expectation=Expectation(
-                "ExpectColumnValueLengthsToBeBetween", {"column": f"{prefix}.{target}", "max_value": field.max_length}
+                "ExpectColumnValueLengthsToBeBetween",
+                {"column": f"{prefix}.{target}", "max_value": field.max_length},
             ),
         )
         for target, field in fields.items()
-        if field.max_length and target != "email" and LOOKUPS.isdisjoint(field.transforms) and not target.endswith("Id")
+        if field.max_length
+        and target != "email"
+        and LOOKUPS.isdisjoint(field.transforms)
+        and not target.endswith("Id")
     ]
 
 

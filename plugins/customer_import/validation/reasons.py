@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 _IDS_A_QUERY = 500
 
 
-def warnings_of(connection: Connection, run_id: int, tenant_ids: Iterable[str]) -> dict[str, list[str]]:
+def warnings_of(
+    connection: Connection, run_id: int, tenant_ids: Iterable[str]
+) -> dict[str, list[str]]:
     """Return the warnings about some tenants of a run, in words.
 
     Args:

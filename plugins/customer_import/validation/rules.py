@@ -159,5 +159,7 @@ _WORDS = {
 def words_for(path: str) -> str:
     """Name a source path as Partner Center's pages do: ``bill-to phone number``."""
     last = path.rpartition(".")[2]
-    plain = _WORDS.get(path) or _WORDS.get(last) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", last).lower()
+    plain = (
+        _WORDS.get(path) or _WORDS.get(last) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", last).lower()
+    )
     return f"bill-to {plain}" if path.startswith("billingProfile.") else plain

@@ -88,7 +88,9 @@ class _Tally:
                 key = (suite, result.rule.name, result.rule.field)
                 self.looked_at[key] += result.evaluated
                 self.broken[key] += len(result.broken)
-        touched: set[tuple[str, Severity, int]] = {(f.suite, f.rule.severity, f.row) for f in verdicts.findings}
+        touched: set[tuple[str, Severity, int]] = {
+            (f.suite, f.rule.severity, f.row) for f in verdicts.findings
+        }
         for suite, severity, _ in touched:
             (self.rejected if severity is Severity.CRITICAL else self.warned)[suite] += 1
 
@@ -118,16 +120,28 @@ def validate_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) -
     _log_suites(suites, tally)
     rows = tally.rows
     _log.info(
-        "Validated %d customers: %d rejected, %d with warnings.", rows["evaluated"], rows["rejected"], rows["warned"]
+        "Validated %d customers: %d rejected, %d with warnings.",
+        rows["evaluated"],
+        rows["rejected"],
+        rows["warned"],
     )
     check_discovered(engine, run)
     check_rejected(engine, run, rows["rejected"])
-    broken = {f"{suite}.{rule} {field}": count for (suite, rule, field), count in tally.broken.items() if count}
+    broken = {
+        f"{suite}.{rule} {field}": count
+        for (suite, rule, field), count in tally.broken.items()
+        if count
+    }
     return ValidateSummary(rows["evaluated"], rows["rejected"], rows["warned"], broken)
 
 
 def _validate(
-    run: Run, engine: Engine, organisation: Organisation, suites: Sequence[Suite], tally: _Tally, chunk_size: int
+    run: Run,
+    engine: Engine,
+    organisation: Organisation,
+    suites: Sequence[Suite],
+    tally: _Tally,
+    chunk_size: int,
 ) -> None:
     from customer_import.validation.expectations import SuiteRunner  # noqa: PLC0415 - only when there is work for it
 
@@ -139,7 +153,9 @@ def _validate(
         tally.add(verdicts, len(rows))
 
 
-def _chunk(rows: Sequence[Row[Any]], run: Run, organisation: Organisation) -> Chunk:  # Any: columns differ in type
+def _chunk(
+    rows: Sequence[Row[Any]], run: Run, organisation: Organisation
+) -> Chunk:  # Any: columns differ in type
     source = source_frame(rows, run, organisation)
     return Chunk(
         source=source,
@@ -153,13 +169,19 @@ def _forget(engine: Engine, run_id: int, suites: Sequence[Suite]) -> None:
     names = [suite.name for suite in suites]
     with engine.begin() as connection:
         for table in (validation_findings, validation_results):
-            connection.execute(delete(table).where(table.c.run_id == run_id, table.c.suite.in_(names)))
+            connection.execute(
+                delete(table).where(table.c.run_id == run_id, table.c.suite.in_(names))
+            )
         connection.execute(
-            delete(import_results).where(import_results.c.run_id == run_id, import_results.c.task_id == VALIDATION_TASK)
+            delete(import_results).where(
+                import_results.c.run_id == run_id, import_results.c.task_id == VALIDATION_TASK
+            )
         )
 
 
-def _record_chunk(connection: Connection, run: Run, rows: Sequence[Row[Any]], verdicts: Verdicts) -> None:
+def _record_chunk(
+    connection: Connection, run: Run, rows: Sequence[Row[Any]], verdicts: Verdicts
+) -> None:
     if verdicts.findings:
         connection.execute(
             insert(validation_findings),
@@ -177,10 +199,16 @@ def _record_chunk(connection: Connection, run: Run, rows: Sequence[Row[Any]], ve
             ],
         )
     now = datetime.now(UTC)
-    upsert(connection, import_results, [_rejection(run, rows[row], row, verdicts, now) for row in verdicts.rejected])
+    upsert(
+        connection,
+        import_results,
+        [_rejection(run, rows[row], row, verdicts, now) for row in verdicts.rejected],
+    )
 
 
-def _rejection(run: Run, customer: Row[Any], row: int, verdicts: Verdicts, now: datetime) -> dict[str, object]:
+def _rejection(
+    run: Run, customer: Row[Any], row: int, verdicts: Verdicts, now: datetime
+) -> dict[str, object]:
     critical = verdicts.rejected[row]
     return {
         "run_id": run.id,

@@ -66,14 +66,21 @@ def judge(chunk: Chunk, suites: Sequence[Suite], run_suite: RunSuite) -> Verdict
         results[suite.name] = run_suite(suite, frame)
         for result in results[suite.name]:
             findings += _findings(suite.name, result, frame, rows)
-    by_severity: dict[Severity, dict[int, list[Finding]]] = {severity: defaultdict(list) for severity in Severity}
+    by_severity: dict[Severity, dict[int, list[Finding]]] = {
+        severity: defaultdict(list) for severity in Severity
+    }
     for finding in findings:
         by_severity[finding.rule.severity][finding.row].append(finding)
-    return Verdicts(results, findings, dict(by_severity[Severity.CRITICAL]), dict(by_severity[Severity.WARNING]))
+    return Verdicts(
+        results, findings, dict(by_severity[Severity.CRITICAL]), dict(by_severity[Severity.WARNING])
+    )
 
 
 def _findings(
-    suite: str, result: RuleResult, frame: pd.DataFrame, rows: np.ndarray[tuple[int], np.dtype[np.intp]]
+    suite: str,
+    result: RuleResult,
+    frame: pd.DataFrame,
+    rows: np.ndarray[tuple[int], np.dtype[np.intp]],
 ) -> list[Finding]:
     rule = result.rule
     broken = rows[result.broken].tolist()
@@ -81,4 +88,7 @@ def _findings(
         message = rule.text()
         return [Finding(row, suite, rule, message) for row in broken]
     details = frame[rule.detail_column].iloc[result.broken]
-    return [Finding(row, suite, rule, rule.text(detail)) for row, detail in zip(broken, details, strict=True)]
+    return [
+        Finding(row, suite, rule, rule.text(detail))
+        for row, detail in zip(broken, details, strict=True)
+    ]

@@ -133,6 +133,15 @@ def upgrade() -> None:
         sa.Column("task_id", sa.String(length=250), nullable=True),
         sa.Column("map_index", sa.Integer(), nullable=True),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "search_key",
+            sa.Text(),
+            sa.Computed(
+                "substr(lower(coalesce(tenant_name, '') || ' ' || coalesce(domain, '')), 1, 300)",
+                persisted=True,
+            ),
+            nullable=True,
+        ),
         sa.ForeignKeyConstraint(
             ["run_id"],
             ["import_runs.id"],
@@ -149,9 +158,18 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
+        op.f("ix_import_results_run_id_id"), "import_results", ["run_id", "id"], unique=False
+    )
+    op.create_index(
         op.f("ix_import_results_run_id_outcome_id"),
         "import_results",
         ["run_id", "outcome", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_import_results_run_id_search_key_id_outcome"),
+        "import_results",
+        ["run_id", "search_key", "id", "outcome"],
         unique=False,
     )
     op.create_table(
@@ -227,6 +245,15 @@ def upgrade() -> None:
         sa.Column("reason_code", sa.String(length=50), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "search_key",
+            sa.Text(),
+            sa.Computed(
+                "substr(lower(coalesce(tenant_name, '') || ' ' || coalesce(domain, '')), 1, 300)",
+                persisted=True,
+            ),
+            nullable=True,
+        ),
         sa.ForeignKeyConstraint(
             ["run_id"],
             ["import_runs.id"],
@@ -234,6 +261,12 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("run_id", "tenant_id", name=op.f("pk_staged_customers")),
+    )
+    op.create_index(
+        op.f("ix_staged_customers_run_id_is_discovered_search_key_tenant_id"),
+        "staged_customers",
+        ["run_id", "is_discovered", "search_key", "tenant_id"],
+        unique=False,
     )
     op.create_index(
         op.f("ix_staged_customers_run_id_position"),

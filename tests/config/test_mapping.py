@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import yaml
+from customer_import.config import load_mappings
+from customer_import.paths import include_folder
+from customer_import.errors import ConfigurationError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return shutil.copytree(include_folder() / "mappings", tmp_path / "mappings")
+
+
+def change(folder, file, edit):
+    path = folder / file
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    edit(content)
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+def fault(folder):
+    with pytest.raises(ConfigurationError) as caught:
+        load_mappings(folder)
+    return str(caught.value)
+
+
+def test_the_shipped_files_load():
+    mappings = load_mappings()
+    assert "name" in mappings.account
+    assert "billingProfile.email" in mappings.customer_paths
+    assert mappings.ordering_profile("standard").orderingEnabled is True
+
+
+def test_an_unknown_key_is_named_with_the_one_that_was_meant(folder):
+    change(folder, "account.yaml", lambda file: file["fields"]["email"].update(max_lenght=9))
+    text = fault(folder)
+    assert "account.yaml at fields.email.max_lenght" in text
+    assert "did you mean 'max_length'?" in text
+
+
+def test_a_missing_source_is_named(folder):
+    change(folder, "contact.yaml", lambda file: file["fields"]["email"].pop("source"))
+    text = fault(folder)
+    assert "contact.yaml at fields.email.source" in text
+    assert "is missing" in text
+
+
+@pytest.mark.parametrize("key", ["source", "fallbacks"])
+def test_an_unknown_source_is_named_with_the_one_that_was_meant(folder, key):
+    value = "billingProfile.emial"
+    value = value if key == "source" else [value]
+    change(folder, "account.yaml", lambda file: file["fields"]["email"].update({key: value}))
+    text = fault(folder)
+    assert "billingProfile.emial" in text
+    assert "did you mean 'billingProfile.email'?" in text
+
+
+def test_a_target_that_stands_twice_is_refused_with_its_line(folder):
+    path = folder / "account.yaml"
+    path.write_text(
+        path.read_text(encoding="utf-8") + "  email:\n    source: companyProfile.email\n",
+        encoding="utf-8",
+    )
+    text = fault(folder)
+    assert "the key 'email' stands twice" in text
+    assert "line " in text
+
+
+def test_an_unknown_target_is_named_with_the_one_that_was_meant(folder):
+    change(folder, "account.yaml", lambda file: file["fields"].update(emial={"source": "id"}))
+    assert "did you mean 'email'?" in fault(folder)
+
+
+def test_an_account_without_a_name_is_refused(folder):
+    change(folder, "account.yaml", lambda file: file["fields"].pop("name"))
+    assert "'name' is not mapped" in fault(folder)
+
+
+def test_an_unknown_transform_is_refused(folder):
+    change(folder, "account.yaml", lambda file: file["fields"]["email"].update(transforms=["eval"]))
+    assert "account.yaml at fields.email.transforms" in fault(folder)
+
+
+def test_a_file_that_is_missing_or_no_yaml_is_named(folder):
+    (folder / "contact.yaml").write_text("fields: [", encoding="utf-8")
+    assert "contact.yaml" in fault(folder)
+    (folder / "contact.yaml").unlink()
+    assert "cannot be read" in fault(folder)
+
+
+def test_an_unknown_ordering_profile_names_the_known_ones():
+    with pytest.raises(ConfigurationError, match="no_ordering, standard"):
+        load_mappings().ordering_profile("nope")

@@ -1,0 +1,84 @@
+"""A whole run of each DAG in real Airflow against the sandbox, on both databases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from customer_import.results.queries import latest_runs
+from customer_import.staging.engine import open_engine
+from customer_import.staging.tables import import_results, import_runs
+from customer_import.words import ImportType, Outcome
+from tests.support.bss_state import faults_of
+from tests.support.library_run import INSTANCES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow.sdk import DAG
+    from sandbox.server import SandboxServer
+
+EVERY_OUTCOME = [outcome.value for outcome in Outcome]
+
+
+def run_dag(dag: DAG, import_type: ImportType, **conf: Any) -> Any:
+    return dag.test(run_conf={"instance": INSTANCES[import_type], **conf})
+
+
+def latest(import_type: ImportType) -> dict[str, Any]:
+    return next(run for run in latest_runs(open_engine()) if run["import_type"] == import_type)
+
+
+def summary_of(dag_run: Any) -> dict[str, Any]:
+    ti = next(ti for ti in dag_run.get_task_instances() if ti.task_id == "finish_run")
+    value: dict[str, Any] = ti.xcom_pull(task_ids="finish_run")
+    return value
+
+
+@pytest.mark.parametrize("import_type", list(ImportType))
+def test_a_run_imports_every_customer_once_and_a_second_run_writes_nothing(
+    import_type: ImportType,
+    database: str,
+    sandbox: SandboxServer,
+    load_dag: Callable[[str], DAG],
+) -> None:
+    dag = load_dag(import_type.dag_id)
+
+    first = run_dag(dag, import_type)
+
+    assert first.state == "success"
+    result = latest(import_type)
+    assert result["discovered"] == sum(result[outcome] for outcome in EVERY_OUTCOME) > 30
+    assert result["created"] > 25
+    assert result["failed"] == 0
+
+    second = run_dag(dag, import_type)
+
+    assert second.state == "success"
+    again = latest(import_type)
+    assert (again["created"], again["updated"]) == (0, 0)
+    assert again["unchanged"] == result["created"]
+    assert faults_of(sandbox) == {}
+
+
+def test_the_three_imports_share_one_bss_without_duplicates(
+    database: str, sandbox: SandboxServer, load_dag: Callable[[str], DAG]
+) -> None:
+    for import_type in ImportType:
+        assert run_dag(load_dag(import_type.dag_id), import_type).state == "success"
+
+    indirect = latest(ImportType.INDIRECT)
+    with open_engine().connect() as connection:
+        reasons = connection.execute(
+            select(import_results.c.reason, import_results.c.account_id)
+            .join(import_runs, import_runs.c.id == import_results.c.run_id)
+            .where(
+                import_runs.c.airflow_run_id == indirect["run_id"],
+                import_results.c.reason_code == "already_imported",
+            )
+        ).all()
+    assert reasons, "the population has customers that belong to both lists"
+    assert all("direct" in reason and account for reason, account in reasons)
+    assert faults_of(sandbox) == {}

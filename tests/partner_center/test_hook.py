@@ -1,0 +1,231 @@
+"""The connection and both sign-ins, against the sandbox's Entra ID."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from airflow.sdk import Connection
+from customer_import.errors import AuthenticationError, ConfigurationError, RetriableError
+from customer_import.partner_center.auth import Flow
+from customer_import.partner_center.check import check_partner_center
+from customer_import.partner_center.hook import PartnerCenterHook, read_connection
+from customer_import.words import ImportType
+from sandbox.faults import FaultKind, FaultRule
+
+from tests.partner_center.conftest import VARIABLE, MakeRun, Saved, connection_json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sandbox.server import SandboxServer
+
+MakeHook = Callable[..., PartnerCenterHook]
+
+
+async def fetch(hook: PartnerCenterHook) -> str:
+    return (await hook.prepare().fetch()).value
+
+
+def connection(extra: dict[str, object], **parts: object) -> Connection:
+    given = {
+        "host": "api.partnercenter.microsoft.com",
+        "login": "client",
+        "password": "hidden-value",
+        "schema": "https",
+    }
+    return Connection(conn_id="pc", conn_type="http", extra=json.dumps(extra), **(given | parts))
+
+
+async def test_app_only_keeps_no_refresh_token(make_hook: MakeHook, saved: Saved) -> None:
+    token = await fetch(make_hook("app_only"))
+    assert token.startswith("app.")
+    assert saved == []
+
+
+async def test_app_user_keeps_each_new_refresh_token_and_uses_it_next(
+    make_hook: MakeHook, saved: Saved, sandbox: SandboxServer
+) -> None:
+    hook = make_hook("app_user")
+    assert (await fetch(hook)).startswith("user.")
+    assert (await fetch(hook)).startswith("user.")
+    assert len(saved) == len({sandbox.info.refresh_token, *saved}) - 1 == 2
+
+
+async def test_the_new_refresh_token_is_kept_before_the_access_token_is_used(
+    make_hook: MakeHook, sandbox: SandboxServer
+) -> None:
+    hook = make_hook("app_user")
+
+    def fail(_: str) -> None:
+        raise ConnectionAbortedError
+
+    hook._save = fail
+    with pytest.raises(ConnectionAbortedError):
+        await fetch(hook)
+
+
+async def test_a_bundle_named_by_the_environment_does_not_beat_the_connections(
+    make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    other = f"{tmp_path}/other.pem"
+    with open(other, "w") as file:  # noqa: PTH123
+        file.write("")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", other)
+    monkeypatch.setenv("CURL_CA_BUNDLE", other)
+    assert await fetch(make_hook("app_only"))
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (700082, "refresh token has expired"),
+        (50076, "multi-factor authentication is needed"),
+        (50078, "too old"),
+        (50079, "enrol"),
+        (65001, "give consent"),
+        (7000215, "the client secret is wrong"),
+        (7000222, "the client secret has expired"),
+        (700007, "another application"),
+        (53003, "Conditional Access"),
+    ],
+)
+async def test_a_refused_sign_in_says_what_mends_it(
+    make_hook: MakeHook, sandbox: SandboxServer, code: int, words: str
+) -> None:
+    sandbox.faults.replace(
+        [FaultRule(endpoint="entra.token", kind=FaultKind.ENTRA_ERROR, code=code)]
+    )
+    with pytest.raises(AuthenticationError, match=words) as caught:
+        await fetch(make_hook())
+    assert caught.value.code == f"AADSTS{code}"
+
+
+async def test_a_wrong_secret_is_not_shown(make_hook: MakeHook) -> None:
+    with pytest.raises(AuthenticationError) as caught:
+        await fetch(make_hook("app_only", password="wrong-and-secret"))
+    assert "wrong-and-secret" not in f"{caught.value!r} {caught.value}"
+
+
+async def test_an_unknown_tenant_is_told(make_hook: MakeHook, sandbox: SandboxServer) -> None:
+    extra = json.loads(connection_json(sandbox.info, "app_only"))["extra"]
+    with pytest.raises(AuthenticationError, match="tenant_id"):
+        await fetch(make_hook("app_only", extra=extra | {"tenant_id": "elsewhere"}))
+
+
+@pytest.mark.parametrize("endpoint", ["entra.token", "entra.metadata"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": FaultKind.STATUS, "status": 503},
+        {"kind": FaultKind.THROTTLE, "retry_after_s": 1},
+        {"kind": FaultKind.RESET_BEFORE},
+        {"kind": FaultKind.WRONG_JSON},
+    ],
+    ids=["503", "429", "reset", "html"],
+)
+async def test_trouble_at_the_sign_in_service_may_pass(
+    make_hook: MakeHook, sandbox: SandboxServer, endpoint: str, fault: dict
+) -> None:
+    sandbox.faults.replace([FaultRule(endpoint=endpoint, limit=1, **fault)])
+    hook = make_hook("app_only")
+    with pytest.raises(RetriableError) as caught:
+        await fetch(hook)
+    assert caught.value.is_sent is False  # a write that waited for its token did not leave
+    assert await fetch(hook)
+
+
+def test_a_session_rides_over_a_short_trouble_at_the_sign_in_service(
+    make_hook: MakeHook, make_run: MakeRun, sandbox: SandboxServer
+) -> None:
+    sandbox.faults.replace(
+        [FaultRule(endpoint="entra.token", kind=FaultKind.STATUS, status=503, limit=1)]
+    )
+    instance = make_run(ImportType.DIRECT).instance
+    assert check_partner_center(instance, ImportType.DIRECT, make_hook("app_only"))
+
+
+def test_check_reads_what_the_import_will_read(make_hook: MakeHook, make_run: MakeRun) -> None:
+    instance = make_run(ImportType.INDIRECT).instance
+    findings = check_partner_center(instance, ImportType.INDIRECT, make_hook())
+    assert [finding.subject for finding in findings] == ["sign-in", "customers", "resellers"]
+    assert "8" in findings[2].message
+
+
+def test_check_of_an_indirect_import_without_a_user_says_what_to_mend(
+    make_hook: MakeHook, make_run: MakeRun
+) -> None:
+    with pytest.raises(AuthenticationError, match="set flow to app_user"):
+        check_partner_center(
+            make_run(ImportType.INDIRECT).instance, ImportType.INDIRECT, make_hook("app_only")
+        )
+
+
+def test_calls_carry_the_documented_headers(
+    make_hook: MakeHook, make_run: MakeRun, sandbox: SandboxServer
+) -> None:
+    sandbox.faults.replace(
+        [FaultRule(endpoint="partner_center.*", kind=FaultKind.STATUS, status=503, calls=(1,))]
+    )
+    check_partner_center(make_run(ImportType.INDIRECT).instance, ImportType.INDIRECT, make_hook())
+    entries = [one for one in sandbox.requests.entries if one.endpoint.startswith("partner_")]
+    first, again, relationships = (entry.request_id for entry in entries)
+    assert first == again != relationships
+
+
+def test_a_connection_becomes_settings() -> None:
+    settings = read_connection(
+        connection(
+            {"tenant_id": "t", "flow": "app_user", "refresh_token_variable": "rt"}, port=8443
+        ),
+        "pc",
+    )
+    assert settings.base_url == "https://api.partnercenter.microsoft.com:8443"
+    assert settings.refresh_token_variable == "rt"
+    credentials = settings.credentials
+    assert (credentials.flow, credentials.resource) == (Flow.APP_USER, settings.base_url)
+    assert credentials.authority == "https://login.microsoftonline.com"
+    assert "hidden-value" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("extra", "parts", "words"),
+    [
+        ({}, {}, "extra.tenant_id"),
+        ({"tenant_id": "t"}, {"login": None}, "the login is missing"),
+        ({"tenant_id": "t"}, {"password": None}, "the password is missing"),
+        ({"tenant_id": "t"}, {"host": None}, "the host is missing"),
+        ({"tenant_id": "t", "client_secret": "hidden"}, {}, "connection's password"),
+        ({"tenant_id": "t", "refresh_token": "hidden"}, {}, "refresh_token_variable"),
+        ({"tenant_id": "t", "password": "hidden"}, {}, "connection's password"),
+        ({"tenent_id": "t"}, {}, "did you mean 'tenant_id'"),
+        (
+            {"tenant_id": "t", "refresh_token_varible": "x"},
+            {},
+            "did you mean 'refresh_token_variable'",
+        ),
+        ({"tenant_id": "t", "colour": "blue"}, {}, "known keys: authority"),
+        ({"tenant_id": "t", "flow": "magic"}, {}, "extra.flow"),
+        ({"tenant_id": "t", "flow": "app_user"}, {}, "extra.refresh_token_variable"),
+        ({"tenant_id": "t", "authority": "http://login.example"}, {}, "extra.authority"),
+    ],
+)
+def test_a_wrong_connection_is_refused_with_the_mend(extra: dict, parts: dict, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        read_connection(connection(extra, **parts), "pc")
+    assert "hidden" not in str(caught.value)
+    assert "Mend:" in str(caught.value)
+
+
+def test_a_missing_connection_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="connection nowhere: the connection does not"):
+        PartnerCenterHook("nowhere").prepare()
+
+
+def test_a_missing_refresh_token_is_told(
+    make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = make_hook()
+    monkeypatch.delenv(f"AIRFLOW_VAR_{VARIABLE.upper()}")
+    with pytest.raises(ConfigurationError, match=f"variable {VARIABLE}"):
+        hook.prepare()
