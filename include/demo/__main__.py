@@ -147,7 +147,9 @@ def _airflow(home: Path, instances: Path, wanted_port: int) -> Iterator[AirflowA
         _say(f"Port {wanted_port} is taken; Airflow takes {port}.")
     airflow_home = home / "airflow"
     airflow_home.mkdir(parents=True, exist_ok=True)
-    environment = airflow_environment(airflow_home, instances, port)
+    log_port = free_port(8793)
+    log_ports = (log_port, free_port(log_port + 1))
+    environment = airflow_environment(airflow_home, instances, port, log_ports)
     _say("Starting Airflow (about half a minute; the first time a little longer) ...")
     command = [sys.executable, "-m", "airflow", "standalone"]
     with ChildProcess(

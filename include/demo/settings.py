@@ -91,8 +91,17 @@ def variables(info: SandboxInfo) -> dict[str, str]:
     }
 
 
-def airflow_environment(home: Path, instances: Path, port: int) -> dict[str, str]:
-    """Return the environment of an Airflow that runs this project's DAGs from one folder and one port."""
+def airflow_environment(
+    home: Path, instances: Path, port: int, log_ports: tuple[int, int] = (8793, 8794)
+) -> dict[str, str]:
+    """Return the environment of an Airflow that runs this project's DAGs from one folder.
+
+    Args:
+        home: Its AIRFLOW_HOME.
+        instances: The instances file.
+        port: Of the API server.
+        log_ports: Of the servers of task logs and trigger logs.
+    """
     url = f"http://localhost:{port}"
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")
@@ -112,6 +121,8 @@ def airflow_environment(home: Path, instances: Path, port: int) -> dict[str, str
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(log_ports[0]),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(log_ports[1]),
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
         "CUSTOMER_IMPORT_INSTANCES": str(instances),
