@@ -1,4 +1,4 @@
-"""Airflow DAG ``import_tenant_reseller_customers``: the end customers of one tenant reseller, into that reseller's own BSS organisation."""
+"""Airflow DAG ``import_tenant_reseller_customers``: the end customers of one tenant reseller."""
 
 from __future__ import annotations
 

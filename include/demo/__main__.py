@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sandbox.info import SandboxInfo
 
 from demo.airflow_api import AirflowApi
 from demo.processes import ChildProcess, DemoError, free_port
@@ -28,6 +27,7 @@ from demo.settings import (
     variables,
     write_instances,
 )
+from sandbox.info import SandboxInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,7 +55,11 @@ class ImportRun:
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; 0 when all three imports succeeded (or the demo was ended by hand)."""
     options = _parse(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for ending in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # a shell may start background jobs with SIGINT ignored
+        signal.signal(ending, _interrupt)
     try:
         if options.check:
             return _check(options.home)
@@ -243,7 +247,7 @@ def _extracted(run: ImportRun, database: Path) -> str:
 def _show_results(api: AirflowApi, runs: list[ImportRun]) -> bool:
     _say(
         "\n"
-        + f"{'import':<17}{'state':<9}{'discovered':>11}"
+        f"{'import':<17}{'state':<9}{'discovered':>11}"
         + "".join(f"{name:>11}" for name in OUTCOMES)
     )
     for run in runs:

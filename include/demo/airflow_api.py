@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 TIMEOUT_S = 60.0
+READ_RETRIES = 4
 _NOT_FOUND = 404
 _CONFLICT = 409
 
@@ -44,6 +47,9 @@ class AirflowApi:
         )
         answer.raise_for_status()
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        # Airflow is up, so on a busy machine an answer may be late, which must not end the demo.
+        retries = Retry(READ_RETRIES, backoff_factor=1, allowed_methods=["GET"])
+        self._http.mount(self.url, HTTPAdapter(max_retries=retries))
 
     def put_connection(self, connection: dict[str, Any]) -> None:
         """Create a connection, or bring it up to date."""

@@ -1,4 +1,4 @@
-"""``python -m demo.export``: a sandbox's connections, variables and instances as files for Airflow's own import commands.
+"""``python -m demo.export``: what Airflow must know of a sandbox, as files for Airflow's own import commands.
 
 For an Airflow that runs elsewhere than the demo's, such as the compose file's.
 """
@@ -10,15 +10,17 @@ import sys
 from pathlib import Path
 
 import orjson
-from sandbox.info import SandboxInfo
 
 from demo.settings import connections, variables, write_instances
+from sandbox.info import SandboxInfo
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write ``connections.json``, ``variables.json`` and ``instances.yaml`` into a folder."""
     parser = argparse.ArgumentParser(prog="demo.export", description=__doc__)
-    parser.add_argument("--info-file", type=Path, required=True, help="what the sandbox wrote when it was ready")
+    parser.add_argument(
+        "--info-file", type=Path, required=True, help="what the sandbox wrote when it was ready"
+    )
     parser.add_argument("--folder", type=Path, required=True, help="where the files go")
     options = parser.parse_args(arguments)
     info = SandboxInfo.read(options.info_file)

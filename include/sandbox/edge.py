@@ -33,6 +33,7 @@ _BODIES = {
     FaultKind.WRONG_JSON: b"<html><body>Service Unavailable</body></html>",
     FaultKind.EMPTY_BODY: b"",
 }
+_LATE = frozenset({FaultKind.DELAY, FaultKind.ANSWER_LATE})
 _LINGER_NONE = struct.pack("ii", 1, 0)
 
 
@@ -76,7 +77,9 @@ class Edge:
         async def run(request: web.Request, handler: Handler) -> web.StreamResponse:
             started = time.time()
             endpoint = f"{service.name}.{request.match_info.route.name or 'unknown'}"
-            call = f"{service.name} {request.method} {request.rel_url.raw_path_qs}"
+            # The body tells one POST from another; only its hash is kept.
+            body = hash(await request.read()) if request.can_read_body else 0
+            call = f"{service.name} {request.method} {request.rel_url.raw_path_qs} {body}"
             self.log.arrived(call)
             if self.latency_s:
                 await asyncio.sleep(self.latency_s)
@@ -90,6 +93,7 @@ class Edge:
             else:
                 response = await _strike(rule, service, request, answer)
             status = response.status if response is not None else _CONNECTION_LOST
+            self.log.tried(call, is_struck=rule is not None and rule.kind not in _LATE)
             self._note(request, endpoint, call, started, status, response)
             return response if response is not None else web.Response()
 

@@ -145,10 +145,7 @@ class _Armed:
         self.seen += 1
         if self.rule.limit is not None and self.struck >= self.rule.limit:
             return False
-        if self.rule.calls:
-            hit = self.seen in self.rule.calls
-        else:
-            hit = self.rng.random() < self.rule.probability
+        hit = self.seen in self.rule.calls if self.rule.calls else self.rng.random() < self.rule.probability
         self.struck += hit
         return hit
 

@@ -57,10 +57,12 @@ class RequestLog:
         self._counts: Counter[tuple[str, int]] = Counter()
         self._entries: deque[RequestEntry] = deque(maxlen=_MAX_ENTRIES)
         self._due: dict[str, float] = {}
+        self._tries: dict[str, int] = {}
+        self.most_attempts = 0
         self._told = self._obeyed = self._disobeyed = 0
 
     def arrived(self, call: str) -> None:
-        """Note that a call (method and full target) arrived, before it is answered."""
+        """Note that a call (method, full target and body) arrived, before it is answered."""
         if not self._due:
             return
         due = self._due.pop(call, None)
@@ -75,6 +77,13 @@ class RequestLog:
         """Note that a call was answered with Retry-After."""
         self._told += 1
         self._due[call] = time.monotonic() + wait_s
+
+    def tried(self, call: str, *, is_struck: bool) -> None:
+        """Count the attempts on a call that went wrong on purpose, up to the first that did not."""
+        attempts = self._tries.pop(call, 0) + 1
+        self.most_attempts = max(self.most_attempts, attempts)
+        if is_struck:
+            self._tries[call] = attempts
 
     def answered(self, entry: RequestEntry) -> None:
         """Count one answered (or cut) request."""
@@ -91,6 +100,11 @@ class RequestLog:
     def retry_after(self) -> RetryAfterCount:
         """How Retry-After was treated."""
         return RetryAfterCount(self._told, self._obeyed, self._disobeyed)
+
+    @property
+    def total(self) -> int:
+        """All requests."""
+        return self._counts.total()
 
     def by_endpoint(self) -> dict[str, dict[int, int]]:
         """Count per endpoint and status."""
@@ -112,4 +126,6 @@ class RequestLog:
         self._counts.clear()
         self._entries.clear()
         self._due.clear()
+        self._tries.clear()
+        self.most_attempts = 0
         self._told = self._obeyed = self._disobeyed = 0

@@ -1,9 +1,10 @@
-"""``python -m customer_import.check INSTANCE``: tries both ends of an instance with one read each, and says what is wrong."""
+"""``python -m customer_import.check INSTANCE``: tries both ends of an instance and says what is wrong."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,8 @@ def _forget(_token: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print one line per finding; 1 when something is wrong."""
+    # Outside a task Airflow reads connections from its database only in this context.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     parser = argparse.ArgumentParser(prog="customer_import.check", description=__doc__)
     parser.add_argument("instance", help="key of include/instances.yaml")
     is_right = True

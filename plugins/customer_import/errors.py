@@ -35,7 +35,7 @@ class ConfigurationError(CustomerImportError):
         self.mend = mend
         where = " at ".join(part for part in (source, path) if part)
         text = f"{where}: {message}" if where else message
-        super().__init__(f"{text} Mend: {mend}" if mend else text)
+        super().__init__(f"{text.rstrip('.')}. Mend: {mend}" if mend else text)
 
 
 class AuthenticationError(CustomerImportError):
@@ -128,3 +128,7 @@ class DataQualityError(CustomerImportError):
 
 class ConservationError(CustomerImportError):
     """The outcomes of a run do not add up to the tenants it discovered; a defect, never to be hidden."""
+
+
+class SupersededError(CustomerImportError):
+    """A later attempt of the same task is at work; this one must end without writing anything."""

@@ -1,6 +1,6 @@
 """The parameters of the three DAGs as Airflow's trigger form shows them.
 
-Plain dicts of ``airflow.sdk.Param`` arguments, one per name; what they mean to a run is ``customer_import.run.RunParams``.
+Plain dicts of ``airflow.sdk.Param`` arguments, one per name; ``customer_import.run.RunParams`` says what they mean.
 """
 
 from __future__ import annotations
@@ -10,15 +10,20 @@ from typing import Any
 import yaml
 
 from customer_import.paths import instances_path
-from customer_import.words import ImportType, Mode, OnExisting
+from customer_import.words import ImportType, Mode, OnExisting, Scope
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where there is one: the file is read at every parse of a DAG file."""
 
 WHICH = "Which customers"
 HOW = "How"
 RECORDS = "New records in the BSS"
 
 
-def import_params(import_type: ImportType) -> dict[str, dict[str, Any]]:
-    """Return the parameters of one import type's DAG, by name."""
+def import_params(
+    import_type: ImportType, scope: Scope = Scope.FULL
+) -> dict[str, dict[str, Any]]:
+    """Return the parameters of one import type's DAG, by name; ``scope`` is what the form proposes."""
     instances = instance_names(import_type)
     params: dict[str, dict[str, Any]] = {
         "instance": {
@@ -29,11 +34,17 @@ def import_params(import_type: ImportType) -> dict[str, dict[str, Any]]:
             "description": "The pair of Partner Center and BSS to use, a key of include/instances.yaml.",
             "section": WHICH,
         },
-        "tenants": _names("Only these tenants", "Tenant ids or primary domains, one a line. Empty: all."),
-        "exclude_tenants": _names("Not these tenants", "Tenant ids or primary domains, one a line."),
+        "tenants": _names(
+            "Only these tenants", "Tenant ids or primary domains, one a line. Empty: all."
+        ),
+        "exclude_tenants": _names(
+            "Not these tenants", "Tenant ids or primary domains, one a line."
+        ),
     }
     if import_type is ImportType.INDIRECT:
-        params["reseller_mpn_ids"] = _names("Only these resellers", "MPN IDs of resellers, one a line. Empty: all resellers.")
+        params["reseller_mpn_ids"] = _names(
+            "Only these resellers", "MPN IDs, one a line. Empty: all resellers."
+        )
     return params | {
         "mode": {
             "default": Mode.IMPORT.value,
@@ -47,6 +58,21 @@ def import_params(import_type: ImportType) -> dict[str, dict[str, Any]]:
             },
             "title": "Mode",
             "description": "How far the run goes.",
+            "section": HOW,
+        },
+        "scope": {
+            "default": scope.value,
+            "type": "string",
+            "enum": [choice.value for choice in Scope],
+            "values_display": {
+                Scope.FULL.value: "Full: read every customer",
+                Scope.CHANGED.value: "Changed: read what changed since the last complete run",
+            },
+            "title": "Scope",
+            "description": (
+                "Changed asks Partner Center's list and audit records what is new, gone or changed, and re-reads the others "
+                "in slices (full_read_every_days). The first run, and one after a changed configuration, is full all the same."
+            ),
             "section": HOW,
         },
         "on_existing": {
@@ -67,12 +93,12 @@ def import_params(import_type: ImportType) -> dict[str, dict[str, Any]]:
             "minimum": 0,
             "maximum": 100,
             "title": "Most rejected customers, in percent",
-            "description": "With more, the run stops before it writes anything: the data or the mapping is probably wrong.",
+            "description": "With more, the run stops before it writes anything: data or mapping are probably wrong.",
             "section": HOW,
         },
         "responsible_user": _text(
             "Responsible user",
-            "BSS user name that owns new records. Empty: the instance's. Used when the instance says that the API takes it.",
+            "BSS user name that owns new records. Empty: the instance's. Used if the instance's API takes it.",
         ),
         "permission_rule": _text(
             "Permission rule",
@@ -91,8 +117,11 @@ def instance_names(import_type: ImportType) -> tuple[str, ...]:
     A broken file must not keep the DAG from being shown: the run's first task says what is wrong with it.
     """
     try:
-        instances = yaml.safe_load(instances_path().read_text(encoding="utf-8"))["instances"]
-        return tuple(name for name, instance in instances.items() if import_type in instance["import_types"])
+        text = instances_path().read_text(encoding="utf-8")
+        instances = yaml.load(text, Loader=_Loader)["instances"]  # noqa: S506 - a safe loader
+        return tuple(
+            name for name, instance in instances.items() if import_type in instance["import_types"]
+        )
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):
         return ()
 

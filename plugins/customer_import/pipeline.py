@@ -1,9 +1,11 @@
 """The task graph that the three DAGs share.
 
-    start_run -> extract_customers -> validate_customers -> transform_customers -> load_customers (per batch) -> finish_run
+    start_run -> extract_customers -> validate_customers -> transform_customers
+        -> load_customers (one per batch) -> finish_run
 
-Tasks pass on the run key and counts, never customers: those are in the staging tables. Every task may be killed at any
-moment and run again. This module is imported at every parse, so the library's heavy parts are imported inside the tasks.
+Tasks pass on the run key and counts, never customers: those are in the staging tables. Every task may be
+killed at any moment and run again. This module is imported at every parse, so the library's heavy parts are
+imported inside the tasks.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from airflow.sdk import (
     AssetAlias,
     ExceptionRetryPolicy,
     Param,
+    ParamsDict,
     RetryAction,
     RetryRule,
     get_current_context,
@@ -32,10 +35,11 @@ from customer_import.errors import (
     ConservationError,
     CustomerImportError,
     DataQualityError,
+    SupersededError,
     ThrottledError,
 )
 from customer_import.params import import_params
-from customer_import.words import ImportType, Mode, RunState
+from customer_import.words import ImportType, Mode, RunState, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,10 +57,31 @@ MAX_ACTIVE_LOADS = 4
 
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
-        RetryRule(exception=AuthenticationError, action=RetryAction.FAIL, reason="credentials or consent were refused"),
-        RetryRule(exception=ConfigurationError, action=RetryAction.FAIL, reason="a person must mend the configuration"),
-        RetryRule(exception=DataQualityError, action=RetryAction.FAIL, reason="the run looks wrong as a whole"),
-        RetryRule(exception=ConservationError, action=RetryAction.FAIL, reason="the outcomes do not add up"),
+        RetryRule(
+            exception=AuthenticationError,
+            action=RetryAction.FAIL,
+            reason="credentials or consent were refused",
+        ),
+        RetryRule(
+            exception=ConfigurationError,
+            action=RetryAction.FAIL,
+            reason="a person must mend the configuration",
+        ),
+        RetryRule(
+            exception=DataQualityError,
+            action=RetryAction.FAIL,
+            reason="the run looks wrong as a whole",
+        ),
+        RetryRule(
+            exception=ConservationError,
+            action=RetryAction.FAIL,
+            reason="the outcomes do not add up",
+        ),
+        RetryRule(
+            exception=SupersededError,
+            action=RetryAction.FAIL,
+            reason="a later attempt of this task is at work",
+        ),
         RetryRule(
             exception=ThrottledError,
             action=RetryAction.RETRY,
@@ -65,8 +90,15 @@ RETRY_POLICY = ExceptionRetryPolicy(
         ),
     ]
 )
-_SHORT: dict[str, Any] = {"retry_delay": timedelta(seconds=20), "execution_timeout": timedelta(minutes=15)}
-_LONG: dict[str, Any] = {"retry_delay": timedelta(seconds=30), "execution_timeout": timedelta(hours=4)}
+_QUIET = {"show_return_value_in_logs": False}  # the log is for people; the value is in XCom
+_SHORT: dict[str, Any] = _QUIET | {
+    "retry_delay": timedelta(seconds=20),
+    "execution_timeout": timedelta(minutes=15),
+}
+_LONG: dict[str, Any] = _QUIET | {
+    "retry_delay": timedelta(seconds=30),
+    "execution_timeout": timedelta(hours=4),
+}
 
 
 def build_import_dag(import_type: ImportType, *, doc_md: str, schedule: str | None = None) -> DAG:
@@ -77,6 +109,8 @@ def build_import_dag(import_type: ImportType, *, doc_md: str, schedule: str | No
         doc_md: Shown in the Airflow UI.
         schedule: Cron expression or preset; ``None`` for runs by hand only.
     """
+    # By hand people expect everything to be read; a schedule should cost what changed.
+    scope = Scope.CHANGED if schedule else Scope.FULL
     dag = DAG(
         dag_id=import_type.dag_id,
         dag_display_name=f"Import {import_type.value.replace('_', ' ')} customers",
@@ -86,7 +120,6 @@ def build_import_dag(import_type: ImportType, *, doc_md: str, schedule: str | No
         catchup=False,
         max_active_runs=1,
         tags=[*TAGS, import_type.value],
-        params={name: Param(**spec) for name, spec in import_params(import_type).items()},
         default_args={"owner": OWNER, "retry_policy": RETRY_POLICY},
     )
     with dag:
@@ -98,12 +131,18 @@ def build_import_dag(import_type: ImportType, *, doc_md: str, schedule: str | No
         finish = finish_run.override(outlets=[_written_alias(import_type)])(import_type.value)
         extracted >> validated >> batches
         loaded >> finish
+    # Last: an operator copies the parameters that its DAG has when it is made, and at run time gets them from
+    # the DAG anyway; the copies took most of the parse time.
+    params = import_params(import_type, scope)
+    dag.params = ParamsDict({name: Param(**spec) for name, spec in params.items()})
     return dag
 
 
 def written_asset(import_type: ImportType) -> Asset:
     """Return the asset that is updated when a run of this import type wrote to the BSS."""
-    return Asset(name=f"bss_{import_type.value}_customers", uri=f"customer-import://bss/{import_type.value}")
+    return Asset(
+        name=f"bss_{import_type.value}_customers", uri=f"customer-import://bss/{import_type.value}"
+    )
 
 
 def _written_alias(import_type: ImportType) -> AssetAlias:

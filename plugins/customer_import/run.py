@@ -24,7 +24,7 @@ from customer_import.staging.tables import (
     validation_findings,
     validation_results,
 )
-from customer_import.words import ImportType, Mode, OnExisting, RunState
+from customer_import.words import ImportType, Mode, OnExisting, RunState, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +69,7 @@ class RunParams(FrozenModel):
         tenants: Tenant ids or primary domains, lower-cased; empty means all.
         exclude_tenants: The same, left out.
         mode: How far the run goes.
+        scope: Which customers it reads from Partner Center.
         on_existing: What to do with linked customers that changed.
         responsible_user: BSS user name; overrides the instance's.
         permission_rule: BSS permission rule by name; overrides the instance's.
@@ -81,12 +82,18 @@ class RunParams(FrozenModel):
     tenants: Names = ()
     exclude_tenants: Names = ()
     mode: Mode = Mode.IMPORT
+    scope: Scope = Scope.FULL
     on_existing: OnExisting = OnExisting.UPDATE
     responsible_user: OptionalStr = None
     permission_rule: OptionalStr = None
     ordering_options: OptionalStr = None
     reseller_mpn_ids: Names = ()
     max_rejected_percent: Annotated[float, Field(ge=0, le=100)] = 20.0
+
+    @property
+    def is_selective(self) -> bool:
+        """Whether the run was started for some tenants or resellers only."""
+        return bool(self.tenants or self.exclude_tenants or self.reseller_mpn_ids)
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> RunParams:
@@ -172,6 +179,11 @@ def record_run(
         "listed": None,
         "discovered": None,
         "batches": None,
+        "scope": None,
+        "scope_reason": None,
+        "fingerprint": None,
+        "is_complete": False,
+        "vanished": None,
         "summary": None,
         "error": None,
     }
@@ -268,4 +280,6 @@ def get_reference(engine: Engine, run_id: int, name: str) -> Any:  # noqa: ANN40
 def record_error(engine: Engine, run_id: int, error: str) -> None:
     """Store in words why a task of the run failed; it counts only when that task did not succeed later."""
     with engine.begin() as connection:
-        connection.execute(update(import_runs).where(import_runs.c.id == run_id).values(error=error))
+        connection.execute(
+            update(import_runs).where(import_runs.c.id == run_id).values(error=error)
+        )

@@ -30,6 +30,13 @@ class Mode(StrEnum):
     CHECK = "check"
 
 
+class Scope(StrEnum):
+    """Which customers a run reads from Partner Center."""
+
+    FULL = "full"
+    CHANGED = "changed"
+
+
 class OnExisting(StrEnum):
     """What a run does with a customer that is linked to a BSS account and has changed."""
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sandbox.config import SandboxConfig
 from sandbox.server import SandboxServer
-
 from tests.support.library_run import sandbox_environment
 
 if TYPE_CHECKING:

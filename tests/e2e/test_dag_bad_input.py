@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow.sdk import DAG
+
     from sandbox.server import SandboxServer
 
 
@@ -181,7 +182,9 @@ def test_only_the_named_tenants_are_imported(
 
     assert str(dag_run.state) == "success"
     with open_engine().connect() as connection:
-        rows = connection.execute(select(import_results.c.tenant_id, import_results.c.outcome)).all()
+        rows = connection.execute(
+            select(import_results.c.tenant_id, import_results.c.outcome)
+        ).all()
     assert sorted(rows) == sorted((tenant, "created") for tenant in wanted)
 
 

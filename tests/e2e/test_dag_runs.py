@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 from sqlalchemy import select
 
@@ -11,6 +12,7 @@ from customer_import.results.queries import latest_runs
 from customer_import.staging.engine import open_engine
 from customer_import.staging.tables import import_results, import_runs
 from customer_import.words import ImportType, Outcome
+from demo.settings import REFRESH_TOKEN_VARIABLE
 from tests.support.bss_state import faults_of
 from tests.support.library_run import INSTANCES
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow.sdk import DAG
+
     from sandbox.server import SandboxServer
 
 EVERY_OUTCOME = [outcome.value for outcome in Outcome]
@@ -61,6 +64,28 @@ def test_a_run_imports_every_customer_once_and_a_second_run_writes_nothing(
     assert (again["created"], again["updated"]) == (0, 0)
     assert again["unchanged"] == result["created"]
     assert faults_of(sandbox) == {}
+
+
+def test_the_rotated_refresh_token_is_written_back_to_its_variable(
+    sqlite_database_url: str,
+    sandbox: SandboxServer,
+    load_dag: Callable[[str], DAG],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from airflow.models import Variable
+
+    connection = {"conn_type": "sqlite", "host": sqlite_database_url.removeprefix("sqlite:///")}
+    monkeypatch.setenv("AIRFLOW_CONN_CUSTOMER_IMPORT_DB", orjson.dumps(connection).decode())
+    assert Variable.get(REFRESH_TOKEN_VARIABLE) == sandbox.info.refresh_token
+
+    assert (
+        run_dag(load_dag("import_indirect_customers"), ImportType.INDIRECT, mode="check").state
+        == "success"
+    )
+
+    rotated = Variable.get(REFRESH_TOKEN_VARIABLE)
+    assert rotated
+    assert rotated != sandbox.info.refresh_token
 
 
 def test_the_three_imports_share_one_bss_without_duplicates(

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from sandbox import SandboxConfig, SandboxServer
 from tests.load.scene import Scene, connection_json
 

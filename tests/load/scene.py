@@ -12,12 +12,10 @@ import sys
 import uuid
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import yaml
-from sandbox import FaultKind, FaultRule
 from sqlalchemy import select
 
 from customer_import.load.batch import load_batch
@@ -32,15 +30,18 @@ from customer_import.staging.tables import (
     tenant_links,
 )
 from customer_import.words import ImportType
+from sandbox import FaultKind, FaultRule
 
 if TYPE_CHECKING:
-    from sandbox import SandboxServer
-    from sandbox.bss.models import Account
-    from sandbox.bss.organisation import Organisation as BssRecords
+    from pathlib import Path
+
     from sqlalchemy import Engine
 
     from customer_import.load.report import LoadSummary
     from customer_import.run import Run
+    from sandbox import SandboxServer
+    from sandbox.bss.models import Account
+    from sandbox.bss.organisation import Organisation as BssRecords
 
 MPN = "4847383"
 DOMAIN_PREFIX, MPN_OPTION = "Domain prefix", "Reseller (MPN ID)"
@@ -113,7 +114,13 @@ class Scene:
         return self.requests(".create", ".patch", "sync_options.post", ".put")
 
     def configure(self, **bss: object) -> None:
-        settings = {"settle_delay_s": 0.05, "ordering_options": "standard", "request_timeout_s": 5.0, "concurrency": 4, **bss}
+        settings = {
+            "settle_delay_s": 0.05,
+            "ordering_options": "standard",
+            "request_timeout_s": 5.0,
+            "concurrency": 4,
+            **bss,
+        }
         instance = {"title": "Test", "import_types": ["direct", "indirect"], "bss": settings}
         path = self.folder / "instances.yaml"
         path.write_text(yaml.safe_dump({"version": 1, "instances": {"default": instance}}))

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
-from sandbox import FaultKind
 from sqlalchemy import insert, select
-from tests.load.scene import MPN, MPN_OPTION, Customer, customers, fault
 
 from customer_import.errors import AuthenticationError
 from customer_import.load.batch import load_batch
 from customer_import.staging.engine import reading
 from customer_import.staging.tables import staged_accounts, staged_contacts, validation_findings
 from customer_import.words import ImportType
+from sandbox import FaultKind
+from tests.load.scene import MPN, MPN_OPTION, Customer, customers, fault
 
 if TYPE_CHECKING:
     from sandbox.bss.models import Account

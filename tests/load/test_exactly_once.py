@@ -10,18 +10,17 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from sandbox import FaultKind
 from sqlalchemy import update
-from tests.load.scene import Customer, customers, fault, load
 
 from customer_import.load.claims import Holder
 from customer_import.run import open_run
 from customer_import.staging.tables import tenant_links
+from sandbox import FaultKind
+from tests.load.scene import Customer, customers, fault, load
 
 if TYPE_CHECKING:
-    from tests.load.scene import Scene
-
     from customer_import.run import Run
+    from tests.load.scene import Scene
 
 CREATE_POINTS = [
     "before_account_post",
@@ -116,9 +115,7 @@ def test_update_killed_midway_converges_when_tried_again(scene: Scene, point: st
 
 @pytest.mark.parametrize("endpoint", ["accounts.create", "contacts.create", "sync_options.post"])
 @pytest.mark.parametrize(("engine", "kind"), LOSSES, indirect=["engine"])
-def test_lost_or_refused_answers_leave_no_duplicate(
-    scene: Scene, endpoint: str, kind: FaultKind
-):
+def test_lost_or_refused_answers_leave_no_duplicate(scene: Scene, endpoint: str, kind: FaultKind):
     scene.sandbox.faults.replace([fault(f"bss.{endpoint}", kind, (1, 3, 4))])
     run = scene.run(customers(6))
     assert scene.outcomes(run) == ["created"] * 6

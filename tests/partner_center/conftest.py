@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import Engine, insert
+
 from customer_import.config import InstanceConfig, load_mappings
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.run import Run, RunParams
@@ -16,8 +19,6 @@ from customer_import.staging.tables import import_runs
 from customer_import.words import ImportType
 from sandbox.config import SandboxConfig
 from sandbox.server import SandboxServer
-from sqlalchemy import Engine, insert
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sandbox.info import SandboxInfo

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from customer_import.config import InstanceConfig
 from customer_import.partner_center.classify import Classification, Classifier
 from customer_import.partner_center.models import ListedTenant, Reseller, Subscription
 from customer_import.words import ImportType, Outcome, ReasonCode
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 A, A_LOCAL, B, OWN, STRANGER = "4000001", "4000002", "5000001", "6000001", "9999999"
 RESELLERS = (

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from customer_import.config.mapping import CUSTOMER_SOURCES
-from customer_import.partner_center.flatten import find_domain_prefix, flatten_customer
 from hypothesis import given
 from hypothesis import strategies as st
+
+from customer_import.config.mapping import CUSTOMER_SOURCES
+from customer_import.partner_center.flatten import find_domain_prefix, flatten_customer
 
 PATHS = tuple(sorted(CUSTOMER_SOURCES))
 CUSTOMER = {

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+import certifi
 import pytest
 from airflow.sdk import Connection
+
 from customer_import.errors import AuthenticationError, ConfigurationError, RetriableError
 from customer_import.partner_center.auth import Flow
 from customer_import.partner_center.check import check_partner_center
 from customer_import.partner_center.hook import PartnerCenterHook, read_connection
 from customer_import.words import ImportType
 from sandbox.faults import FaultKind, FaultRule
-
 from tests.partner_center.conftest import VARIABLE, MakeRun, Saved, connection_json
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sandbox.server import SandboxServer
@@ -50,6 +51,7 @@ async def test_app_user_keeps_each_new_refresh_token_and_uses_it_next(
     assert (await fetch(hook)).startswith("user.")
     assert (await fetch(hook)).startswith("user.")
     assert len(saved) == len({sandbox.info.refresh_token, *saved}) - 1 == 2
+    assert hook.prepare()._refresh_token == saved[-1]  # Entra ID takes an old one as well
 
 
 async def test_the_new_refresh_token_is_kept_before_the_access_token_is_used(
@@ -66,13 +68,10 @@ async def test_the_new_refresh_token_is_kept_before_the_access_token_is_used(
 
 
 async def test_a_bundle_named_by_the_environment_does_not_beat_the_connections(
-    make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+    make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = f"{tmp_path}/other.pem"
-    with open(other, "w") as file:  # noqa: PTH123
-        file.write("")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", other)
-    monkeypatch.setenv("CURL_CA_BUNDLE", other)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, certifi.where())
     assert await fetch(make_hook("app_only"))
 
 

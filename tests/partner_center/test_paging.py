@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from customer_import.errors import (
     ApiError,
     AuthenticationError,
@@ -9,8 +12,6 @@ from customer_import.errors import (
     RetriableError,
 )
 from customer_import.partner_center.paging import Item, Link, Page, list_pages, parse_page
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def link(uri: str, **headers: str) -> dict:

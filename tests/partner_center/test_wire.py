@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from customer_import.errors import AuthenticationError, ConfigurationError, RejectedRequestError
-from customer_import.partner_center.wire import not_a_provider, read_detail, run_ending_error
 from hypothesis import given
 from hypothesis import strategies as st
+
+from customer_import.errors import AuthenticationError, ConfigurationError, RejectedRequestError
+from customer_import.partner_center.wire import not_a_provider, read_detail, run_ending_error
 
 
 def refusal(status: int, code: str | None, reason: str = "no") -> RejectedRequestError:

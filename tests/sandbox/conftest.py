@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import msal
 import pytest
 import requests
+
 from sandbox import SandboxConfig, SandboxServer
 
 SCOPE = "https://api.partnercenter.microsoft.com"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import msal
 import pytest
 import requests
+
 from sandbox import FaultKind, FaultRule
 
 SCOPE = "https://api.partnercenter.microsoft.com"

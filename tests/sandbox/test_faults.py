@@ -4,6 +4,7 @@ import time
 
 import pytest
 import requests
+
 from sandbox import FaultKind, FaultRule
 from sandbox.faults import FaultPlan, RetryAfterForm
 

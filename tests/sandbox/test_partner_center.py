@@ -4,6 +4,7 @@ import json
 from urllib.parse import quote
 
 import pytest
+
 from sandbox import RateLimit
 from sandbox.config import RateWindow
 

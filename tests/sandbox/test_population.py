@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+
 from sandbox.config import ClassMix, CustomerClass
 from sandbox.population import generate
 from sandbox.population.models import truth_of

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from sandbox import SandboxInfo
 from sandbox.cli import main
 

@@ -38,7 +38,9 @@ def test_without_connection_the_database_is_a_file_in_the_airflow_home(
 def test_a_postgres_connection_keeps_password_port_and_tls_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv(VARIABLE, "postgres://importer:p%40ss@db.example:6432/imports?sslmode=require")
+    monkeypatch.setenv(
+        VARIABLE, "postgres://importer:p%40ss@db.example:6432/imports?sslmode=require"
+    )
     assert database_url() == (
         "postgresql+psycopg2://importer:p%40ss@db.example:6432/imports?sslmode=require"
     )
@@ -46,7 +48,7 @@ def test_a_postgres_connection_keeps_password_port_and_tls_settings(
 
 def test_a_connection_of_another_type_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "mysql://db.example/imports")
-    with pytest.raises(ConfigurationError, match="customer_import_db.*mysql.*use postgres, sqlite"):
+    with pytest.raises(ConfigurationError, match=r"customer_import_db.*mysql.*use postgres, sqlite"):
         database_url()
 
 
@@ -61,7 +63,9 @@ def test_upsert_overwrites_by_the_unique_key_and_keeps_named_columns(engine: Eng
 def test_insert_missing_leaves_what_is_there(engine: Engine) -> None:
     with engine.begin() as connection:
         insert_missing(connection, tenant_links, [link("t1", account_id=1)])
-        insert_missing(connection, tenant_links, [link("t1", account_id=2), link("t2", account_id=3)])
+        insert_missing(
+            connection, tenant_links, [link("t1", account_id=2), link("t2", account_id=3)]
+        )
         rows = connection.execute(select(tenant_links.c.account_id).order_by("account_id")).all()
     assert rows == [(1,), (3,)]
 
@@ -86,12 +90,19 @@ def test_writers_that_read_first_wait_for_each_other_instead_of_failing(engine: 
     for thread in threads:
         thread.join()
     with reading(engine) as connection:
-        assert (failures, connection.execute(select(tenant_links.c.attempts)).scalar_one()) == ([], 80)
+        assert (failures, connection.execute(select(tenant_links.c.attempts)).scalar_one()) == (
+            [],
+            80,
+        )
 
 
 def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
-    with pytest.raises(RuntimeError), engine.begin() as connection:
-        insert_missing(connection, tenant_links, [link("t1")])
-        raise RuntimeError
+    def write_and_fail() -> None:
+        with engine.begin() as connection:
+            insert_missing(connection, tenant_links, [link("t1")])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
     with reading(engine) as connection:
         assert connection.execute(select(func.count()).select_from(tenant_links)).scalar_one() == 0

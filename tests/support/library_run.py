@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import os
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from demo.settings import connections, variables, write_instances
 
 from customer_import.load.batch import load_batch
 from customer_import.load.index import index_accounts, needs_index
@@ -23,10 +21,14 @@ from customer_import.start import prepare_run
 from customer_import.transform.stage import transform_customers
 from customer_import.validation.stage import validate_customers
 from customer_import.words import ImportType
+from demo.settings import connections, variables, write_instances
 
 if TYPE_CHECKING:
-    from sandbox.info import SandboxInfo
+    from pathlib import Path
+
     from sqlalchemy import Engine
+
+    from sandbox.info import SandboxInfo
 
 INSTANCES = {
     ImportType.DIRECT: "sandbox",
@@ -83,13 +85,15 @@ def load(engine: Engine, run: Run, attempt: int = 1) -> Run:
     if needs_index(run, engine):
         index_accounts(run, engine)
     with engine.connect() as connection:
-        batches = connection.execute(
-            select(staged_accounts.c.batch).where(staged_accounts.c.run_id == run.id).distinct()
-        ).scalars().all()
-    for batch in sorted(batches):
-        load_batch(
-            run, engine, batch, attempt=attempt, task_id="load_customers", map_index=batch
+        batches = (
+            connection.execute(
+                select(staged_accounts.c.batch).where(staged_accounts.c.run_id == run.id).distinct()
+            )
+            .scalars()
+            .all()
         )
+    for batch in sorted(batches):
+        load_batch(run, engine, batch, attempt=attempt, task_id="load_customers", map_index=batch)
     return run
 
 

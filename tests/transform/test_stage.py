@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import insert, select
+
 from customer_import.errors import ConfigurationError
 from customer_import.run import RunParams, begin_run
 from customer_import.staging.tables import (
@@ -14,8 +16,6 @@ from customer_import.staging.tables import (
 from customer_import.transform.rows import VALIDATION_TASK
 from customer_import.transform.stage import transform_customers
 from customer_import.words import ImportType
-from sqlalchemy import insert, select
-
 from tests.validation.runs import customer, stage_run, tenant
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+
 from customer_import.partner_center.wire import read_detail
 from customer_import.transport.session import ApiSession, RetrySettings
 from customer_import.transport.token import AccessToken, TokenSource

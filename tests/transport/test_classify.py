@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from customer_import.errors import RejectedRequestError, RetriableError, ThrottledError
 from customer_import.transport.classify import ErrorDetail, classify, retry_after_s
 

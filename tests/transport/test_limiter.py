@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from customer_import.transport.limiter import Unlimited, WindowLimiter
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typing import TYPE_CHECKING
+
+from customer_import.transport.limiter import Unlimited, WindowLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -27,6 +29,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self.now
 
     def _run_once(self) -> None:
+        while self._scheduled and self._scheduled[0]._cancelled:
+            heapq.heappop(self._scheduled)._scheduled = False
+            self._timer_cancelled_count -= 1
         if not self._ready and self._scheduled:
             self.now = max(self.now, self._scheduled[0]._when)
         super()._run_once()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+
 from customer_import.errors import (
     AmbiguousWriteError,
     AuthenticationError,
@@ -20,7 +21,6 @@ from customer_import.transport.session import (
     parse_json,
 )
 from customer_import.transport.token import TokenSource
-
 from tests.transport.conftest import Script, Tokens, Waits, answer, cut, late, truncate
 
 

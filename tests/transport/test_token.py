@@ -3,9 +3,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from customer_import.errors import RetriableError
 from customer_import.transport.token import AccessToken, TokenSource
-
 from tests.transport.conftest import Tokens
 
 

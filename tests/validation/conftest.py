@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from customer_import.paths import INSTANCES_VARIABLE
 
 

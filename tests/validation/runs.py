@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import orjson
+from sqlalchemy import insert
+
 from customer_import.bss.models import Organisation
 from customer_import.config import load_instance, load_mappings
 from customer_import.paths import include_folder
 from customer_import.run import Run, RunParams, begin_run, put_reference
 from customer_import.staging.tables import staged_customers
 from customer_import.words import ImportType
-from sqlalchemy import insert
 
 SHIPPED = include_folder() / "instances.yaml"
 

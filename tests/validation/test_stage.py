@@ -3,6 +3,8 @@ from __future__ import annotations
 import logging
 
 import pytest
+from sqlalchemy import select, update
+
 from customer_import.errors import DataQualityError
 from customer_import.staging.tables import (
     import_results,
@@ -14,8 +16,6 @@ from customer_import.staging.tables import (
 from customer_import.transform.stage import transform_customers
 from customer_import.validation.reasons import warnings_of
 from customer_import.validation.stage import validate_customers
-from sqlalchemy import select, update
-
 from tests.validation.runs import ADDRESS, customer, stage_run, tenant
 
 NO_COUNTRY = {ADDRESS + "country": None, ADDRESS + "state": None}
@@ -68,7 +68,7 @@ def test_a_rejection_tells_every_reason_and_keeps_the_warnings(engine):
 
 def test_every_rule_has_a_result_summed_over_chunks(engine):
     run = stage_run(engine, mixed())
-    validate_customers(run, engine, chunk_size=1)
+    validate_customers(run, engine, chunk_size=2)
     rows = read(
         engine, validation_results, "suite", "rule", "field", "evaluated", "unexpected", "success"
     )
@@ -108,7 +108,7 @@ def test_each_customer_is_rejected_or_staged_never_both_never_neither(engine):
         for n in range(40)
     ]
     run = stage_run(engine, customers, max_rejected_percent=100)
-    validate_customers(run, engine, chunk_size=7)
+    validate_customers(run, engine, chunk_size=25)
     transform_customers(run, engine, chunk_size=9)
     rejected = {row[0] for row in read(engine, import_results, "tenant_id")}
     with engine.connect() as connection:

@@ -116,7 +116,7 @@ class BssHook(HttpHook):
                 continue
             if any(word in key.lower() for word in _SECRET_WORDS):
                 message = "a secret must not stand in a connection's extra"
-                mend = "remove it; keep the client secret in an Airflow Variable and name that as client_secret_variable"
+                mend = "remove it; keep the client secret in an Airflow Variable that client_secret_variable names"
                 raise self._fault(message, mend, f"extra.{key}")
             close = difflib.get_close_matches(key, _EXTRA_KEYS, n=1)
             mend = (

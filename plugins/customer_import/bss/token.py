@@ -1,4 +1,4 @@
-"""Gets the BSS's access token: OAuth 2.0 password grant (bss.md section 2.2)."""
+"""Gets the BSS's access token: OAuth 2.0 password grant (docs/bss.md section 2.2)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from customer_import.bss.error_body import read_detail
 from customer_import.errors import AuthenticationError, RetriableError
 from customer_import.transport.classify import retry_after_s
 from customer_import.transport.session import parse_json
@@ -93,7 +94,8 @@ def _read_token(
     except ValueError:
         answer = None
     fields = answer if isinstance(answer, dict) else {}
-    if status >= 500 or status in _RETRIABLE:  # noqa: PLR2004 - HTTP's own class
+    is_limit = status >= 300 and read_detail(body).is_rate_limit  # noqa: PLR2004 - as below
+    if status >= 500 or status in _RETRIABLE or is_limit:  # noqa: PLR2004 - HTTP's own class
         message = "the sign-in is out of order"
         raise _not_had(message, status, wait)
     if status >= 300:  # noqa: PLR2004 - whatever is not a success

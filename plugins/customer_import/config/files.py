@@ -34,8 +34,10 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML's safe loader, refusing a key that stands twice (plain YAML keeps the last one silently)."""
 
     def construct_mapping(
-        self, node: yaml.MappingNode, deep: bool = False
-    ) -> dict[Hashable, object]:  # noqa: FBT001, FBT002 - signature of the base class
+        self,
+        node: yaml.MappingNode,
+        deep: bool = False,  # noqa: FBT001, FBT002 - the base class has the same signature
+    ) -> dict[Hashable, object]:
         seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
@@ -57,7 +59,8 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
         The validated model.
 
     Raises:
-        ConfigurationError: The file is missing, is not YAML, or does not fit the model; all faults are named with path and mend.
+        ConfigurationError: The file is missing, is not YAML, or does not fit the model; every fault is named
+            with its path, the first with its mend.
     """
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
@@ -79,13 +82,13 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
         return model.model_validate(raw)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        first, *more = [_describe(fault, model) for fault in faults]
+        first, *more = [_describe(fault) for fault in faults]
         message = "; ".join([first[1], *(f"at {where}: {what}" for where, what in more)])
         mend = _mend(faults[0], model)
         raise ConfigurationError(message, source=path.name, path=first[0], mend=mend) from error
 
 
-def _describe(fault: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+def _describe(fault: ErrorDetails) -> tuple[str, str]:
     where = ".".join(str(part) for part in fault["loc"]) or "the top level"
     if fault["type"] == "extra_forbidden":
         return where, f"the key {fault['loc'][-1]!r} is not known"

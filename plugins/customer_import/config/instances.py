@@ -1,10 +1,9 @@
-"""The instances of ``include/instances.yaml``: which Partner Center tenant goes into which BSS organisation, and how."""
+"""The instances of ``include/instances.yaml``: which Partner Center goes into which BSS, and how."""
 
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,23 +12,33 @@ from customer_import.errors import ConfigurationError
 from customer_import.paths import instances_path
 from customer_import.words import ImportType
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 NonEmptyStr = Annotated[str, Field(min_length=1)]
 
 
 class PartnerCenterConfig(FrozenModel):
-    """How to read one Partner Center tenant. Limits: partner-center.md section 10."""
+    """How to read one Partner Center tenant. Limits: docs/partner-center.md section 10."""
 
     conn_id: NonEmptyStr = "partner_center_default"
     requests_per_minute: Annotated[int, Field(gt=0)] = 500
     """Budget per resource (customers, subscriptions) and partner tenant; Microsoft publishes 500."""
+    rate_window_s: Annotated[float, Field(gt=0)] = 60.0
+    """Over how many seconds the server counts; a window takes its share of ``requests_per_minute``."""
     concurrency: Annotated[int, Field(gt=0, le=256)] = 32
     page_size: Annotated[int, Field(gt=0, le=500)] = 500
     request_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     max_attempts: Annotated[int, Field(gt=0)] = 6
 
+    @property
+    def requests_per_window(self) -> int:
+        """The budget of one window."""
+        return max(1, round(self.requests_per_minute * self.rate_window_s / 60))
+
 
 class BssConfig(FrozenModel):
-    """How to write to one BSS organisation. Assumptions behind the defaults: design document, section 12."""
+    """How to write to one BSS organisation. Assumptions behind the defaults: README, Limits."""
 
     conn_id: NonEmptyStr = "bss_default"
     api_version: NonEmptyStr = "3"
@@ -67,8 +76,8 @@ class InstanceConfig(FrozenModel):
     reseller_mpn_id: str | None = None
     """The tenant reseller's own MPN ID; needed by the tenant reseller import, useless to the others."""
     exclude_reseller_mpn_ids: tuple[str, ...] = ()
-    """Resellers whose customers the indirect import leaves out, such as tenant resellers with an instance of their own."""
-    reseller_bss_accounts: dict[str, int] = {}
+    """Resellers that the indirect import leaves out, such as tenant resellers with an own instance."""
+    reseller_bss_accounts: dict[str, int] = Field(default_factory=dict)
     """Reseller MPN ID to that reseller's BSS account id, the bill-to account of its customers."""
     group_by: Literal["subscriptions", "relationships"] = "subscriptions"
     """How the indirect import finds a tenant's reseller."""
@@ -77,6 +86,8 @@ class InstanceConfig(FrozenModel):
         "suspended",
         "pending",
     )
+    full_read_every_days: Annotated[float, Field(gt=0)] | None = 7.0
+    """A run of scope ``changed`` re-reads every customer at least this often, in even slices; null: never."""
     load_batch_size: Annotated[int, Field(gt=0, le=10_000)] = 500
     max_load_batches: Annotated[int, Field(gt=0, le=500)] = 32
     """A run has at most this many load tasks; larger runs have larger batches."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import difflib
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -17,6 +16,9 @@ from customer_import.config.files import FrozenModel, read_model
 from customer_import.errors import ConfigurationError
 from customer_import.paths import include_folder
 from customer_import.words import ImportType
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _ADDRESS = (
     "country",
@@ -64,7 +66,7 @@ CUSTOMER_SOURCES: frozenset[str] = frozenset(
         ),
     }
 )
-"""Paths in the body of ``GET /v1/customers/{id}`` that hold one value (partner-center.md section 6)."""
+"""Paths in the body of ``GET /v1/customers/{id}`` that hold one value (docs/partner-center.md section 6)."""
 
 DERIVED_SOURCES: frozenset[str] = frozenset(
     {
@@ -90,7 +92,7 @@ ACCOUNT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
         for key in ("address", "address2", "city", "postCode", "countryId", "stateId")
     ),
 }
-"""Fields of ``AccountCreate`` that a mapping may fill (bss.md section 2.5)."""
+"""Fields of ``AccountCreate`` that a mapping may fill (docs/bss.md section 2.5)."""
 CONTACT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
     "firstName",
     "lastName",
@@ -145,7 +147,7 @@ class SyncOptionMapping(FieldMapping):
 
 
 class OrderingProfile(FrozenModel):
-    """Ordering options given to new accounts only (bss.md sections 2.5 and 5); unset ones are left to the BSS."""
+    """Ordering options given to new accounts only (docs/bss.md sections 2.5 and 5); unset ones are left to the BSS."""
 
     title: str = ""
     orderingEnabled: bool | None = None  # noqa: N815 - the BSS's own names

@@ -14,8 +14,8 @@ import orjson
 from sqlalchemy import and_, or_, select
 
 from customer_import.load.index import find_matches
-from customer_import.load.ledger import read_link
 from customer_import.load.reconcile import Match
+from customer_import.load.statements import read_link
 from customer_import.staging.engine import reading
 from customer_import.staging.tables import (
     import_results,
@@ -53,6 +53,7 @@ class StagedCustomer:
         link: What the ledger knows of it, as of the reading.
         match: What the run's account index says; only for tenants without account.
         warnings: Findings of validation, in words.
+        before: BSS values of account and contact that an attempt of this run has begun to change.
     """
 
     tenant_id: str
@@ -68,6 +69,7 @@ class StagedCustomer:
     account_json: bytes = field(repr=False)
     contact_json: bytes = field(repr=False)
     sync_options_json: bytes = field(repr=False)
+    before: tuple[bytes | None, bytes | None] = field(default=(None, None), repr=False)
 
     @cached_property
     def account(self) -> dict[str, object]:
@@ -115,6 +117,8 @@ def _statement(run: Run, batch: int, after: str, size: int) -> Select[Any]:
             same.sync_options,
             same.content_hash.label("staged_hash"),
             staged_contacts.c.payload.label("contact_json"),
+            same.bss_before.label("account_before"),
+            staged_contacts.c.bss_before.label("contact_before"),
             staged_customers.c.tenant_name,
             staged_customers.c.domain,
             staged_customers.c.reseller_mpn_id,
@@ -172,6 +176,7 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
             account_json=row.account_json,
             contact_json=row.contact_json,
             sync_options_json=row.sync_options,
+            before=(row.account_before, row.contact_before),
         )
         for row in rows
     ]

@@ -9,15 +9,13 @@ is, and so does its result.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select, update
 
-from customer_import.errors import CustomerImportError
+from customer_import.errors import CustomerImportError, SupersededError
 from customer_import.load.claims import (
     LEASE,
     RENEW_EVERY_S,
@@ -30,46 +28,31 @@ from customer_import.load.claims import (
     claim_state,
 )
 from customer_import.load.committer import GroupCommitter
-from customer_import.load.outcome import TenantResult
-from customer_import.run import as_utc
+from customer_import.load.statements import (
+    LINK_COLUMNS,
+    WRITE_LINK,
+    link_row,
+    read_link,
+    result_statement,
+)
+from customer_import.points import reached
 from customer_import.staging.engine import insert_missing, reading
 from customer_import.staging.tables import (
-    import_results,
     staged_accounts,
     staged_contacts,
     tenant_links,
 )
-from customer_import.words import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Engine, Executable, Row
+    from sqlalchemy import Connection, Engine, Row
 
-_LINK_COLUMNS = tuple(tenant_links.c[field.name] for field in fields(Link))
-_KEY_COLUMNS = frozenset({"id", "instance", "tenant_id"})
-_WRITE_LINK = (
-    update(tenant_links)
-    .where(tenant_links.c.id == bindparam("link_id"))
-    .values(
-        {
-            **{
-                column.name: bindparam(column.name)
-                for column in _LINK_COLUMNS
-                if column.name not in _KEY_COLUMNS
-            },
-            "updated_at": bindparam("updated_at"),
-        }
-    )
-)
+    from customer_import.load.outcome import TenantResult
 
 
 class LostClaimError(CustomerImportError):
     """Another holder took the tenant over; nothing was recorded."""
-
-
-class SupersededError(CustomerImportError):
-    """A later attempt of the same task is at work; this one must end without writing anything."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +75,6 @@ class _Note:
 
 _Entry = ClaimRequest | _Save | _Note
 _Answer = Claim | bool
-
-
-def read_link(row: Row[Any]) -> Link:
-    """Return the link of a row that holds all columns of ``tenant_links`` by their names."""
-    values = {field.name: getattr(row, field.name) for field in fields(Link)}
-    for name in ("account_step", "contact_step", "sync_options_step"):
-        values[name] = Step(values[name])
-    for name in ("intent_at", "lease_until"):
-        values[name] = as_utc(values[name]) if values[name] else None
-    return Link(**values)
 
 
 class Ledger:
@@ -207,7 +180,7 @@ class Ledger:
     def _read(self, tenant_id: str) -> Link:
         with reading(self._engine) as connection:
             row = connection.execute(
-                select(*_LINK_COLUMNS).where(
+                select(*LINK_COLUMNS).where(
                     tenant_links.c.instance == self._instance,
                     tenant_links.c.tenant_id == tenant_id,
                 )
@@ -224,20 +197,21 @@ class Ledger:
             answers = [self._answer(entry, found, now) for entry in entries]
             written = list(_links_to_write(entries, answers))
             if written:
-                connection.execute(_WRITE_LINK, [_link_row(link, now) for link in written])
+                connection.execute(WRITE_LINK, [link_row(link, now) for link in written])
             results = list(_results_to_write(entries, answers))
             if results:
-                statement = _write_results(connection.dialect.name)
-                connection.execute(statement, [asdict(result) for result in results])
+                statement = result_statement(connection.dialect.name)
+                connection.execute(statement, [vars(result) for result in results])
+                reached("before_results_commit")
             for entry in entries:
                 if isinstance(entry, _Note) and entry.tenant_id:
                     self._write_before(connection, entry)
         return answers
 
-    def _answer(self, entry: _Entry, found: dict[str, Link], now: datetime) -> _Answer:
+    def _answer(self, entry: _Entry, found: Mapping[str, Row[Any]], now: datetime) -> _Answer:
         match entry:
             case ClaimRequest():
-                return self._decide(found[entry.tenant_id], entry, now)
+                return self._decide(read_link(found[entry.tenant_id]), entry, now)
             case _Save():
                 held = found.get(entry.link.tenant_id)
                 return held is not None and held.holder == str(self.holder)
@@ -277,16 +251,16 @@ class Ledger:
         ]
         insert_missing(connection, tenant_links, rows)
 
-    def _lock_links(self, connection: Connection, tenants: list[str]) -> dict[str, Link]:
+    def _lock_links(self, connection: Connection, tenants: list[str]) -> dict[str, Row[Any]]:
         if not tenants:
             return {}
         statement = (
-            select(*_LINK_COLUMNS)
+            select(*LINK_COLUMNS)
             .where(tenant_links.c.instance == self._instance, tenant_links.c.tenant_id.in_(tenants))
             .order_by(tenant_links.c.id)
             .with_for_update()
         )
-        return {row.tenant_id: read_link(row) for row in connection.execute(statement)}
+        return {row.tenant_id: row for row in connection.execute(statement)}
 
     def _write_before(self, connection: Connection, note: _Note) -> None:
         for table, before in (
@@ -320,24 +294,6 @@ class Ledger:
             )
 
 
-@cache
-def _write_results(dialect: str) -> Executable:
-    """Return the statement that records results: a tenant's first result of a run stands.
-
-    Only a failed one is replaced, when the task is tried again. So an attempt that lives on without
-    supervision cannot overwrite what its successor found out.
-    """
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(import_results)
-    keys = ("run_id", "tenant_id")
-    columns = [field.name for field in fields(TenantResult) if field.name not in keys]
-    return statement.on_conflict_do_update(
-        index_elements=keys,
-        set_={name: statement.excluded[name] for name in columns},
-        where=import_results.c.outcome == Outcome.FAILED.value,
-    )
-
-
 def _links_to_write(entries: Sequence[_Entry], answers: Sequence[_Answer]) -> Iterable[Link]:
     for entry, answer in zip(entries, answers, strict=True):
         if isinstance(answer, Claim) and answer.state is ClaimState.GRANTED:
@@ -354,9 +310,3 @@ def _results_to_write(
             yield from entry.results
         elif isinstance(entry, _Save) and answer and entry.result is not None:
             yield entry.result
-
-
-def _link_row(link: Link, now: datetime) -> dict[str, object]:
-    row = {field.name: getattr(link, field.name) for field in fields(Link)}
-    row = {name: value for name, value in row.items() if name not in _KEY_COLUMNS}
-    return {**row, "link_id": link.id, "updated_at": now}

@@ -88,6 +88,24 @@ def record_changes(
     return RecordChanges(difference(customer.account, account.body, mappings.account), change)
 
 
+def join_before(
+    earlier: tuple[bytes | None, bytes | None], now: tuple[bytes | None, bytes | None]
+) -> tuple[bytes | None, bytes | None]:
+    """Join the BSS values that two attempts at one update found; those of the earlier one are the older."""
+    account, contact = (
+        orjson.dumps({**orjson.loads(new), **orjson.loads(old)}) if new and old else new or old
+        for old, new in zip(earlier, now, strict=True)
+    )
+    return account, contact
+
+
+def changed_fields(before: tuple[bytes | None, bytes | None]) -> list[str]:
+    """Return the names of the fields that an update changes, for people."""
+    account, contact = (orjson.loads(part) if part else {} for part in before)
+    names = [name.removeprefix("syncOptions.") for name in account]
+    return names + [f"contact.{name}" for name in contact]
+
+
 def before_update(
     changes: RecordChanges, options: OptionChanges
 ) -> tuple[bytes | None, bytes | None]:

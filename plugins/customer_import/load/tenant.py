@@ -18,14 +18,16 @@ from customer_import.load.outcome import Stop, Verdict, verdict_of
 from customer_import.load.records import (
     account_body,
     before_update,
+    changed_fields,
     contact_body,
     find_marked,
+    join_before,
     main_contact,
 )
 from customer_import.load.triage import already_imported, existing_skipped, triage
 from customer_import.load.work import Work
 from customer_import.points import reached
-from customer_import.words import OnExisting, Outcome, ReasonCode
+from customer_import.words import ImportType, OnExisting, Outcome, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -77,10 +79,7 @@ class TenantLoader:
             return await self._not_granted(customer, claim)
         work = Work(customer, claim.link)
         if claim.previous_import_type != self._run.import_type.value:
-            work.warnings.append(
-                f"The customer was imported by the {claim.previous_import_type} import before; "
-                f"it now belongs to the {self._run.import_type.value} import."
-            )
+            work.warnings += _moved(claim.previous_import_type, self._run.import_type)
         try:
             verdict = await self._verdict(work, claim)
             result = self._context.result(customer, verdict, work.link, work.warnings)
@@ -208,28 +207,28 @@ class TenantLoader:
         survey = await self._surveyor.look(work.customer, account_id, work.link.contact_id)
         if survey is None:
             raise Stop(_account_gone(account_id))
-        before = before_update(survey.changes, survey.options)
+        before = join_before(work.customer.before, before_update(survey.changes, survey.options))
+        work.changed += changed_fields(before)  # those of an attempt that died here, too
         if any(before):
             await self._ledger.keep_before(work.customer.tenant_id, *before)
         if survey.changes.account:
             reached("before_account_patch")
             await self._client.update_account(account_id, survey.changes.account)
             reached("after_account_patch")
-            work.changed += survey.changes.account.before
         await self._update_contact(work, account_id, survey)
         await self._set_options(work, account_id, survey.options)
 
     async def _update_contact(self, work: Work, account_id: int, survey: Survey) -> None:
         change, contact_id = survey.changes.contact, survey.contact_id
+        if contact_id is None or work.link.contact_step is Step.INTENT:
+            work.changed.append("contact")
         if contact_id is None:
             creation = self._contact_creation(work, account_id)
             contact_id = await self._creator.settle(creation, work)
             if contact_id is None:
                 contact_id = await self._creator.create(creation, work, is_fresh=False)
-            work.changed.append("contact")
         elif change:
             await self._client.update_contact(contact_id, change)
-            work.changed += (f"contact.{name}" for name in change.before)
         work.link = replace(work.link, contact_id=contact_id, contact_step=Step.DONE)
 
     async def _set_options(self, work: Work, account_id: int, options: OptionChanges) -> None:
@@ -243,7 +242,6 @@ class TenantLoader:
         reached("before_sync_options_post")
         await self._client.set_sync_options(account_id, system_id, options.values)
         reached("after_sync_options_post")
-        work.changed += options.before
 
     def _account_creation(self, work: Work) -> Creation:
         customer, organisation = work.customer, self._context.organisation
@@ -308,3 +306,19 @@ def _account_gone(account_id: int) -> Verdict:
         "or exclude the customer from the import."
     )
     return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
+
+
+def _moved(before: str, now: ImportType) -> list[str]:
+    """Say that a customer changed its import; the BSS documents no way to empty a sync option."""
+    said = [
+        (
+            f"The customer was imported by the {before} import before; "
+            f"it now belongs to the {now.value} import."
+        )
+    ]
+    if before == ImportType.INDIRECT:
+        said.append(
+            "Its account still carries the former reseller's MPN ID as a sync option; "
+            "remove it in the BSS."
+        )
+    return said

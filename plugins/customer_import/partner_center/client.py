@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 from pydantic import ValidationError
 
 from customer_import.errors import RejectedRequestError
+from customer_import.partner_center.audit import AuditRecord, parse_record
 from customer_import.partner_center.flatten import FlatCustomer, flatten_customer
 from customer_import.partner_center.models import (
     CountryRules,
@@ -25,12 +26,14 @@ from customer_import.partner_center.models import (
     Subscription,
 )
 from customer_import.partner_center.paging import Item, Link, Page, list_pages, parse_page
+from customer_import.partner_center.rate_windows import Limits
 from customer_import.partner_center.wire import not_a_provider, run_ending_error
-from customer_import.transport.limiter import WindowLimiter
+from customer_import.points import reached
 from customer_import.transport.session import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
+    from datetime import date
 
     from customer_import.config.instances import PartnerCenterConfig
     from customer_import.transport.limiter import Limiter
@@ -46,6 +49,8 @@ _CUSTOMER = "/v1/customers/{id}"
 _SUBSCRIPTIONS = "/v1/customers/{id}/subscriptions"
 _RELATIONSHIPS = "/v1/relationships"
 _COUNTRY_RULES = "/v1/countryvalidationrules/{iso2}"
+_AUDIT_RECORDS = "/v1/auditrecords"
+_AUDIT_PAGE_SIZE = 500
 
 
 class PartnerCenterClient:
@@ -58,14 +63,18 @@ class PartnerCenterClient:
     Args:
         session: An open session.
         config: Page size and budgets of the instance.
+        limits: Limiters that other imports of the partner tenant know of; by default there are none.
     """
 
-    def __init__(self, session: ApiSession, config: PartnerCenterConfig) -> None:
+    def __init__(
+        self, session: ApiSession, config: PartnerCenterConfig, limits: Limits | None = None
+    ) -> None:
         self._session = session
         self._page_size = config.page_size
-        # Microsoft counts per resource (partner-center.md section 10); the list is customers too.
-        self._customers = WindowLimiter(config.requests_per_minute)
-        self._subscriptions = WindowLimiter(config.requests_per_minute)
+        # Microsoft counts per resource (docs/partner-center.md section 10); the list is customers too.
+        limits = limits or Limits.of(config)
+        self._customers = limits.customers
+        self._subscriptions = limits.subscriptions
 
     @property
     def requests(self) -> int:
@@ -148,6 +157,18 @@ class PartnerCenterClient:
         path = _COUNTRY_RULES.format(iso2=quote(iso2, safe=""))
         return await self._read(Link(path), _COUNTRY_RULES, _parse_country_rules, None)
 
+    async def audit_records(self, start: date, end: date) -> AsyncIterator[list[AuditRecord]]:
+        """List audit records page by page (docs/partner-center.md section 11); they name no values.
+
+        Args:
+            start: First day, at most 90 days back.
+            end: Last day.
+        """
+        days = {"startDate": start.isoformat(), "endDate": end.isoformat()}
+        path = f"{_AUDIT_RECORDS}?{urlencode(days | {'size': str(_AUDIT_PAGE_SIZE)})}"
+        async for page in self._pages(path, _AUDIT_RECORDS, None, lambda _: None):
+            yield [record for item in page if (record := parse_record(item)) is not None]
+
     async def _pages(
         self,
         path: str,
@@ -156,6 +177,7 @@ class PartnerCenterClient:
         identify: Callable[[Item], str | None],
     ) -> AsyncIterator[list[Item]]:
         async def read_page(link: Link) -> Page:
+            reached("before_page")
             return await self._read(link, endpoint, parse_page, limiter)
 
         async for page in list_pages(read_page, path, identify=identify):
@@ -164,7 +186,7 @@ class PartnerCenterClient:
     async def _read(
         self, link: Link, endpoint: str, parse: Callable[[bytes], Value], limiter: Limiter | None
     ) -> Value:
-        # One request id for all tries of a call: partner-center.md section 4.
+        # One request id for all tries of a call: docs/partner-center.md section 4.
         headers = {**dict(link.headers), "MS-RequestId": _new_request_id()}
         try:
             return await self._session.read(

@@ -23,12 +23,15 @@ from customer_import.partner_center.classify import (
 )
 from customer_import.partner_center.client import PartnerCenterClient
 from customer_import.partner_center.hook import PartnerCenterHook
+from customer_import.partner_center.rate_windows import RateWindows, open_limits
 from customer_import.partner_center.stage import CustomerStage, PendingTenant, StagedTenant
+from customer_import.points import reached
+from customer_import.recurring.plan import Plan, plan_extraction
 from customer_import.run import put_reference, record_progress
 from customer_import.words import ImportType, Mode, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from sqlalchemy import Engine
 
@@ -58,9 +61,13 @@ class ExtractSummary:
         listed: Tenants that the run looked at.
         discovered: Tenants of the import type.
         fetched: Discovered tenants that go on to the next stage.
+        carried: Discovered tenants that were not read, because nothing about them changed.
         skipped: Discovered tenants that end here for a reason.
         ambiguous: Discovered tenants under several resellers.
         failed: Tenants without a usable answer.
+        vanished: Customers of an earlier run that are no longer listed.
+        scope: ``full`` or ``changed``, as it was done.
+        scope_reason: Why, in words.
         not_found: Names of the parameter ``tenants`` that no tenant has.
         requests: Requests of this attempt, repeated ones included.
         seconds: Duration of this attempt.
@@ -69,9 +76,13 @@ class ExtractSummary:
     listed: int
     discovered: int
     fetched: int
+    carried: int
     skipped: int
     ambiguous: int
     failed: int
+    vanished: int
+    scope: str
+    scope_reason: str
     not_found: tuple[str, ...]
     requests: int
     seconds: float
@@ -101,10 +112,13 @@ def extract_customers(
 async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> ExtractSummary:
     started = time.monotonic()
     stage = CustomerStage(run, engine)
-    async with hook.session(run.instance.partner_center) as session:
-        client = PartnerCenterClient(session, run.instance.partner_center)
+    config = run.instance.partner_center
+    windows = RateWindows(engine, hook.settings.partner)
+    async with hook.session(config) as session, open_limits(config, windows) as limits:
+        client = PartnerCenterClient(session, config, limits)
         extraction = _Extraction(run, engine, client, stage)
         not_found = await extraction.list_tenants()
+        plan = await extraction.plan()
         await extraction.fetch_tenants()
         await extraction.read_country_rules()
         counts = await asyncio.to_thread(stage.counts)
@@ -113,19 +127,24 @@ async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> Extract
         listed=counts.listed,
         discovered=counts.discovered,
         fetched=counts.fetched,
+        carried=counts.carried,
         skipped=counts.outcomes[Outcome.SKIPPED],
         ambiguous=counts.outcomes[Outcome.AMBIGUOUS],
         failed=counts.outcomes[Outcome.FAILED],
+        vanished=plan.vanished,
+        scope=plan.scope.value,
+        scope_reason=plan.reason,
         not_found=not_found,
         requests=requests,
         seconds=round(time.monotonic() - started, 3),
     )
     log.info(
-        "Extracted: %s listed, %s discovered, of these %s fetched, %s skipped, %s ambiguous, "
+        "Extracted: %s listed, %s discovered, of these %s fetched, %s carried, %s skipped, %s ambiguous, "
         "%s failed; %s requests in %.1f s",
         summary.listed,
         summary.discovered,
         summary.fetched,
+        summary.carried,
         summary.skipped,
         summary.ambiguous,
         summary.failed,
@@ -146,6 +165,7 @@ class _Extraction:
         self._client = client
         self._stage = stage
         self._classifier = Classifier(run.import_type, run.instance)
+        self._resellers: tuple[Reseller, ...] = ()
         # Tenant to its resellers, when the instance groups by relationship.
         self._reseller_ids: dict[str, list[str]] | None = None
         self._done = 0
@@ -166,15 +186,20 @@ class _Extraction:
                 not_found -= names
                 if not names & excluded and (not wanted or names & wanted):
                     chosen.append(tenant)
-            await self._stage.add_listed(chosen)
+            await self._stage.add_listed(chosen, self._reseller_ids)
+            reached("after_page")
             listed += len(page)
             log.info("Listed %s customers", listed)
         for name in sorted(not_found):
             log.warning("No customer has the tenant id or primary domain %s", name)
         return tuple(sorted(not_found))
 
+    async def plan(self) -> Plan:
+        """Decide which of the listed tenants are asked for, and carry on the others."""
+        return await plan_extraction(self._run, self._engine, self._client, self._resellers)
+
     async def _list_resellers(self) -> None:
-        resellers = await self._client.resellers()
+        self._resellers = resellers = await self._client.resellers()
         log.info("Listed %s resellers", len(resellers))
         body = [reseller.model_dump(mode="json", by_alias=True) for reseller in resellers]
         await asyncio.to_thread(put_reference, self._engine, self._run.id, "resellers", body)
@@ -188,7 +213,7 @@ class _Extraction:
             self._reseller_ids = await self._list_relationships(resellers)
 
     async def _list_relationships(self, resellers: tuple[Reseller, ...]) -> dict[str, list[str]]:
-        """Ask for every reseller's customers: way A of partner-center.md section 7."""
+        """Ask for every reseller's customers: way A of docs/partner-center.md section 7."""
         reseller_ids: dict[str, list[str]] = {}
         for key in dict.fromkeys(reseller.tenant_id for reseller in resellers):
             async for page in self._client.tenants(key):
@@ -198,14 +223,13 @@ class _Extraction:
 
     async def fetch_tenants(self) -> None:
         """Ask for every listed tenant, with a fixed number of workers."""
-        pending = await asyncio.to_thread(self._stage.pending)
         counts = await asyncio.to_thread(self._stage.counts)
         self._done, self._discovered = counts.listed - counts.pending, counts.discovered
-        queue = iter(pending)
-        concurrency = min(self._run.instance.partner_center.concurrency, len(pending))
+        queue = _Shared(self._stage.pending())
+        concurrency = min(self._run.instance.partner_center.concurrency, counts.pending)
         try:
             async with asyncio.TaskGroup() as group:
-                ticker = group.create_task(self._tick(counts.listed, len(pending)))
+                ticker = group.create_task(self._tick(counts.listed, counts.pending))
                 workers = [group.create_task(self._work(queue)) for _ in range(concurrency)]
                 await asyncio.gather(*workers)
                 ticker.cancel()
@@ -216,8 +240,8 @@ class _Extraction:
             await self._stage.flush()  # also after an error: nothing is asked for twice
             await self._record_progress(counts.listed)
 
-    async def _work(self, queue: Iterator[PendingTenant]) -> None:
-        for pending in queue:
+    async def _work(self, queue: _Shared) -> None:
+        while (pending := await queue.take()) is not None:
             staged = await self._fetch(pending)
             self._done += 1
             self._discovered += staged.classification.is_discovered
@@ -231,7 +255,9 @@ class _Extraction:
             found, counted = await self._classify(tenant)
             if found.is_discovered and found.outcome is None and self._reads_bodies:
                 paths = self._run.mappings.customer_paths
+                reached("before_detail")
                 customer = await self._client.customer(tenant.tenant_id, paths)
+                reached("after_detail")
         except RejectedRequestError as error:
             found = _classify_refusal(error)
         except RetriableError as error:
@@ -302,6 +328,19 @@ class _Extraction:
         paths = mapping.sources if mapping else ()
         values = (_first(source, paths) for source in self._stage.sources())
         return {value for value in values if _ISO2.fullmatch(value)}
+
+
+class _Shared:
+    """Hands the tenants of one generator to many workers: a generator takes one caller at a time."""
+
+    def __init__(self, tenants: AsyncIterator[PendingTenant]) -> None:
+        self._tenants = tenants
+        self._turn = asyncio.Lock()
+
+    async def take(self) -> PendingTenant | None:
+        """Return the next tenant; ``None`` when there is none left."""
+        async with self._turn:
+            return await anext(self._tenants, None)
 
 
 def _first(source: Mapping[str, object], paths: tuple[str, ...]) -> str:

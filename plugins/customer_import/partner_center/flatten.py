@@ -25,8 +25,9 @@ TENANT_DOMAIN_SUFFIXES = (
     ".onmicrosoft.us",
     ".ccsctp.net",
 )
-"""Ends of the domains that Microsoft gives to tenants (partner-center.md section 6)."""
+"""Ends of the domains that Microsoft gives to tenants (docs/partner-center.md section 6)."""
 _MAIL_SUFFIX = ".mail.onmicrosoft.com"
+_MAX_PREFIX_LENGTH = 250  # of the staging column; real ones have 27 characters at most
 _CREDENTIALS = "userCredentials"
 _OBJECTS = (
     "companyProfile",
@@ -102,7 +103,7 @@ def find_domain_prefix(domains: list[object]) -> str | None:
             continue
         for suffix in TENANT_DOMAIN_SUFFIXES:
             prefix = domain.removesuffix(suffix)
-            if prefix and prefix != domain:
+            if prefix != domain and 0 < len(prefix) <= _MAX_PREFIX_LENGTH:
                 return prefix
     return None
 

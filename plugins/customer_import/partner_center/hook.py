@@ -64,6 +64,11 @@ class ConnectionSettings:
     credentials: Credentials
     refresh_token_variable: str | None
 
+    @property
+    def partner(self) -> str:
+        """Whose requests the API counts together: its address and the partner tenant."""
+        return f"{self.base_url} {self.credentials.tenant_id.lower()}"
+
 
 class PartnerCenterHook(BaseHook):
     """Opens sessions to Partner Center with the credentials of one Airflow connection.
@@ -125,7 +130,7 @@ class PartnerCenterHook(BaseHook):
         return self._auth
 
     def session(self, config: PartnerCenterConfig | None = None) -> ApiSession:
-        """Return a session; its calls share one correlation id (partner-center.md section 4).
+        """Return a session; its calls share one correlation id (docs/partner-center.md section 4).
 
         Args:
             config: Concurrency, time-out and attempts of the instance.

@@ -17,12 +17,14 @@ import orjson
 from sqlalchemy import func, select
 
 from customer_import.partner_center.models import ListedTenant
+from customer_import.points import reached
+from customer_import.recurring.fingerprint import listed_hash
 from customer_import.staging.engine import insert_missing, reading, upsert
 from customer_import.staging.tables import import_results, staged_customers
 from customer_import.words import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Engine
 
@@ -33,8 +35,9 @@ if TYPE_CHECKING:
 
 TASK_ID = "extract_customers"
 BATCH_ROWS = 200
-LISTED, FETCHED, LEFT, FAILED = "listed", "fetched", "left", "failed"
+LISTED, FETCHED, LEFT, FAILED, CARRIED = "listed", "fetched", "left", "failed", "carried"
 _READ_ROWS = 2_000
+_PENDING_ROWS = 1_000
 
 Row = dict[str, Any]  # column to value, for SQLAlchemy
 
@@ -73,6 +76,7 @@ class StageCounts:
         pending: Rows still to be asked for.
         discovered: Tenants of the import type, whatever became of them.
         fetched: Discovered tenants that go on to the next stage.
+        carried: Discovered tenants that need not be read.
         outcomes: Tenants that ended here, by outcome.
     """
 
@@ -80,6 +84,7 @@ class StageCounts:
     pending: int
     discovered: int
     fetched: int
+    carried: int
     outcomes: Counter[str]
 
 
@@ -98,9 +103,18 @@ class CustomerStage:
         self._turn = asyncio.Lock()
         self._next_position: int | None = None
 
-    async def add_listed(self, tenants: Sequence[ListedTenant]) -> None:
-        """Stage listed tenants that are not there yet; the others stay as they are."""
-        await asyncio.to_thread(self._insert, tenants)
+    async def add_listed(
+        self,
+        tenants: Sequence[ListedTenant],
+        reseller_ids: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Stage listed tenants that are not there yet; the others stay as they are.
+
+        Args:
+            tenants: Of one page.
+            reseller_ids: Tenant to its resellers, when the instance groups by relationship.
+        """
+        await asyncio.to_thread(self._insert, tenants, reseller_ids or {})
 
     async def add(self, tenant: StagedTenant) -> None:
         """Stage a finished tenant with its batch; waits while the database is behind."""
@@ -120,15 +134,25 @@ class CustomerStage:
             finally:
                 await asyncio.wait({write})
 
-    def pending(self) -> list[PendingTenant]:
-        """Return the tenants still to be asked for, in listing order; small: ids and names only."""
+    async def pending(self) -> AsyncIterator[PendingTenant]:
+        """Give the tenants still to be asked for, in listing order; holds one page of them."""
+        position = -1
+        while page := await asyncio.to_thread(self._pending_after, position):
+            for tenant in page:
+                yield tenant
+            position = page[-1].position
+
+    def _pending_after(self, position: int) -> list[PendingTenant]:
         table = staged_customers.c
         query = (
             select(
                 table.position, table.tenant_id, table.tenant_name, table.domain, table.relationship
             )
-            .where(table.run_id == self._run.id, table.state == LISTED)
+            .where(
+                table.run_id == self._run.id, table.state == LISTED, table.position > position
+            )
             .order_by(table.position)
+            .limit(_PENDING_ROWS)
         )
         with reading(self._engine) as connection:
             return [
@@ -147,8 +171,8 @@ class CustomerStage:
         with reading(self._engine) as connection:
             groups = connection.execute(query).all()
         outcomes: Counter[str] = Counter()
-        for _, _, outcome, count in groups:
-            if outcome is not None:
+        for state, _, outcome, count in groups:
+            if outcome is not None and state != CARRIED:
                 outcomes[outcome] += count
         return StageCounts(
             listed=sum(group[3] for group in groups),
@@ -158,6 +182,11 @@ class CustomerStage:
                 count
                 for state, is_discovered, _, count in groups
                 if state == FETCHED and is_discovered
+            ),
+            carried=sum(
+                count
+                for state, is_discovered, _, count in groups
+                if state == CARRIED and is_discovered
             ),
             outcomes=outcomes,
         )
@@ -174,7 +203,9 @@ class CustomerStage:
             ).scalars():
                 yield orjson.loads(source)
 
-    def _insert(self, tenants: Sequence[ListedTenant]) -> None:
+    def _insert(
+        self, tenants: Sequence[ListedTenant], reseller_ids: Mapping[str, Sequence[str]]
+    ) -> None:
         with self._engine.begin() as connection:
             if self._next_position is None:
                 last = connection.execute(
@@ -194,6 +225,7 @@ class CustomerStage:
                     "domain": tenant.domain,
                     "relationship": tenant.relationship,
                     "state": LISTED,
+                    "listed_hash": listed_hash(tenant, reseller_ids.get(tenant.tenant_id, ())),
                 }
                 for position, tenant in enumerate(tenants, first)
             ]
@@ -205,6 +237,8 @@ class CustomerStage:
         with self._engine.begin() as connection:
             upsert(connection, staged_customers, [self._row(item, now) for item in batch])
             upsert(connection, import_results, results)
+            reached("before_staging_commit")
+        reached("after_staging_commit")
 
     def _row(self, item: StagedTenant, now: datetime) -> Row:
         found, customer, tenant = item.classification, item.customer, item.pending.tenant

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import orjson
@@ -13,6 +14,8 @@ from customer_import.staging.migrate import migrate
 
 def main() -> int:
     """Print the runs; 1 when there are none."""
+    # Outside a task Airflow reads connections from its database only in this context.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     engine = open_engine()
     migrate(engine)
     runs = latest_runs(engine)

@@ -32,11 +32,11 @@ def latest_runs(engine: Engine) -> list[dict[str, Any]]:
             if row is None:
                 continue
             counts = connection.execute(
-                select(import_results.c.outcome, func.count())
+                select(import_results.c.outcome, func.count().label("tenants"))
                 .where(import_results.c.run_id == row.id)
                 .group_by(import_results.c.outcome)
             )
-            by_outcome = {outcome: count for outcome, count in counts}
+            by_outcome: dict[str, int] = {row.outcome: row.tenants for row in counts}
             runs.append(
                 {
                     "import_type": row.import_type,

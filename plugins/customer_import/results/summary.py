@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, insert, literal, select, update
 
 from customer_import.errors import ConservationError
-from customer_import.staging.engine import reading
+from customer_import.points import reached
+from customer_import.recurring.carry import CARRIED
+from customer_import.recurring.remember import is_complete, remember_tenants
 from customer_import.staging.tables import (
     import_results,
     import_runs,
@@ -27,7 +29,7 @@ from customer_import.words import Mode, Outcome, ReasonCode, RunState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Connection, Engine, Row
+    from sqlalchemy import ColumnElement, Connection, Engine, Row
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +48,13 @@ class Summary:
         import_type: Whose customers.
         instance: The instance.
         mode: How far the run went.
+        scope: Which customers were read: ``full`` or ``changed``; ``None`` when the run did not come to it.
+        scope_reason: Why these, in words.
         state: ``success`` or ``failed``.
         listed: Tenants that Partner Center listed and the run's selection kept.
         discovered: Tenants of the import type among them.
+        carried: Discovered tenants that were not read, because nothing about them changed.
+        vanished: Customers of an earlier run that Partner Center no longer lists; their accounts stay.
         outcomes: Count per outcome, every outcome present.
         reasons: Count per reason code of tenants that were not loaded.
         broken_rules: Count of tenants per critical rule.
@@ -63,9 +69,13 @@ class Summary:
     import_type: str
     instance: str
     mode: str
+    scope: str | None
+    scope_reason: str | None
     state: str
     listed: int
     discovered: int
+    carried: int
+    vanished: int
     outcomes: dict[str, int]
     reasons: dict[str, int]
     broken_rules: dict[str, int]
@@ -95,7 +105,7 @@ def close_run(engine: Engine, run_key: int, failed_tasks: Mapping[str, str]) -> 
         The stored summary; its state is ``failed`` when a task failed.
 
     Raises:
-        ConservationError: The outcomes do not add up; the run is stored as failed with its summary all the same.
+        ConservationError: The outcomes do not add up; the run is stored as failed with its summary.
     """
     with engine.begin() as connection:
         run = connection.execute(select(import_runs).where(import_runs.c.id == run_key)).one()
@@ -105,19 +115,25 @@ def close_run(engine: Engine, run_key: int, failed_tasks: Mapping[str, str]) -> 
         summary = _summarise(connection, run, error)
         conserved = _is_conserved(summary)
         if not conserved:
-            error = f"{summary.discovered} tenants were discovered, but {sum(summary.outcomes.values())} have an outcome"
+            given = sum(summary.outcomes.values())
+            error = f"{summary.discovered} tenants were discovered, but {given} have an outcome"
             summary = Summary(**{**asdict(summary), "state": RunState.FAILED.value, "error": error})
+        complete = is_complete(run, has_failed=summary.state == RunState.FAILED)
+        remember_tenants(connection, run, complete=complete)
         connection.execute(
             update(import_runs)
             .where(import_runs.c.id == run_key)
             .values(
                 state=summary.state,
+                is_complete=complete,
                 ended_at=datetime.now(UTC),
                 discovered=summary.discovered,
                 summary=summary.as_dict(),
                 error=summary.error,
             )
         )
+        reached("before_summary_commit")
+    reached("after_summary")
     _log(summary)
     if not conserved:
         raise ConservationError(error)
@@ -136,7 +152,9 @@ def _error_text(run: Row[*tuple[Any, ...]], failed_tasks: Mapping[str, str]) -> 
     return f"task {first} ended without a word (killed, or out of time); see its log"
 
 
-def _report_unreached(connection: Connection, run: Row[*tuple[Any, ...]], error: str | None) -> None:
+def _report_unreached(
+    connection: Connection, run: Row[*tuple[Any, ...]], error: str | None
+) -> None:
     missing = (
         select(
             staged_customers.c.run_id,
@@ -201,11 +219,15 @@ def _summarise(connection: Connection, run: Row[*tuple[Any, ...]], error: str | 
         if outcome in not_loaded and code:
             reasons[code] = reasons.get(code, 0) + count
     rules = connection.execute(
-        select(validation_findings.c.rule, func.count(validation_findings.c.tenant_id.distinct()))
+        select(
+            validation_findings.c.rule,
+            func.count(validation_findings.c.tenant_id.distinct()).label("tenants"),
+        )
         .where(validation_findings.c.run_id == run.id, validation_findings.c.severity == "critical")
         .group_by(validation_findings.c.rule)
         .order_by(validation_findings.c.rule)
     )
+    is_discovered = staged_customers.c.is_discovered.is_(True)
     return Summary(
         run_key=run.id,
         dag_id=run.dag_id,
@@ -213,26 +235,30 @@ def _summarise(connection: Connection, run: Row[*tuple[Any, ...]], error: str | 
         import_type=run.import_type,
         instance=run.instance,
         mode=run.mode,
+        scope=run.scope,
+        scope_reason=run.scope_reason,
         state=(RunState.FAILED if error else RunState.SUCCESS).value,
-        listed=_count_staged(connection, run, only_discovered=False),
-        discovered=_count_staged(connection, run, only_discovered=True),
+        listed=_count_staged(connection, run),
+        discovered=_count_staged(connection, run, is_discovered),
+        carried=_count_staged(connection, run, is_discovered, staged_customers.c.state == CARRIED),
+        vanished=run.vanished or 0,
         outcomes=counts,
         reasons=dict(sorted(reasons.items())),
-        broken_rules={rule: count for rule, count in rules},
+        broken_rules={row.rule: row.tenants for row in rules},
         warnings=warned,
         durations_s=_durations(connection, run),
         error=error,
     )
 
 
-def _count_staged(connection: Connection, run: Row[*tuple[Any, ...]], *, only_discovered: bool) -> int:
+def _count_staged(
+    connection: Connection, run: Row[*tuple[Any, ...]], *conditions: ColumnElement[bool]
+) -> int:
     query = (
         select(func.count())
         .select_from(staged_customers)
-        .where(staged_customers.c.run_id == run.id)
+        .where(staged_customers.c.run_id == run.id, *conditions)
     )
-    if only_discovered:
-        query = query.where(staged_customers.c.is_discovered.is_(True))
     count: int = connection.execute(query).scalar_one()
     return count
 
@@ -267,6 +293,14 @@ def _log(summary: Summary) -> None:
     )
     log.info("  %-14s %8d", "listed", summary.listed)
     log.info("  %-14s %8d", "discovered", summary.discovered)
+    if summary.scope:
+        log.info("  scope %s: %s", summary.scope, summary.scope_reason)
+    if summary.carried:
+        log.info("  %-14s %8d", "not read again", summary.carried)
+    if summary.vanished:
+        log.warning(
+            "  %-14s %8d (no longer in Partner Center; accounts stay)", "vanished", summary.vanished
+        )
     for outcome, count in summary.outcomes.items():
         if count or not outcome.startswith("would_"):
             log.info("  %-14s %8d", outcome, count)

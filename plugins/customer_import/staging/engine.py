@@ -1,4 +1,4 @@
-"""Opens the import's database: SQLite by default, PostgreSQL by connection; migrates it; the few statements that differ.
+"""Opens the import's database, SQLite or PostgreSQL, and holds the few statements that differ between them.
 
 A write transaction on SQLite begins IMMEDIATE: a deferred one that reads before it writes fails at once under load, and
 no lock wait helps there. Keep transactions short and never wait for the network inside one.
@@ -27,7 +27,7 @@ SQLITE_LOCK_WAIT_S = 60
 
 
 def database_url() -> str:
-    """Return the SQLAlchemy URL of the Airflow connection ``customer_import_db``; without it a SQLite file in AIRFLOW_HOME.
+    """Return the SQLAlchemy URL of connection ``customer_import_db``, by default a SQLite file in AIRFLOW_HOME.
 
     Raises:
         ConfigurationError: The connection is neither PostgreSQL nor SQLite.

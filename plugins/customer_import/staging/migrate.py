@@ -22,7 +22,9 @@ _FOLDER = Path(__file__).parent / "migrations"
 
 def migrate(engine: Engine) -> None:
     """Run the migrations that are missing, in one transaction; a second caller waits and finds nothing to do."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it would write into the log of the run's first task
+    logging.getLogger("alembic").setLevel(
+        logging.WARNING
+    )  # it would write into the log of the run's first task
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     newest = ScriptDirectory.from_config(config).get_current_head()

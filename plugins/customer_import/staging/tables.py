@@ -75,6 +75,15 @@ import_runs = Table(
     Column("listed", Integer),
     Column("discovered", Integer),
     Column("batches", Integer),
+    # What the extraction did, and why: ``full`` or ``changed``; NULL until it is decided.
+    Column("scope", String(20)),
+    Column("scope_reason", Text),
+    # Hash per thing that decides what a customer becomes: {"mapping files": "...", ...}
+    Column("fingerprint", JSON(none_as_null=True)),
+    # Whether it looked at every customer and succeeded: then the next run may ask what changed since.
+    Column("is_complete", Boolean, nullable=False, server_default="0"),
+    # Customers of an earlier run that Partner Center no longer lists.
+    Column("vanished", Integer),
     Column("summary", JSON(none_as_null=True)),
     Column("error", Text),
     UniqueConstraint("dag_id", "airflow_run_id"),
@@ -89,7 +98,7 @@ reference_data = Table(
     Column("name", String(50), primary_key=True),
     Column("body", JSON, nullable=False),
 )
-"""What a run looks up once: ``organisation`` (BSS), ``country_rules`` and ``resellers`` (Partner Center), ``ownership``."""
+"""What a run looks up once: ``organisation`` (BSS), ``country_rules``, ``resellers`` (Partner Center)."""
 
 staged_customers = Table(
     "staged_customers",
@@ -100,8 +109,12 @@ staged_customers = Table(
     Column("tenant_name", Text),
     Column("domain", Text),
     Column("relationship", String(50)),
-    # listed -> fetched | failed | left; only ``listed`` rows are still to be asked for.
+    # listed -> fetched | failed | left | carried; only ``listed`` rows are still to be asked for.
     Column("state", String(20), nullable=False),
+    # Of the list item; a changed one tells that the customer changed.
+    Column("listed_hash", String(32)),
+    # Why a run that reads only what changed reads this one.
+    Column("due", String(20)),
     # Mapped source paths, flattened: {"companyProfile.companyName": "...", ...}
     Column("source", LargeBinary),
     Column("body", LargeBinary),
@@ -161,9 +174,9 @@ staged_accounts = Table(
     _run_key(),
     _tenant_key(),
     Column("batch", Integer, nullable=False),
-    # The account as JSON: {"name", "email", ..., "billingAddress": {...}}, without the tenant marker and ordering options.
+    # The account as JSON, without the tenant marker and the ordering options.
     Column("payload", LargeBinary, nullable=False),
-    # {"<option name>": "<value>"}
+    # An object of option name to value.
     Column("sync_options", LargeBinary, nullable=False),
     # Over account, contact and sync options; equal hash = nothing to write.
     Column("content_hash", String(64), nullable=False),
@@ -180,6 +193,46 @@ staged_contacts = Table(
     Column("payload", LargeBinary, nullable=False),
     Column("bss_before", LargeBinary),
 )
+
+known_tenants = Table(
+    "known_tenants",
+    metadata,
+    Column("instance", String(100), primary_key=True),
+    Column("import_type", String(20), primary_key=True),
+    _tenant_key(),
+    Column("tenant_name", Text),
+    Column("listed_hash", String(32)),
+    # Of the run that read it; another one means that mapping or settings have changed since.
+    Column("config_hash", String(32), nullable=False),
+    Column("run_id", _Key, nullable=False),
+    Column("read_at", _Moment, nullable=False),
+    Column("is_discovered", Boolean),
+    Column("reseller_mpn_id", String(50)),
+    Column("reseller_name", Text),
+    Column("is_in_both_lists", Boolean),
+    Column("classification", Text),
+    Column("outcome", String(20)),
+    Column("reason_code", String(50)),
+    Column("reason", Text),
+    Column("warnings", JSON(none_as_null=True)),
+    Column("account_id", _Key),
+    Column("contact_id", _Key),
+    Index(None, "instance", "import_type", "read_at"),
+)
+"""What the last full read of every listed tenant came to; a run that reads only what changed carries it on."""
+
+rate_windows = Table(
+    "rate_windows",
+    metadata,
+    # Base URL and partner tenant, and what the server counts.
+    Column("service", String(300), primary_key=True),
+    Column("resource", String(50), primary_key=True),
+    # When the requests of the last window were answered: seconds since 1970 as little-endian doubles.
+    Column("answered_at", LargeBinary, nullable=False),
+    # Requests that may have left since, and were not yet written down as answered.
+    Column("open_requests", Integer, nullable=False),
+)
+"""The last window of each rate limit, so that the next import of the same partner tenant does not exceed it."""
 
 bss_accounts = Table(
     "bss_accounts",

@@ -1,11 +1,13 @@
-"""Builds what is sent to the BSS for a chunk of customers: account, contact, sync options, and the hash of their content.
+"""Builds what is sent to the BSS for customers: account, contact, sync options, and the hash of their content.
 
-Pure: frame in, frame out. The tenant marker, the ordering options, and a contact's account id and flags are not here: the
-loader adds them, because they depend on whether a record is new. Values that are missing are left out of a body altogether.
+Pure: frame in, frame out. The tenant marker, the ordering options, and a contact's account id and
+flags are not here: the loader adds them, because they depend on whether a record is new. Values
+that are missing are left out of a body altogether.
 
-The content hash answers "has anything that an update would write changed since the last load?". So it covers account,
-contact and sync options without the fields whose ``on_update`` is ``keep``: those are written once, with the new record, and
-a change of them (a run started by somebody else) must not make an update of every customer. ``fill`` fields are covered.
+The content hash answers "has anything that an update would write changed since the last load?". So
+it covers account, contact and sync options without the fields whose ``on_update`` is ``keep``:
+those are written once, with the new record, and a change of them (a run started by somebody else)
+must not make an update of every customer. ``fill`` fields are covered.
 """
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ class Entities:
     """The transformed customers of a chunk.
 
     Attributes:
-        frame: One row per customer: ``tenant_id``, ``account``, ``contact`` and ``sync_options`` (JSON as bytes, keys
-            sorted), ``content_hash`` (hex).
+        frame: One row per customer: ``tenant_id``, ``account``, ``contact`` and ``sync_options``
+            (JSON as bytes, keys sorted), ``content_hash`` (hex).
         cut: Target field (``account.name``) to the number of customers whose text was cut.
         unknown_states: Customers whose state the organisation does not know; it is left out.
     """

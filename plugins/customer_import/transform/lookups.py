@@ -1,7 +1,8 @@
 """Turns countries and states, as Partner Center writes them, into ids of the BSS organisation.
 
-A state is looked up within its row's country only, by code and then by name: "WA" is a state of several countries. What is
-not found becomes ``None``; whether that matters is for validation to say.
+A state is looked up within its row's country only, by code and then by name: "WA" is a state of
+several countries. What is not found becomes ``None``; whether that matters is for validation to
+say.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Reads a run's discovered customers from staging in chunks, in the order in which they were listed.
 
-Validation and transform share it, so that both see the same rows. It pages by key instead of holding a cursor open: no
-read transaction outlives a chunk, and memory does not grow with the number of customers. It interprets nothing.
+Validation and transform share it, so that both see the same rows. It pages by key instead of
+holding a cursor open: no read transaction outlives a chunk, and memory does not grow with the
+number of customers. It interprets nothing.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Engine, Row
 
+    StagedRow = Row[*tuple[Any, ...]]  # Any: the columns differ in type
+
 VALIDATION_TASK = "validate_customers"
 """Task id on the results that validation records; it is how a rejected customer is told from a loaded one."""
 
 
 def read_customers(
     engine: Engine, run_id: int, chunk_size: int, *, is_validated: bool
-) -> Iterator[Sequence[Row[Any]]]:  # Any: a row's columns differ in type
+) -> Iterator[Sequence[StagedRow]]:
     """Yield the run's fetched customers that have no outcome yet, ordered by position.
 
     Args:

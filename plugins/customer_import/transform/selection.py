@@ -1,8 +1,8 @@
 """Applies a mapping to source columns: which text goes into which BSS field.
 
-Sources and fallbacks, and the transforms that turn text into text. Turning a country or a state into a BSS id is
-``lookups``; building what is sent is ``entities``. Validation checks exactly the frame made here, so changing a mapping
-changes what is checked.
+Sources and fallbacks, and the transforms that turn text into text. Turning a country or a state
+into a BSS id is ``lookups``; building what is sent is ``entities``. Validation checks exactly the
+frame made here, so changing a mapping changes what is checked.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from customer_import.config import FieldMapping
     from customer_import.words import ImportType
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 LOOKUPS = frozenset({"country_id", "state_id"})
 """Transforms that need the organisation; ``select_fields`` leaves their input as text."""
 
-_TEXT_TRANSFORMS = {"trim": str.strip, "upper": str.upper, "lower": str.lower}
+_TEXT_TRANSFORMS: dict[str, Callable[[str], str]] = {
+    "trim": str.strip,
+    "upper": str.upper,
+    "lower": str.lower,
+}
 
 
 def fields_of(

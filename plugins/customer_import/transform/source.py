@@ -1,13 +1,14 @@
 """Staged customers as one frame of text: a column per source that a mapping can name, a row per customer.
 
-Text is what the mapping works on, so numbers and booleans become text here and anything else counts as missing. Blank text
-is missing too. Missing is ``None`` in every column. Nothing is trimmed or changed in case: that is the mapping's to say.
+Text is what the mapping works on, so numbers and booleans become text here and anything else counts
+as missing. Blank text is missing too. Missing is ``None`` in every column. Nothing is trimmed or
+changed in case: that is the mapping's to say.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
@@ -18,10 +19,9 @@ from customer_import.errors import CustomerImportError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Row
-
     from customer_import.bss.models import Organisation
     from customer_import.run import Run
+    from customer_import.transform.rows import StagedRow
 
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 """One boolean per row."""
@@ -34,7 +34,8 @@ class SourceFrame:
     """The sources of a chunk of customers.
 
     Attributes:
-        frame: A text column per source (``billingProfile.email``, ``tenant.id``, ...), indexed 0..n-1.
+        frame: A text column per source (``billingProfile.email``, ``tenant.id``, ...), indexed
+            0..n-1.
         not_text: Per source that holds lists or objects, the rows that do.
     """
 
@@ -42,7 +43,7 @@ class SourceFrame:
     not_text: Mapping[str, Flags]
 
 
-def source_frame(rows: Sequence[Row[Any]], run: Run, organisation: Organisation) -> SourceFrame:
+def source_frame(rows: Sequence[StagedRow], run: Run, organisation: Organisation) -> SourceFrame:
     """Read staged rows (``read_customers``) into columns.
 
     Args:
@@ -72,7 +73,7 @@ def source_frame(rows: Sequence[Row[Any]], run: Run, organisation: Organisation)
 
 
 def _derived_columns(
-    rows: Sequence[Row[Any]], run: Run, organisation: Organisation
+    rows: Sequence[StagedRow], run: Run, organisation: Organisation
 ) -> dict[str, list[Text]]:
     accounts = run.instance.reseller_bss_accounts
     constant = {

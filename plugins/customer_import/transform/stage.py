@@ -1,7 +1,8 @@
 """The transform stage: discovered and valid customers in, staged accounts and contacts in batches out.
 
-Rows stream through in chunks, one transaction each; a run that repeats the stage replaces what it staged before. Cut text
-and unknown states were already reported by validation, which sees the same text: here they are only counted.
+Rows stream through in chunks, one transaction each; a run that repeats the stage replaces what it
+staged before. Cut text and unknown states were already reported by validation, which sees the same
+text: here they are only counted.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert
 
+from customer_import.points import reached
 from customer_import.run import record_progress
 from customer_import.staging.tables import staged_accounts, staged_contacts
 from customer_import.transform.entities import Entities, build_entities
@@ -71,13 +73,15 @@ def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) 
         entities = build_entities(source_frame(rows, run, organisation).frame, run, organisation)
         with engine.begin() as connection:
             _stage(connection, run.id, entities, staged, batch_size)
+            reached("before_transform_commit")
+        reached("after_transform_commit")
         staged += len(rows)
         unknown_states += entities.unknown_states
         cut.update(entities.cut)
     batches = -(-staged // batch_size)
     record_progress(engine, run.id, batches=batches)
     _log.info(
-        "Transformed %d customers into accounts and contacts, %d batches of up to %d; %d texts cut, %d states left out.",
+        "Transformed %d customers, %d batches of up to %d; %d texts cut, %d states left out.",
         staged,
         batches,
         batch_size,

@@ -10,12 +10,19 @@ counts fixed or sliding windows and however long the requests travel.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
+
+    Keep = Callable[[list[float], int], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+_BLOCKS_PER_BUDGET = 10
 
 
 class Limiter(Protocol):
@@ -63,6 +70,8 @@ class WindowLimiter:
         budget: Requests per window.
         window_s: Length of the window in seconds.
         guard_s: Added to the window, for clocks that run apart.
+        keep: Makes the window durable, for the next process: ages of the answered requests in seconds,
+            and how many more may leave. A block of requests leaves only after it returned.
         clock: Monotonic seconds.
         sleep: Waits that many seconds.
     """
@@ -73,15 +82,19 @@ class WindowLimiter:
         window_s: float = 60.0,
         *,
         guard_s: float = 0.05,
+        keep: Keep | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.budget = budget
+        self.keep = keep
         self.refusals = 0
+        self._window_s = window_s
         self._hold_s = window_s + guard_s
         self._clock, self._sleep = clock, sleep
         self._answered: deque[float] = deque()
         self._in_flight = 0
+        self._reserved = 0
         self._closed_until = 0.0
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
@@ -95,8 +108,38 @@ class WindowLimiter:
                 else:
                     self._freed.clear()
                     await self._freed.wait()
+            if self.keep is not None:
+                await self._reserve(self.keep)
             self._in_flight += 1
         return self
+
+    async def _reserve(self, keep: Keep) -> None:
+        if self._reserved == 0:
+            block = max(1, self.budget // _BLOCKS_PER_BUDGET)
+            await keep(self._ages(), self._in_flight + block)
+            self._reserved = block
+        self._reserved -= 1
+
+    def restore(self, ages: Iterable[float], open_requests: int = 0) -> None:
+        """Take over the window of another process.
+
+        Args:
+            ages: Seconds since each of its requests was answered.
+            open_requests: Requests that it may have sent beside; they count as answered now.
+        """
+        now = self._clock()
+        known = (*(now - age for age in ages), *[now] * open_requests)
+        self._answered = deque(sorted((*self._answered, *known)))
+
+    async def close(self) -> None:
+        """Make the window durable as it stands; requests under way count as open."""
+        if self.keep is not None:
+            self._reserved = 0
+            await self.keep(self._ages(), self._in_flight)
+
+    def _ages(self) -> list[float]:
+        now = self._clock()
+        return [now - at for at in self._answered if now - at < self._hold_s]
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Start the clock of this request's place in the window."""
@@ -111,6 +154,12 @@ class WindowLimiter:
             self._clock() >= self._closed_until
         ):  # once per pause, not once per refused request of the same burst
             self.budget = max(1, self.budget * 9 // 10)
+            log.warning(
+                "The server's rate limit was hit: nothing leaves for %.0f s, then at most %s requests in %.0f s",
+                wait_s,
+                self.budget,
+                self._window_s,
+            )
         self._closed_until = max(self._closed_until, self._clock() + wait_s)
 
     def _wait_s(self) -> float | None:

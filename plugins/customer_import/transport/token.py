@@ -7,6 +7,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from customer_import.errors import RetriableError
+from customer_import.points import reached
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -27,6 +30,7 @@ class TokenSource:
             ``RetriableError`` when unreachable.
         margin_s: A token is renewed this long before it ends.
         clock: Monotonic seconds.
+        sleep: Waits that many seconds.
     """
 
     def __init__(
@@ -35,13 +39,16 @@ class TokenSource:
         *,
         margin_s: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._fetch = fetch
         self._margin_s = margin_s
         self._clock = clock
+        self._sleep = sleep
         self._lock = asyncio.Lock()
         self._value: str | None = None
         self._ends_at = 0.0
+        self._closed_until = 0.0
 
     def __repr__(self) -> str:
         """Say whether there is a token, never which."""
@@ -59,12 +66,25 @@ class TokenSource:
         async with self._lock:
             if (value := self._good(rejected)) is not None:  # another caller was quicker
                 return value
-            token = await self._fetch()
+            token = await self._fetch_in_time()
             self._value = token.value
             self._ends_at = self._clock() + max(
                 token.lifetime_s - self._margin_s, token.lifetime_s / 2
             )
             return token.value
+
+    async def _fetch_in_time(self) -> AccessToken:
+        """Ask the endpoint, not before a Retry-After that another caller was given has passed."""
+        while (wait := self._closed_until - self._clock()) > 0:
+            await self._sleep(wait)
+        reached("before_token")
+        try:
+            token = await self._fetch()
+        except RetriableError as error:
+            self._closed_until = self._clock() + (error.retry_after or 0.0)
+            raise
+        reached("after_token")
+        return token
 
     def _good(self, rejected: str | None) -> str | None:
         is_good = self._value != rejected and self._clock() < self._ends_at

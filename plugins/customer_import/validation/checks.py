@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from customer_import.errors import DataQualityError
+from customer_import.recurring.carry import CARRIED
 from customer_import.run import RunParams
 from customer_import.staging.engine import reading
 from customer_import.staging.tables import import_runs, staged_customers
-from customer_import.words import Mode, RunState
+from customer_import.words import Mode, Outcome, RunState
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import ColumnElement, Engine
 
     from customer_import.run import Run
 
@@ -29,20 +30,29 @@ def check_rejected(engine: Engine, run: Run, rejected: int) -> None:
 
     Args:
         engine: The staging database.
-        run: Its parameter ``max_rejected_percent`` is the limit, in percent of the customers that the run discovered.
-        rejected: Customers that validation rejected.
+        run: Its parameter ``max_rejected_percent`` is the limit, in percent of the customers that
+            the run discovered.
+        rejected: Customers that validation rejected; those that were rejected in an earlier run and
+            not read again since are added.
 
     Raises:
-        DataQualityError: There are more than that, and at least ``SMALLEST_JUDGED_RUN`` were discovered or the limit is 0.
+        DataQualityError: There are more than that, and at least ``SMALLEST_JUDGED_RUN`` were
+            discovered or the limit is 0.
     """
     limit = run.params.max_rejected_percent
     discovered = _count_discovered(engine, run.id)
+    rejected += _count_discovered(
+        engine,
+        run.id,
+        staged_customers.c.state == CARRIED,
+        staged_customers.c.outcome == Outcome.REJECTED.value,
+    )
     is_judged = discovered >= SMALLEST_JUDGED_RUN or limit == 0
     if is_judged and rejected * 100 > limit * discovered:
         message = (
-            f"{rejected} of {discovered} discovered customers ({rejected / max(discovered, 1):.1%}) are rejected, more than "
-            f"the {limit:g} % that max_rejected_percent allows. Nothing was written to the BSS. See the reasons in Import "
-            "Results; mend the data in Partner Center, or raise max_rejected_percent if the customers are right as they are."
+            f"{rejected} of {discovered} discovered customers ({rejected / max(discovered, 1):.1%}) are rejected, more "
+            f"than the {limit:g} % that max_rejected_percent allows. Nothing was written to the BSS. See the reasons "
+            "in Import Results; mend the data in Partner Center, or raise max_rejected_percent if they may stay out."
         )
         raise DataQualityError(message)
 
@@ -53,25 +63,26 @@ def check_discovered(engine: Engine, run: Run) -> None:
     A run that was asked for some tenants or resellers only may well find none; it is not judged.
 
     Raises:
-        DataQualityError: The last successful import of all customers, of the same type and instance, discovered some.
+        DataQualityError: The last successful import of all customers, of the same type and
+            instance, discovered some.
     """
     if not _is_full(run.params) or _count_discovered(engine, run.id):
         return
     before = _last_full_discovery(engine, run)
     if before:
         message = (
-            f"No customer was discovered; the last {run.import_type} import of instance {run.params.instance} discovered "
-            f"{before}. Check the Partner Center connection's rights and the instance's settings. Nothing was written to "
-            "the BSS."
+            f"No customer was discovered; the last {run.import_type} import of instance {run.params.instance} "
+            f"discovered {before}. Check the Partner Center connection's rights and the instance's settings. "
+            "Nothing was written to the BSS."
         )
         raise DataQualityError(message)
 
 
-def _count_discovered(engine: Engine, run_id: int) -> int:
+def _count_discovered(engine: Engine, run_id: int, *conditions: ColumnElement[bool]) -> int:
     statement = (
         select(func.count())
         .select_from(staged_customers)
-        .where(staged_customers.c.run_id == run_id, staged_customers.c.is_discovered)
+        .where(staged_customers.c.run_id == run_id, staged_customers.c.is_discovered, *conditions)
     )
     with reading(engine) as connection:
         return connection.execute(statement).scalar_one()

@@ -1,7 +1,8 @@
 """What a country asks of an address: Partner Center's country rules, made ready to test many rows.
 
-The patterns were written for another regular-expression engine. One that does not compile here, or that repeats a repetition
-(it could run for ever on some texts), is not used: no check is better than a wrong or endless one. No rules, no check.
+The patterns were written for another regular-expression engine. One that does not compile here, or
+that repeats a repetition (it could run for ever on some texts), is not used: no check is better
+than a wrong or endless one. No rules, no check.
 """
 
 from __future__ import annotations

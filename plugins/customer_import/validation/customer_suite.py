@@ -1,6 +1,7 @@
 """Rules about the customer itself: the tenant id that keys everything, the billing profile, the domain prefix.
 
-Uniqueness is checked within a chunk, letter case ignored; across chunks the staging table's key sees to it.
+Uniqueness is checked within a chunk, letter case ignored; across chunks the staging table's key
+sees to it.
 """
 
 from __future__ import annotations

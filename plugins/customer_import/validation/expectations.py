@@ -1,7 +1,8 @@
 """The only module that talks to Great Expectations: runs suites on frames and says which rows break which rule.
 
-The import costs seconds and floods the log, so it happens inside the constructor, quieted, once per task; the context lives in
-memory, sends no analytics and draws no progress bars. Results hold personal values; only row numbers leave this module.
+The import costs seconds and floods the log, so it happens inside the constructor, quieted, once per
+task; the context lives in memory, sends no analytics and draws no progress bars. Results hold
+personal values; only row numbers leave this module.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class SuiteRunner:
             One result per rule, in the suite's order.
 
         Raises:
-            CustomerImportError: An expectation could not be evaluated; that is a defect, not bad data.
+            CustomerImportError: An expectation could not be evaluated; that is a defect, not bad
+                data.
         """
         if frame.empty:  # Great Expectations would pass everything
             return [RuleResult(rule, 0, np.empty(0, np.intp)) for rule in suite.rules]

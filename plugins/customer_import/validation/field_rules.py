@@ -1,4 +1,4 @@
-"""Rules that any mapped field can have, whatever entity it belongs to: present, short enough, text at all, an e-mail address.
+"""Rules that a field of any entity can have: present, short enough, text at all, an e-mail address.
 
 The suites say which field has which of them.
 """
@@ -24,13 +24,18 @@ _LABELS = r"(?:[a-zA-Z0-9_\-]++\.)+[a-zA-Z0-9]{2,20}"
 
 
 def email_pattern(max_length: int | None) -> str:
-    r"""Return the BSS's pattern for e-mail addresses (bss.md section 2.5), in a form that takes linear time.
+    r"""Return the BSS's pattern for e-mail addresses (docs/bss.md section 2.5), in a form that takes linear time.
 
-    The BSS's own, ``^([a-zA-Z0-9+_\-\.]+@([a-zA-Z0-9_\-]+\.)+[a-zA-Z0-9]{2,20})*$``, repeats a repetition and can take
-    for ever to refuse a hostile text. This one accepts the same texts but the empty one, as far as they are not longer than
-    the target: an address that is cut is another address.
+    The BSS's own, ``^([a-zA-Z0-9+_\-\.]+@([a-zA-Z0-9_\-]+\.)+[a-zA-Z0-9]{2,20})*$``, repeats a
+    repetition and can take for ever to refuse a hostile text. This one accepts the same texts but
+    the empty one, as far as they are not longer than the target: an address that is cut is another
+    address.
     """
-    return rf"\A(?=.{{1,{max_length or _LONGEST_EMAIL}}}\Z){_LOCAL}++(?:@{_LABELS}{_LOCAL}+)*@{_LABELS}\Z"
+    length = max_length or _LONGEST_EMAIL
+    run_together = (
+        rf"(?>@{_LABELS}{_LOCAL}+(?=@))*+"  # possessive: "@" alone decides where one ends
+    )
+    return rf"\A(?=.{{1,{length}}}\Z){_LOCAL}++{run_together}@{_LABELS}\Z"
 
 
 def required(column: str, mapping: FieldMapping) -> Rule:
@@ -82,7 +87,7 @@ def length_rules(prefix: str, fields: Mapping[str, FieldMapping]) -> list[Rule]:
             name="max_length",
             field=f"{prefix}.{target}",
             severity=Severity.WARNING,
-            message=f"The {describe(field)} is longer than the {field.max_length} characters that are taken; it is cut.",
+            message=f"The {describe(field)} is longer than {field.max_length} characters; it is cut.",
             mend="Shorten it in Partner Center if the beginning does not do.",
             source=field.source,
             expectation=Expectation(
@@ -114,7 +119,7 @@ def text_rule(prefix: str) -> Rule:
 def add_text_column(
     frame: pd.DataFrame, prefix: str, fields: Mapping[str, FieldMapping], source: SourceFrame
 ) -> pd.DataFrame:
-    """Add the column that ``text_rule`` looks at: per row the fields, in words, that are not text; ``None`` where all are."""
+    """Add the column that ``text_rule`` looks at: the row's fields, in words, that are not text, or ``None``."""
     names: list[str | None] = [None] * len(frame)
     for path, flags in source.not_text.items():
         field = next((field for field in fields.values() if path in field.sources), None)

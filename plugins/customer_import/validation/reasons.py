@@ -29,7 +29,8 @@ def warnings_of(
         tenant_ids: The tenants.
 
     Returns:
-        Tenant id to its warnings in the order in which they were found; tenants without warnings are left out.
+        Tenant id to its warnings in the order in which they were found; tenants without warnings
+        are left out.
     """
     warnings: dict[str, list[str]] = {}
     remaining = iter(tenant_ids)

@@ -1,7 +1,8 @@
 """The vocabulary of validation: a rule, what became of it on a chunk, and a finding in words.
 
-A rule is data: which Great Expectations expectation it is, how bad a breach is, and what a person reads. So the suites can
-be read, and tested, without importing Great Expectations. Messages name the field and what to do, never the value.
+A rule is data: which Great Expectations expectation it is, how bad a breach is, and what a person
+reads. So the suites can be read, and tested, without importing Great Expectations. Messages name
+the field and what to do, never the value.
 """
 
 from __future__ import annotations
@@ -50,12 +51,14 @@ class Rule:
         name: The rule's key, unique per suite and field.
         field: The target field (``account.email``) or the customer's own (``tenant.id``).
         severity: What a breach does.
-        message: The finding, in words; ``{detail}`` stands for the row's value in ``detail_column``.
+        message: The finding, in words; ``{detail}`` stands for the row's value in
+            ``detail_column``.
         expectation: What Great Expectations checks.
         mend: What a person does about it; ends the message.
         source: Where the value comes from in Partner Center, as a dotted path.
         reason_code: How a rejection by this rule is counted.
-        detail_column: A column of the frame whose text, made of field names only, completes the message.
+        detail_column: A column of the frame whose text, made of field names only, completes the
+            message.
     """
 
     name: str
@@ -97,8 +100,10 @@ class Suite:
     Attributes:
         name: Key in ``validation_results`` and ``validation_findings``.
         rules: In the order in which their findings are told.
-        frame_of: Makes the frame with every column that the rules name; one row per customer, indexed 0..n-1.
-        needs_billing_profile: Whether customers without a billing profile are spared: all else would follow from that.
+        frame_of: Makes the frame with every column that the rules name; one row per customer,
+            indexed 0..n-1.
+        needs_billing_profile: Whether customers without a billing profile are spared: all else
+            would follow from that.
     """
 
     name: str

@@ -1,7 +1,8 @@
-"""The validation stage: every discovered customer is checked, and either rejected with reasons or left for the transform.
+"""The validation stage: each discovered customer is checked, and rejected with reasons or left for the transform.
 
-Rows stream through in chunks; findings, results and rejections of a chunk are written in one transaction. A run that repeats
-the stage first removes what it wrote before. When all is written, the run as a whole is judged (``checks``).
+Rows stream through in chunks; findings, results and rejections of a chunk are written in one
+transaction. A run that repeats the stage first removes what it wrote before. When all is written,
+the run as a whole is judged (``checks``).
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections import Counter
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sqlalchemy import delete, insert
 
+from customer_import.points import reached
 from customer_import.staging.engine import upsert
 from customer_import.staging.tables import import_results, validation_findings, validation_results
 from customer_import.transform.reference import read_country_rules, read_organisation
@@ -34,10 +36,11 @@ from customer_import.words import Outcome
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Engine, Row
+    from sqlalchemy import Connection, Engine
 
     from customer_import.bss.models import Organisation
     from customer_import.run import Run
+    from customer_import.transform.rows import StagedRow
     from customer_import.validation.expectations import SuiteRunner
     from customer_import.validation.rules import Suite
 
@@ -55,7 +58,8 @@ class ValidateSummary:
         evaluated: Customers checked.
         rejected: Customers that break a critical rule.
         warned: Customers that are not rejected and have a warning.
-        broken: ``suite.rule field`` to the customers that break it; rules that nobody breaks are left out.
+        broken: ``suite.rule field`` to the customers that break it; rules that nobody breaks are
+            left out.
     """
 
     evaluated: int
@@ -105,8 +109,8 @@ def validate_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) -
 
     Raises:
         ConfigurationError: The run has no organisation: ``start_run`` did not finish.
-        DataQualityError: Nothing was discovered though the last run had customers, or too many are rejected; the verdicts
-            are written all the same.
+        DataQualityError: Nothing was discovered though the last run had customers, or too many are
+            rejected; the verdicts are written all the same.
         CustomerImportError: A rule could not be evaluated, or a staged customer cannot be read.
     """
     organisation = read_organisation(engine, run.id)
@@ -150,11 +154,13 @@ def _validate(
         verdicts = judge(_chunk(rows, run, organisation), suites, runner.run)
         with engine.begin() as connection:
             _record_chunk(connection, run, rows, verdicts)
+            reached("before_validation_commit")
+        reached("after_validation_commit")
         tally.add(verdicts, len(rows))
 
 
 def _chunk(
-    rows: Sequence[Row[Any]], run: Run, organisation: Organisation
+    rows: Sequence[StagedRow], run: Run, organisation: Organisation
 ) -> Chunk:  # Any: columns differ in type
     source = source_frame(rows, run, organisation)
     return Chunk(
@@ -180,7 +186,7 @@ def _forget(engine: Engine, run_id: int, suites: Sequence[Suite]) -> None:
 
 
 def _record_chunk(
-    connection: Connection, run: Run, rows: Sequence[Row[Any]], verdicts: Verdicts
+    connection: Connection, run: Run, rows: Sequence[StagedRow], verdicts: Verdicts
 ) -> None:
     if verdicts.findings:
         connection.execute(
@@ -207,7 +213,7 @@ def _record_chunk(
 
 
 def _rejection(
-    run: Run, customer: Row[Any], row: int, verdicts: Verdicts, now: datetime
+    run: Run, customer: StagedRow, row: int, verdicts: Verdicts, now: datetime
 ) -> dict[str, object]:
     critical = verdicts.rejected[row]
     return {

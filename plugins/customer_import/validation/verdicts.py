@@ -52,7 +52,8 @@ class Verdicts:
 def judge(chunk: Chunk, suites: Sequence[Suite], run_suite: RunSuite) -> Verdicts:
     """Run every suite on a chunk.
 
-    Customers without a billing profile are spared the suites that need one: all that those could say follows from it.
+    Customers without a billing profile are spared the suites that need one: all that those could
+    say follows from it.
     """
     results: dict[str, list[RuleResult]] = {}
     findings: list[Finding] = []

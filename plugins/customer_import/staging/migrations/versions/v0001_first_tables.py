@@ -33,6 +33,11 @@ def upgrade() -> None:
         sa.Column("listed", sa.Integer(), nullable=True),
         sa.Column("discovered", sa.Integer(), nullable=True),
         sa.Column("batches", sa.Integer(), nullable=True),
+        sa.Column("scope", sa.String(length=20), nullable=True),
+        sa.Column("scope_reason", sa.Text(), nullable=True),
+        sa.Column("fingerprint", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("is_complete", sa.Boolean(), server_default="0", nullable=False),
+        sa.Column("vanished", sa.Integer(), nullable=True),
         sa.Column("summary", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_runs")),
@@ -42,6 +47,49 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_import_runs_import_type_id"), "import_runs", ["import_type", "id"], unique=False
+    )
+    op.create_table(
+        "known_tenants",
+        sa.Column("instance", sa.String(length=100), nullable=False),
+        sa.Column("import_type", sa.String(length=20), nullable=False),
+        sa.Column("tenant_id", sa.String(length=64), nullable=False),
+        sa.Column("tenant_name", sa.Text(), nullable=True),
+        sa.Column("listed_hash", sa.String(length=32), nullable=True),
+        sa.Column("config_hash", sa.String(length=32), nullable=False),
+        sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("is_discovered", sa.Boolean(), nullable=True),
+        sa.Column("reseller_mpn_id", sa.String(length=50), nullable=True),
+        sa.Column("reseller_name", sa.Text(), nullable=True),
+        sa.Column("is_in_both_lists", sa.Boolean(), nullable=True),
+        sa.Column("classification", sa.Text(), nullable=True),
+        sa.Column("outcome", sa.String(length=20), nullable=True),
+        sa.Column("reason_code", sa.String(length=50), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("warnings", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column(
+            "account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.Column(
+            "contact_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.PrimaryKeyConstraint(
+            "instance", "import_type", "tenant_id", name=op.f("pk_known_tenants")
+        ),
+    )
+    op.create_index(
+        op.f("ix_known_tenants_instance_import_type_read_at"),
+        "known_tenants",
+        ["instance", "import_type", "read_at"],
+        unique=False,
+    )
+    op.create_table(
+        "rate_windows",
+        sa.Column("service", sa.String(length=300), nullable=False),
+        sa.Column("resource", sa.String(length=50), nullable=False),
+        sa.Column("answered_at", sa.LargeBinary(), nullable=False),
+        sa.Column("open_requests", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("service", "resource", name=op.f("pk_rate_windows")),
     )
     op.create_table(
         "tenant_links",
@@ -231,6 +279,8 @@ def upgrade() -> None:
         sa.Column("domain", sa.Text(), nullable=True),
         sa.Column("relationship", sa.String(length=50), nullable=True),
         sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("listed_hash", sa.String(length=32), nullable=True),
+        sa.Column("due", sa.String(length=20), nullable=True),
         sa.Column("source", sa.LargeBinary(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("has_billing_profile", sa.Boolean(), nullable=True),

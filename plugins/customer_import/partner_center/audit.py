@@ -1,0 +1,82 @@
+"""Reads audit records: which customers somebody changed, and when (docs/partner-center.md section 11).
+
+Only the tenant id and the time are taken. Old and new values are JSON inside strings, may hold an admin
+password, and are let go with the page; one is looked into only when the record itself names no customer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from customer_import.partner_center.paging import Item
+
+_VALUES = ("resourceNewValue", "resourceOldValue")
+_ID_KEYS = ("CustomerId", "TenantId", "Id")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One change.
+
+    Attributes:
+        tenant_id: The customer, lower-cased.
+        at: When, UTC; ``None`` when the record does not say so legibly.
+    """
+
+    tenant_id: str
+    at: datetime | None
+
+
+def parse_record(item: Item) -> AuditRecord | None:
+    """Read an audit record, of whatever resource; ``None`` when it is about no customer."""
+    tenant_id = _text(item.get("customerId")) or _from_values(item)
+    if tenant_id is None:
+        return None
+    return AuditRecord(tenant_id.lower(), _moment(item.get("operationDate")))
+
+
+def changed_since(records: Iterable[AuditRecord], since: datetime) -> list[str]:
+    """Return the tenants with a record since a moment, each once; a record without a time counts."""
+    return sorted({one.tenant_id for one in records if one.at is None or one.at >= since})
+
+
+def _from_values(item: Item) -> str | None:
+    for name in _VALUES:
+        value = _parse(item.get(name))
+        company = value.get("CompanyProfile")
+        for holder in (value, company if isinstance(company, dict) else {}):
+            for key in _ID_KEYS:
+                if found := _text(holder.get(key)):
+                    return found
+    return None
+
+
+def _parse(value: object) -> dict[str, Any]:
+    if not isinstance(value, str):
+        return {}
+    try:
+        parsed = orjson.loads(value)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _moment(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _text(value: object) -> str | None:
+    return (value.strip() or None) if isinstance(value, str) else None

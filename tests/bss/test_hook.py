@@ -1,0 +1,177 @@
+"""The BSS connection against the sandbox: signing in, and what is refused in words."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from customer_import.bss.check import check_bss
+from customer_import.bss.client import BssClient
+from customer_import.bss.hook import BssHook
+from customer_import.bss.organisation import read_organisation
+from customer_import.config.instances import BssConfig
+from customer_import.errors import AuthenticationError, ConfigurationError
+from sandbox import FaultKind, FaultRule, SandboxConfig, SandboxServer
+from tests.load.scene import connection_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONFIG = BssConfig()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[SandboxServer]:
+    with SandboxServer(SandboxConfig(customers=5, resellers=2)) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> SandboxServer:
+    server.faults.replace([])
+    monkeypatch.setenv("AIRFLOW_CONN_BSS_DEFAULT", connection_json(server))
+    monkeypatch.setenv("AIRFLOW_VAR_BSS_CLIENT_SECRET", server.info.provider.client_secret)
+    return server
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxServer, **changes: Any) -> None:
+    values = {**json.loads(connection_json(sandbox)), **changes}
+    monkeypatch.setenv("AIRFLOW_CONN_BSS_DEFAULT", json.dumps(values))
+
+
+async def organisation(config: BssConfig = CONFIG, **owners: str) -> Any:
+    async with BssHook().session(config) as session:
+        return await read_organisation(BssClient(session), config, **owners)
+
+
+async def test_organisation_is_read(sandbox: SandboxServer):
+    setup = sandbox.state.organisations["provider"].setup
+    found = await organisation()
+    assert found.tenant_marker_field_id == setup.tenant_marker.id
+    assert found.sync_system_id == setup.microsoft.id
+    assert len(found.countries) == len(setup.countries)
+    assert found.responsible_user_id is None
+    assert sandbox.bss is not None
+
+
+async def test_owners_are_found_by_name_and_by_the_users_default(sandbox: SandboxServer):
+    config = BssConfig(accepts_responsible_user=True, accepts_permission_rule=True)
+    setup = sandbox.state.organisations["provider"].setup
+    sales, rules = setup.users[1], setup.permission_rules
+    by_default = await organisation(config, responsible_user=sales.username.upper())
+    assert by_default.responsible_user_id == sales.id
+    assert by_default.permission_rule_id == sales.default_permission_rule_id
+    named = await organisation(config, permission_rule=rules[0].name)
+    assert named.permission_rule_id == rules[0].id
+    with pytest.raises(ConfigurationError, match="responsible user does not exist"):
+        await organisation(config, responsible_user="nobody")
+
+
+@pytest.mark.parametrize(
+    ("field", "words"), [("Nothing", "Custom Fields"), ("Risk Class", "read-only")]
+)
+async def test_unusable_tenant_marker_stops_with_the_mend(
+    sandbox: SandboxServer, field: str, words: str
+):
+    with pytest.raises(ConfigurationError, match=words):
+        await organisation(BssConfig(tenant_marker_field=field))
+
+
+async def test_absent_sync_system_is_a_warning(
+    sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
+):
+    found = await organisation(BssConfig(sync_system="Google Workspace"))
+    assert found.sync_system_id is None
+    assert "sync options are left out" in caplog.text
+
+
+async def test_check_finds_everything_in_order(sandbox: SandboxServer):
+    async with BssHook().session(CONFIG) as session:
+        findings = await check_bss(BssClient(session), CONFIG)
+    assert [finding.is_ok for finding in findings] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"password": "wrong-password"}, "password"),
+        ({"extra": {"client_key": "x", "client_secret_variable": "bss_client_secret"}}, "client"),
+    ],
+)
+async def test_refused_sign_in_says_what_to_mend(
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], words: str
+):
+    connect(monkeypatch, sandbox, **changes)
+    with pytest.raises(AuthenticationError, match=words) as caught:
+        await organisation()
+    assert "wrong-password" not in str(caught.value)
+
+
+async def test_expired_token_is_renewed_once(sandbox: SandboxServer):
+    rule = FaultRule(endpoint="bss.organization.*", kind=FaultKind.UNAUTHORIZED, calls=(1,))
+    sandbox.faults.replace([rule])
+    assert (await organisation()).countries
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"client_secret": "s3cret-value"}, "must not stand in a connection's extra"),
+        ({"client_kee": "k"}, "did you mean 'client_key'"),
+        ({"client_key": "k"}, "client_secret_variable"),
+        ({"client_key": "k", "client_secret_variable": "absent"}, "'absent' does not exist"),
+        (
+            {"client_key": "k", "client_secret_variable": "bss_client_secret", "ca_file": "/none"},
+            "certificate",
+        ),
+    ],
+)
+def test_wrong_connection_is_refused_in_words(
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, extra: dict[str, str], words: str
+):
+    connect(monkeypatch, sandbox, extra=extra)
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        BssHook().session(CONFIG)
+    assert "s3cret-value" not in str(caught.value)
+
+
+def test_plain_run_of_the_hook_sends_nothing(sandbox: SandboxServer):
+    asked = sandbox.requests.by_endpoint()
+    with pytest.raises(ConfigurationError, match="session"):
+        BssHook().run("/api/accounts")
+    assert sandbox.requests.by_endpoint() == asked
+
+
+def test_connection_button_signs_in_and_reports_in_words(
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+):
+    assert BssHook().test_connection()[0] is True
+    connect(monkeypatch, sandbox, login="nobody")
+    is_ok, message = BssHook().test_connection()
+    assert is_ok is False
+    assert "password" in message
+
+
+async def test_logs_hold_no_secret(sandbox: SandboxServer, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG)
+    await organisation()
+    provider = sandbox.info.provider
+    for secret in (provider.password, provider.client_secret, "Bearer"):
+        assert secret not in caplog.text
+
+
+async def test_accounts_are_listed_over_pages_without_repeats(sandbox: SandboxServer):
+    records = sandbox.state.organisations["provider"]
+    for number in range(1203):
+        records.create_account({"name": f"Page Company {number}"}, {}, existing_kind="test")
+    async with BssHook().session(CONFIG) as session:
+        pages = [page async for page in BssClient(session).accounts()]
+        named = await BssClient(session).accounts_named("Page Company 7")
+    records.clear()
+    assert [len(page) for page in pages] == [500, 500, 203]
+    assert len({account.id for page in pages for account in page}) == 1203
+    assert [account.name for account in named] == ["Page Company 7"]
+    assert not records.counters.violations

@@ -1,0 +1,136 @@
+"""Whose customer a tenant is, and what becomes of it when that changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from customer_import.words import ImportType
+from tests.imports.scene import Scene, on
+
+DIRECT, INDIRECT, TENANT_RESELLER = (
+    ImportType.DIRECT,
+    ImportType.INDIRECT,
+    ImportType.TENANT_RESELLER,
+)
+pytestmark = on("sqlite")
+
+
+def mpn_option(scene: Scene, tenant_id: str) -> str | None:
+    option: str | None = scene.content(INDIRECT)[tenant_id][2].get("resellermpnid")
+    return option
+
+
+@pytest.fixture
+def by_reseller(scene: Scene) -> dict[str, list]:
+    """Two customers of each of two indirect resellers, by MPN ID."""
+    customers = {}
+    for reseller in scene.resellers[1:]:
+        sold = scene.sell(INDIRECT, 2)
+        customers[reseller.mpn_id] = [scene.resubscribe(c, reseller.mpn_id) for c in sold]
+    return customers
+
+
+def test_customers_of_a_reseller_that_the_instance_leaves_out_are_not_found(
+    scene: Scene, by_reseller: dict[str, list]
+):
+    (out, left_out), (_, imported) = by_reseller.items()
+    scene.configure(exclude_reseller_mpn_ids=[out])
+    scene.expect(left_out, None)
+
+    report = scene.run(INDIRECT)
+
+    assert report.results.keys() == {customer.tenant_id for customer in imported}
+
+
+def test_a_run_for_some_resellers_imports_their_customers_only(
+    scene: Scene, by_reseller: dict[str, list]
+):
+    (_, others), (wanted, imported) = by_reseller.items()
+    scene.expect(others, None)
+
+    report = scene.run(INDIRECT, reseller_mpn_ids=[f" {wanted} "])
+
+    assert report.results.keys() == {customer.tenant_id for customer in imported}
+    assert {row.reseller_mpn_id for row in report.results.values()} == {wanted}
+
+
+def test_a_tenant_under_two_resellers_is_left_to_a_person(scene: Scene):
+    (customer,) = scene.sell(INDIRECT)
+    _, first, second = scene.resellers
+    scene.resubscribe(customer, first.mpn_id, second.mpn_id)
+
+    result = scene.run(INDIRECT).of(customer)
+
+    assert (result.outcome, result.reason_code) == ("ambiguous", "several_resellers")
+    assert all(f"{r.name} (MPN ID {r.mpn_id})" in result.reason for r in (first, second))
+    assert scene.writes() == []
+
+    scene.resubscribe(customer, second.mpn_id)
+    assert scene.run(INDIRECT).counts() == {"created": 1}
+    assert mpn_option(scene, customer.tenant_id) == second.mpn_id
+
+
+@pytest.mark.parametrize("order", [(DIRECT, INDIRECT), (INDIRECT, DIRECT)])
+def test_a_tenant_of_both_lists_is_created_by_whichever_import_comes_first(
+    scene: Scene, order: tuple[ImportType, ImportType]
+):
+    (customer,) = scene.sell(DIRECT)
+    reseller = scene.resellers[1]
+    scene.resubscribe(customer, None, reseller.mpn_id)
+
+    first, second = (scene.run(import_type).of(customer) for import_type in order)
+
+    assert first.outcome == "created"
+    assert (second.outcome, second.reason_code) == ("skipped", "already_imported")
+    assert second.account_id == first.account_id
+    assert f"The {order[0]} import has already imported" in second.reason
+    assert str(first.account_id) in second.reason
+    expected = reseller.mpn_id if order[0] is INDIRECT else None
+    assert mpn_option(scene, customer.tenant_id) == expected
+    # In the other order from now on, it stays with the import that made it.
+    again = [scene.run(import_type).of(customer).outcome for import_type in reversed(order)]
+    assert again == ["skipped", "unchanged"]
+
+
+def test_a_direct_customer_that_moves_to_a_reseller_keeps_its_account(scene: Scene):
+    customer, staying = scene.sell(DIRECT, 2)
+    created = scene.run(DIRECT).of(customer)
+    reseller = scene.resellers[1]
+    scene.resubscribe(customer, reseller.mpn_id)
+
+    taken_over = scene.run(INDIRECT).of(customer)
+
+    assert taken_over.outcome == "updated"
+    assert taken_over.account_id == created.account_id
+    assert any("direct import before" in warning for warning in taken_over.warnings)
+    assert mpn_option(scene, customer.tenant_id) == reseller.mpn_id
+    assert scene.run(DIRECT).results.keys() == {staying.tenant_id}
+    assert scene.run(INDIRECT).counts() == {"unchanged": 1}
+
+
+def test_a_customer_that_changes_its_reseller_gets_the_other_mpn_id(scene: Scene):
+    (customer,) = scene.sell(INDIRECT)
+    _, before, after = scene.resellers
+    scene.resubscribe(customer, before.mpn_id)
+    scene.run(INDIRECT)
+    scene.resubscribe(customer, after.mpn_id)
+
+    assert scene.run(INDIRECT).counts() == {"updated": 1}
+    assert mpn_option(scene, customer.tenant_id) == after.mpn_id
+
+
+def test_a_tenant_resellers_customer_goes_into_its_own_bss_as_well_as_the_providers(scene: Scene):
+    (customer,) = scene.sell(TENANT_RESELLER)
+    for import_type in (TENANT_RESELLER, INDIRECT):
+        assert scene.run(import_type).counts() == {"created": 1}
+    for import_type in (TENANT_RESELLER, INDIRECT):
+        assert scene.account_of(import_type, customer)
+        assert scene.run(import_type).counts() == {"unchanged": 1}
+
+
+def test_nobody_is_imported_twice_when_the_imports_run_in_turns(scene: Scene):
+    sold = {kind: scene.sell(kind, 2) for kind in ImportType}
+    for import_type in [*ImportType, *reversed(ImportType)]:
+        scene.run(import_type)
+    assert len(scene.bss(DIRECT).accounts) == sum(map(len, sold.values()))
+    assert len(scene.bss(TENANT_RESELLER).accounts) == 2

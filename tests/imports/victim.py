@@ -1,0 +1,45 @@
+"""A load in a process of its own that kills itself at a named point.
+
+The processes are forked from one that has imported everything once: a fresh interpreter would take seconds a case.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from customer_import import points
+from customer_import.run import open_run
+from customer_import.staging.engine import open_engine
+from tests.support.library_run import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Engine
+
+    from customer_import.run import Run
+
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PATIENCE_S = 120.0
+
+
+def kill_load(engine: Engine, run: Run, point: str, attempt: int = 1) -> None:
+    """Load a staged run in a process that ends by SIGKILL at ``point``, given as ``name`` or ``name:count``."""
+    _PROCESSES.set_forkserver_preload([__name__])
+    environment = {**os.environ, points.KILL_VARIABLE: point}
+    url = engine.url.render_as_string(hide_password=False)
+    process = _PROCESSES.Process(target=_load, args=(environment, url, run.id, attempt))
+    process.start()
+    process.join(_PATIENCE_S)
+    assert process.exitcode == -signal.SIGKILL, f"{point} was not reached"
+
+
+def _load(environment: Mapping[str, str], url: str, run_id: int, attempt: int) -> None:
+    os.environ.update(environment)
+    importlib.reload(points)  # the variable is read at import
+    engine = open_engine(url)
+    load(engine, open_run(engine, run_id), attempt)

@@ -1,0 +1,75 @@
+"""Audit records as the sandbox and Microsoft's documentation write them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+
+from customer_import.partner_center.audit import AuditRecord, changed_since, parse_record
+
+TENANT = "4d3cf487-70f4-4e1e-9ff1-b2bfce8d9f04"
+AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def record(**changes: object) -> dict[str, object]:
+    return {
+        "customerId": TENANT.upper(),
+        "operationDate": "2026-05-01T12:00:00.7753934Z",
+        "operationType": "update_subscription",
+        "resourceType": "subscription",
+        "resourceNewValue": orjson.dumps(
+            {"Id": TENANT, "UserCredentials": {"Password": "Pa55word!"}}
+        ).decode(),
+    } | changes
+
+
+def test_a_record_names_its_customer_and_time_whatever_its_resource() -> None:
+    found = parse_record(record())
+    assert found is not None
+    assert found.tenant_id == TENANT
+    assert found.at is not None
+    assert (found.at - AT).total_seconds() == pytest.approx(0.775, abs=0.001)
+
+
+def test_no_value_of_a_record_is_kept() -> None:
+    assert "Pa55word" not in repr(parse_record(record()))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"Id": TENANT},
+        {"TenantId": TENANT.upper()},
+        {"CompanyProfile": {"TenantId": TENANT}},
+        {"CustomerId": f" {TENANT} "},
+    ],
+)
+def test_a_record_without_customer_id_is_looked_up_in_its_value(value: dict) -> None:
+    found = parse_record(record(customerId=None, resourceNewValue=orjson.dumps(value).decode()))
+    assert found is not None
+    assert found.tenant_id == TENANT
+
+
+@pytest.mark.parametrize("value", [None, "", "{", "[1]", 7, '{"Name": "no id"}'])
+def test_a_record_about_no_customer_is_passed_over(value: object) -> None:
+    assert parse_record(record(customerId="", resourceNewValue=value)) is None
+
+
+def test_records_count_from_a_moment_on_and_one_without_time_counts() -> None:
+    records = [
+        AuditRecord("b", AT),
+        AuditRecord("a", AT),
+        AuditRecord("a", AT),
+        AuditRecord("old", AT.replace(hour=11)),
+        AuditRecord("undated", None),
+    ]
+    assert changed_since(records, AT) == ["a", "b", "undated"]
+
+
+@pytest.mark.parametrize("text", [None, 5, "yesterday", "2026-05-01T12: 00: 00Z"])
+def test_an_illegible_time_is_no_time(text: object) -> None:
+    found = parse_record(record(operationDate=text))
+    assert found is not None
+    assert found.at is None
