@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +49,14 @@ def test_there_are_exactly_the_three_imports(dags: dict[str, DAG]) -> None:
 def test_the_graph_is_the_shared_one(dags: dict[str, DAG], dag_id: str) -> None:
     dag = dags[dag_id]
     assert sorted(dag.task_ids) == sorted(TASKS)
-    for before, after in zip(TASKS, TASKS[1:], strict=False):
+    for before, after in pairwise(TASKS):
         assert after in dag.get_task(before).downstream_task_ids
 
 
 @pytest.mark.parametrize("dag_id", every_dag())
-def test_a_dag_runs_alone_on_demand_and_says_what_it_does(dags: dict[str, DAG], dag_id: str) -> None:
+def test_a_dag_runs_alone_on_demand_and_says_what_it_does(
+    dags: dict[str, DAG], dag_id: str
+) -> None:
     dag = dags[dag_id]
     assert dag.max_active_runs == 1
     assert dag.catchup is False
@@ -64,7 +67,9 @@ def test_a_dag_runs_alone_on_demand_and_says_what_it_does(dags: dict[str, DAG], 
 
 
 @pytest.mark.parametrize("dag_id", every_dag())
-def test_every_task_has_owner_retries_policy_timeout_and_doc(dags: dict[str, DAG], dag_id: str) -> None:
+def test_every_task_has_owner_retries_policy_timeout_and_doc(
+    dags: dict[str, DAG], dag_id: str
+) -> None:
     for task in dags[dag_id].tasks:
         assert task.owner == "customer-import", task.task_id
         assert task.retries >= 2, task.task_id

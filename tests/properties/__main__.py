@@ -1,0 +1,42 @@
+"""``python -m tests.properties [examples]``: try every property, print examples tried and failures."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+EXAMPLES = 10_000
+_TIMEOUT_S = 7_200
+
+
+class _Failures:
+    """A pytest plugin that counts failed tests."""
+
+    def __init__(self) -> None:
+        self.failed = 0
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failed += report.failed
+
+
+def main() -> int:
+    """Run the properties; return the exit status."""
+    examples = sys.argv[1] if len(sys.argv) > 1 else str(EXAMPLES)
+    os.environ["PROPERTY_EXAMPLES"] = examples
+    failures = _Failures()
+    status = pytest.main(
+        ["tests/properties", "-q", "-p", "no:cacheprovider", "--timeout", str(_TIMEOUT_S)],
+        plugins=[failures],
+    )
+    from tests.properties.counting import tried  # noqa: PLC0415 - it reads the number above
+
+    for name, number in sorted(tried.items()):
+        print(f"{number:>8} examples  {name.replace('_', ' ')}")
+    print(f"fuzz: properties={len(tried)} examples={tried.total()} failures={failures.failed}")
+    return int(status) or int(failures.failed > 0) or int(not tried)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""Whatever is staged: every customer is either rejected with a reason or becomes bodies that the BSS takes."""
+
+from __future__ import annotations
+
+import random
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+from hypothesis import strategies as st
+
+from customer_import.partner_center.flatten import find_domain_prefix
+from customer_import.transform.entities import build_entities
+from customer_import.transform.source import source_frame
+from customer_import.validation.stage import _chunk
+from customer_import.validation.verdicts import judge
+from customer_import.words import ImportType
+from sandbox.bss.organisation import Organisation as Records
+from sandbox.bss.setup import organisation_setup
+from sandbox.bss.validation import Validator
+from sandbox.journal import Journal
+from tests.properties.counting import examined
+from tests.properties.strategies import any_value, guids, texts, values
+from tests.validation.runs import COUNTRY_RULES, GOOD, a_run, tenant
+
+ROWS = 100
+RUNS = {kind: a_run(kind) for kind in ImportType}
+RECORDS = Records(organisation_setup("provider", 1), Journal(None))
+
+
+def organisation() -> Any:
+    """The look-ups of the sandbox's organisation, so that its own validation can be the judge."""
+    from customer_import.bss.models import Organisation
+
+    setup = RECORDS.setup
+    return Organisation.model_validate(
+        {
+            "countries": [
+                {
+                    "id": country.id,
+                    "name": country.name,
+                    "code": country.code,
+                    "states": [
+                        {"id": state.id, "name": state.name, "code": state.code}
+                        for state in country.states
+                    ],
+                }
+                for country in setup.countries
+            ],
+            "tenant_marker_field_id": setup.tenant_marker.id,
+        }
+    )
+
+
+ORGANISATION = organisation()
+
+
+def row(number: int, tenant_id: str, source: dict[str, object], **columns: object) -> Any:
+    return SimpleNamespace(
+        tenant_id=tenant_id,
+        position=number,
+        tenant_name="x",
+        domain=None,
+        source=orjson.dumps(source),
+        has_billing_profile=True,
+        **{"domain_prefix": None, "reseller_mpn_id": None, "reseller_name": None, **columns},
+    )
+
+
+def check_bodies(entities: Any) -> None:
+    """The sandbox's own validation takes account and contact as they would be sent."""
+    account_id = RECORDS.create_account({"name": "x"}, {}).id
+    for account, contact, options in zip(
+        entities.frame["account"],
+        entities.frame["contact"],
+        entities.frame["sync_options"],
+        strict=True,
+    ):
+        Validator(RECORDS, "test").account(orjson.loads(account))
+        Validator(RECORDS, "test").contact(orjson.loads(contact) | {"accountId": account_id})
+        assert all(isinstance(value, str) for value in orjson.loads(options).values())
+
+
+@examined(
+    guids(),
+    st.fixed_dictionaries({}, optional={path: values for path in GOOD}),
+    st.sampled_from(list(ImportType)),
+    st.lists(texts, max_size=3),
+)
+def test_mapping_makes_a_body_of_any_source(
+    tenant_id: str, source: dict[str, object], kind: ImportType, domains: list[object]
+) -> None:
+    run = RUNS[kind]
+    prefix = find_domain_prefix(domains)
+    staged = row(0, tenant_id, source, domain_prefix=prefix, reseller_mpn_id="1234567")
+    entities = build_entities(
+        source_frame([staged], run, ORGANISATION).frame, run, ORGANISATION
+    )
+    again = build_entities(source_frame([staged], run, ORGANISATION).frame, run, ORGANISATION)
+    assert len(entities.frame) == 1
+    assert entities.frame["content_hash"].tolist() == again.frame["content_hash"].tolist()
+    for column in ("account", "contact", "sync_options"):
+        body = orjson.loads(entities.frame[column][0])
+        assert isinstance(body, dict)
+        assert b"\\u0000" not in entities.frame[column][0]
+        assert None not in body.values()
+
+
+_runners: dict[ImportType, tuple[Any, Any]] = {}
+
+
+def runner_of(kind: ImportType) -> tuple[Any, Any]:
+    """Suites and their Great Expectations runner, made once: a run of it judges a whole batch."""
+    if kind not in _runners:
+        from customer_import.partner_center.models import CountryRules
+        from customer_import.validation.account_suite import account_suite
+        from customer_import.validation.contact_suite import contact_suite
+        from customer_import.validation.country_checks import CountryChecks
+        from customer_import.validation.customer_suite import customer_suite
+        from customer_import.validation.expectations import SuiteRunner
+
+        rules = {
+            code: CountryRules.model_validate(body) for code, body in COUNTRY_RULES.items()
+        }
+        checks = CountryChecks(rules, ORGANISATION)
+        run = RUNS[kind]
+        suites = (customer_suite(run), account_suite(run, checks), contact_suite(run))
+        _runners[kind] = (suites, SuiteRunner(suites))
+    return _runners[kind]
+
+
+@examined(st.integers(0, 2**64), st.sampled_from(list(ImportType)), per_call=ROWS)
+def test_verdicts_reject_or_pass_every_row_and_what_passes_the_bss_takes(
+    seed: int, kind: ImportType
+) -> None:
+    rng = random.Random(seed)
+    run = RUNS[kind]
+    rows = []
+    for number in range(ROWS):
+        source = dict(GOOD)
+        for path in rng.sample(list(GOOD), rng.randrange(4)):
+            source[path] = any_value(rng)
+        key = tenant(number)
+        if rng.random() < 0.1:
+            key = rng.choice((key.upper(), "not a guid", ""))
+        rows.append(row(number, key, source))
+    suites, runner = runner_of(kind)
+    verdicts = judge(_chunk(rows, run, ORGANISATION), suites, runner.run)
+    assert set(verdicts.rejected) <= set(range(ROWS))
+    for findings in verdicts.rejected.values():
+        assert findings
+        assert all(finding.message for finding in findings)
+    passed = [item for number, item in enumerate(rows) if number not in verdicts.rejected]
+    assert len(passed) + len(verdicts.rejected) == ROWS
+    if passed:
+        frame = source_frame(passed, run, ORGANISATION).frame
+        entities = build_entities(frame, run, ORGANISATION)
+        assert entities.frame["tenant_id"].tolist() == [item.tenant_id for item in passed]
+        check_bodies(entities)
