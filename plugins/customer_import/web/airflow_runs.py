@@ -1,0 +1,81 @@
+"""What Airflow itself knows of the imports' DAG runs: queued ones, and those that were killed.
+
+The import's own database learns of a run only when its first task works, and never of one that was
+killed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.models.dag import DagModel
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from customer_import.web.models import ShownState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+
+_MOST_ACTIVE = 100
+
+
+@dataclass(frozen=True)
+class DagRunFact:
+    """One DAG run as Airflow has it."""
+
+    dag_id: str
+    run_id: str
+    state: ShownState
+    conf: Mapping[str, Any]  # as the user gave it
+    started_by: str | None
+    queued_at: datetime | None
+
+
+def find_dag_run(dag_id: str, run_id: str) -> DagRunFact | None:
+    """Return one DAG run, or ``None`` when Airflow does not have it."""
+    return next(iter(_read(DagRun.dag_id == dag_id, DagRun.run_id == run_id)), None)
+
+
+def active_dag_runs(dag_id: str) -> list[DagRunFact]:
+    """Return the DAG's runs that wait or work, oldest first; at most a hundred."""
+    return _read(DagRun.dag_id == dag_id, DagRun._state.in_(["queued", "running"]))
+
+
+def is_paused(dag_id: str) -> bool:
+    """Whether a new run of the DAG would wait until somebody unpauses it."""
+    with create_session() as session:
+        return bool(session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == dag_id)))
+
+
+def _read(*conditions: ColumnElement[bool]) -> list[DagRunFact]:
+    statement = (
+        select(
+            DagRun.dag_id,
+            DagRun.run_id,
+            DagRun._state,
+            DagRun.conf,
+            DagRun.triggering_user_name,
+            DagRun.queued_at,
+        )
+        .where(*conditions)
+        .order_by(DagRun.id)
+        .limit(_MOST_ACTIVE)
+    )
+    with create_session() as session:
+        return [
+            DagRunFact(
+                dag_id,
+                run_id,
+                ShownState(state),
+                conf if isinstance(conf, dict) else {},
+                user,
+                queued_at,
+            )
+            for dag_id, run_id, state, conf, user, queued_at in session.execute(statement)
+        ]

@@ -1,0 +1,144 @@
+"""The JSON API for people who script: runs, results, tenants, histories.
+
+It only reads. A run is started through Airflow's own REST API; ``retry`` and ``selectable`` say what to send
+there.
+"""
+
+# ruff: noqa: TC001 - FastAPI reads the annotations at run time
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from customer_import.web.access import ReadableTypes
+from customer_import.web.database import ConnectionDep
+from customer_import.web.hierarchy import TenantList, open_tenant_list, start_request
+from customer_import.web.models import (
+    HistoryEntry,
+    Page,
+    ResultView,
+    RunView,
+    StartRequest,
+    TenantView,
+)
+from customer_import.web.requests import (
+    Cursor,
+    Limit,
+    Name,
+    ResultFilterDep,
+    RunKey,
+    TenantFilterDep,
+    TenantId,
+    found,
+    not_found,
+    readable,
+)
+from customer_import.web.results import failed_tenants, read_history, read_results
+from customer_import.web.runs import get_run, list_runs, run_params
+from customer_import.words import ImportType, Mode
+
+router = APIRouter(
+    prefix="/api",
+    tags=["customer import"],
+    responses={
+        400: {"description": "The cursor belongs to another list"},
+        401: {"description": "Nobody is logged in"},
+        403: {"description": "The user may read none of the import DAGs"},
+        404: {"description": "There is no such thing that the user may read"},
+    },
+)
+
+
+def _run(run_key: RunKey, types: ReadableTypes, connection: ConnectionDep) -> RunView:
+    run = get_run(found(connection), types, run_key)
+    if run is None:
+        raise not_found()
+    return run
+
+
+def _tenant_list(
+    instance: Name, import_type: ImportType, types: ReadableTypes, connection: ConnectionDep
+) -> TenantList | None:
+    return open_tenant_list(connection, readable(import_type, types), instance)
+
+
+RunDep = Annotated[RunView, Depends(_run)]
+TenantListDep = Annotated[TenantList | None, Depends(_tenant_list)]
+
+
+@router.get("/runs")
+def get_runs(
+    types: ReadableTypes,
+    connection: ConnectionDep,
+    import_type: Annotated[ImportType | None, Query()] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[RunView]:
+    """List runs, newest first."""
+    wanted = (readable(import_type, types),) if import_type else types
+    return (
+        list_runs(connection, wanted, cursor=cursor, limit=limit)
+        if connection is not None
+        else Page()
+    )
+
+
+@router.get("/runs/{run_key}")
+def get_one_run(run: RunDep) -> RunView:
+    """Return one run with its counts, and while it works its progress."""
+    return run
+
+
+@router.get("/runs/{run_key}/results")
+def get_results(
+    run: RunDep,
+    connection: ConnectionDep,
+    wanted: ResultFilterDep,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Page[ResultView]:
+    """List a run's results."""
+    return read_results(found(connection), run.key or 0, wanted, cursor, limit)
+
+
+@router.get("/runs/{run_key}/retry")
+def get_retry(run: RunDep, connection: ConnectionDep) -> StartRequest:
+    """Return what to send to Airflow to import the run's failed tenants again, with the run's other parameters."""
+    key = run.key or 0
+    params = run_params(found(connection), key) | {
+        "mode": Mode.IMPORT.value,
+        "exclude_tenants": None,
+    }
+    return start_request(run.import_type, failed_tenants(found(connection), key), params)
+
+
+@router.get("/tenants")
+def get_tenants(
+    tenants: TenantListDep, wanted: TenantFilterDep, cursor: Cursor = None, limit: Limit = 100
+) -> Page[TenantView]:
+    """List the tenants of the latest hierarchy of an instance and import type, by name."""
+    return tenants.page(wanted, cursor, limit) if tenants else Page()
+
+
+@router.get("/tenants/selectable")
+def get_selectable(tenants: TenantListDep, wanted: TenantFilterDep) -> StartRequest:
+    """Return what to send to Airflow to import every matching tenant that may be selected."""
+    if tenants is None:
+        raise not_found()
+    return tenants.start_request(wanted)
+
+
+@router.get("/tenants/{tenant_id}/history")
+def get_history(
+    tenant_id: TenantId, instance: Name, types: ReadableTypes, connection: ConnectionDep
+) -> tuple[HistoryEntry, ...]:
+    """List one customer's results over all runs, newest first, at most 200."""
+    return read_history(connection, types, instance, tenant_id) if connection is not None else ()
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def get_openapi(request: Request) -> dict[str, Any]:  # Any: an OpenAPI document
+    """Return the description of this API."""
+    document: dict[str, Any] = request.app.openapi()
+    return {**document, "servers": [{"url": request.scope.get("root_path", "") or "/"}]}

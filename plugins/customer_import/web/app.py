@@ -1,0 +1,78 @@
+"""Puts the pages' application together: login first, strict Content-Security-Policy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow.api_fastapi.core_api.security import get_user
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import JSONResponse
+
+from customer_import.web import api, results_pages, static_files, tenants_pages
+from customer_import.web.paging import CursorError
+from customer_import.web.rendering import render
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from fastapi import Response
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_TITLES = {401: "Log in first", 403: "Not allowed", 404: "Nothing here"}
+
+
+def create_app() -> FastAPI:
+    """Return the application; every route, static files and OpenAPI document too, needs a login."""
+    app = FastAPI(
+        title="Customer import",
+        version="1",
+        description=(
+            "Runs, results and tenants of the Partner Center import. "
+            "Log in as for Airflow's own REST API."
+        ),
+        dependencies=[Depends(get_user)],
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,  # FastAPI would serve it to anybody; the API has an own route for it
+    )
+    for module in (results_pages, tenants_pages, api, static_files):
+        app.include_router(module.router)
+    app.add_exception_handler(CursorError, _bad_cursor)
+    app.add_exception_handler(HTTPException, _problem)
+    app.middleware("http")(_add_headers)
+    return app
+
+
+async def _add_headers(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    response = await call_next(request)
+    response.headers.update(_HEADERS)
+    if "cache-control" not in response.headers:
+        response.headers["Cache-Control"] = (
+            "no-store"  # results hold names; a shared browser must not keep them
+        )
+    return response
+
+
+def _bad_cursor(_request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, status_code=400)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    """Tell a person in a page and a program in JSON."""
+    if not isinstance(error, HTTPException):
+        raise error
+    if "text/html" not in request.headers.get("accept", ""):
+        return await http_exception_handler(request, error)
+    title = _TITLES.get(error.status_code, "This does not work")
+    return render("problem.html", error.status_code, title=title, detail=error.detail)

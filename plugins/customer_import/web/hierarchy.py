@@ -1,0 +1,84 @@
+"""The list of Microsoft tenants together with what Airflow is doing to it: shared by the page and the API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from customer_import.params import instance_names
+from customer_import.web.airflow_runs import active_dag_runs
+from customer_import.web.models import Page, StartRequest
+from customer_import.web.results import MOST_STARTED
+from customer_import.web.tenants import (
+    Cover,
+    Hierarchy,
+    active_covers,
+    latest_hierarchy,
+    list_resellers,
+    read_tenants,
+    selectable_tenants,
+)
+from customer_import.words import ImportType, Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection
+
+    from customer_import.web.models import ResellerView, TenantView
+    from customer_import.web.tenants import TenantFilter
+
+
+@dataclass(frozen=True)
+class TenantList:
+    """The latest hierarchy of an instance and import type, with the runs that cover its tenants now."""
+
+    connection: Connection
+    hierarchy: Hierarchy
+    covers: tuple[Cover, ...]
+
+    def page(self, wanted: TenantFilter, cursor: str | None, limit: int) -> Page[TenantView]:
+        """Return one page of tenants, by name.
+
+        Raises:
+            CursorError: The cursor is of another list.
+        """
+        return read_tenants(self.connection, self.hierarchy, self.covers, wanted, cursor, limit)
+
+    def resellers(self, first: int, limit: int) -> list[ResellerView]:
+        """Return resellers with the number of their end customers, by name."""
+        return list_resellers(self.connection, self.hierarchy, first=first, limit=limit)
+
+    def start_request(self, wanted: TenantFilter) -> StartRequest:
+        """Return what imports every matching tenant that may be selected."""
+        ids = selectable_tenants(self.connection, self.hierarchy, self.covers, wanted)
+        conf = {"instance": self.hierarchy.instance, "mode": Mode.IMPORT.value}
+        return start_request(self.hierarchy.import_type, ids, conf)
+
+
+def open_tenant_list(
+    connection: Connection | None, import_type: ImportType, instance: str
+) -> TenantList | None:
+    """Return the latest hierarchy, or ``None`` when no run has listed the tenants yet."""
+    hierarchy = (
+        latest_hierarchy(connection, import_type, instance) if connection is not None else None
+    )
+    if connection is None or hierarchy is None:
+        return None
+    default = next(iter(instance_names(import_type)), None)
+    covers = active_covers(connection, active_dag_runs(import_type.dag_id), instance, default)
+    return TenantList(connection, hierarchy, tuple(covers))
+
+
+def start_request(
+    import_type: ImportType, tenants: list[str], params: Mapping[str, object]
+) -> StartRequest:
+    """Return the request that starts an import of some tenants, as many as one run can be asked for."""
+    named = tenants[:MOST_STARTED]
+    conf = {name: value for name, value in params.items() if value not in (None, [], "")}
+    return StartRequest(
+        dag_id=import_type.dag_id,
+        count=len(named),
+        is_cut=len(tenants) > len(named),
+        conf={**conf, "tenants": named},
+    )

@@ -1,0 +1,66 @@
+"""The configured instances as the pages need them: names, titles, and links into the BSS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from customer_import.config.instances import InstanceConfig, load_instances
+from customer_import.errors import ConfigurationError
+from customer_import.paths import instances_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from customer_import.words import ImportType
+
+
+@dataclass(frozen=True)
+class Instances:
+    """The instances by name, or what is wrong with their file."""
+
+    by_name: dict[str, InstanceConfig]
+    error: str | None = None
+
+    def taking(self, import_type: ImportType) -> dict[str, InstanceConfig]:
+        """Return the instances that take an import type."""
+        return {
+            name: item for name, item in self.by_name.items() if import_type in item.import_types
+        }
+
+    def account_url(self, instance: str | None, account_id: int | None) -> str | None:
+        """Return the address of an account's page in the BSS, when the instance says where it is."""
+        return self._url(instance, "account_url", account_id=account_id)
+
+    def contact_url(
+        self, instance: str | None, account_id: int | None, contact_id: int | None
+    ) -> str | None:
+        """Return the address of a contact's page in the BSS, when the instance says where it is."""
+        return self._url(instance, "contact_url", account_id=account_id, contact_id=contact_id)
+
+    def _url(self, instance: str | None, which: str, **ids: int | None) -> str | None:
+        config = self.by_name.get(instance or "")
+        url: str | None = getattr(config.bss, which) if config else None
+        if not url or None in ids.values() or not url.startswith(("https://", "http://")):
+            return None
+        for name, value in ids.items():
+            url = url.replace(f"{{{name}}}", str(value))
+        return url
+
+
+def read_instances() -> Instances:
+    """Read the instances file; a broken one must not keep results from being shown."""
+    path = instances_path()
+    try:
+        return _read(path, path.stat().st_mtime_ns)
+    except OSError:
+        return Instances({}, f"{path.name} cannot be read.")
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _changed_at: int) -> Instances:
+    try:
+        return Instances(load_instances(path))
+    except ConfigurationError as error:
+        return Instances({}, str(error))

@@ -1,0 +1,209 @@
+"""What the pages and the JSON API show, as frozen models: read once, rendered or sent."""
+
+# ruff: noqa: TC001, TC003 - pydantic reads the annotations at run time
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from customer_import.words import ImportType, Mode, Outcome
+
+
+class View(BaseModel):
+    """Base of everything shown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Item = TypeVar("Item")
+
+
+class Page(View, Generic[Item]):
+    """One page of a list; a cursor that is ``null`` says that there is no such page."""
+
+    items: tuple[Item, ...] = ()
+    previous_cursor: str | None = None
+    next_cursor: str | None = None
+
+
+class ShownState(StrEnum):
+    """The state of a run as people know it from Airflow."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+
+
+class Progress(View):
+    """How far a run has come.
+
+    Attributes:
+        step: What it is doing, in words.
+        done: Customers done in this step, when they are counted.
+        total: Out of how many.
+        per_second: Customers a second, when it can be told.
+        seconds_left: At that rate.
+    """
+
+    step: str
+    done: int | None = None
+    total: int | None = None
+    per_second: float | None = None
+    seconds_left: float | None = None
+
+
+class RunView(View):
+    """One run.
+
+    Attributes:
+        key: ``import_runs.id``; ``null`` while the run waits for its first task.
+        dag_id: The DAG.
+        run_id: The Airflow run id.
+        import_type: Whose customers.
+        instance: The instance, when known.
+        mode: How far it goes, when known.
+        state: Airflow's word.
+        started_by: The Airflow user, when one started it.
+        started_at: UTC.
+        ended_at: UTC.
+        listed: Tenants that Partner Center listed.
+        discovered: Tenants of the import type among them.
+        outcomes: Count per outcome that occurs.
+        warnings: Customers with a warning; known when the run has ended.
+        error: Why it failed, in words.
+        progress: While it works.
+    """
+
+    key: int | None
+    dag_id: str
+    run_id: str
+    import_type: ImportType
+    instance: str | None
+    mode: Mode | None
+    state: ShownState
+    started_by: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    listed: int | None = None
+    discovered: int | None = None
+    outcomes: dict[Outcome, int] = {}
+    warnings: int | None = None
+    error: str | None = None
+    progress: Progress | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it waits or works."""
+        return self.state in {ShownState.QUEUED, ShownState.RUNNING}
+
+
+class ResultView(View):
+    """One tenant's result in one run; the names are the columns of ``import_results``."""
+
+    run_key: int
+    tenant_id: str
+    tenant_name: str | None
+    domain: str | None
+    reseller_mpn_id: str | None
+    reseller_name: str | None
+    outcome: Outcome
+    reason_code: str | None
+    reason: str | None
+    warnings: tuple[str, ...]
+    account_id: int | None
+    contact_id: int | None
+    attempts: int | None
+    task_id: str | None
+    map_index: int | None
+    recorded_at: datetime
+
+
+class HistoryEntry(View):
+    """One tenant's result with the run that gave it."""
+
+    dag_id: str
+    run_id: str
+    import_type: ImportType
+    mode: Mode
+    result: ResultView
+
+
+class SentField(View):
+    """One field of a record, from the source to the BSS.
+
+    Attributes:
+        record: ``account``, ``contact`` or ``sync options``.
+        target: The BSS's name of the field.
+        source: The path in Partner Center that gave the value.
+        source_value: As Partner Center has it.
+        mapped_value: As it goes to the BSS.
+        before: As the BSS had it before the run changed it; ``None`` when the run did not change
+            it.
+    """
+
+    record: str
+    target: str
+    source: str
+    source_value: str | None
+    mapped_value: str | None
+    before: str | None
+
+
+class TenantStatus(StrEnum):
+    """Where a tenant stands with the import."""
+
+    NOT_IMPORTED = "not_imported"
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    AMBIGUOUS = "ambiguous"
+    SKIPPED = "skipped"
+
+    @property
+    def is_selectable(self) -> bool:
+        """Whether the tenant has a check-box: the reference's rule (docs/bss.md section 1.3)."""
+        return self not in {self.COMPLETED, self.IN_PROGRESS, self.PENDING}
+
+
+class TenantView(View):
+    """One tenant of the list from which imports are started."""
+
+    tenant_id: str
+    tenant_name: str | None
+    domain: str | None
+    reseller_mpn_id: str | None
+    reseller_name: str | None
+    account_id: int | None
+    status: TenantStatus
+    is_selectable: bool
+    reason: str | None
+
+
+class ResellerView(View):
+    """A reseller with the number of its end customers; ``mpn_id`` is ``None`` for those of no single reseller."""
+
+    mpn_id: str | None
+    name: str | None
+    customers: int
+
+
+class StartRequest(View):
+    """What to send to Airflow's ``POST /api/v2/dags/{dag_id}/dagRuns`` as ``conf``.
+
+    Attributes:
+        dag_id: The DAG to start.
+        count: Tenants in ``conf``.
+        is_cut: There are more tenants than one run can be asked for by name.
+        conf: The run's parameters.
+    """
+
+    dag_id: str
+    count: int
+    is_cut: bool
+    conf: dict[str, Any]  # the DAG's parameters, JSON of several types

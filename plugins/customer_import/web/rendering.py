@@ -1,0 +1,98 @@
+"""Turns views into HTML: the template environment, and the words in which values are shown.
+
+Everything is escaped; no template holds a script or a style, so that the Content-Security-Policy
+can forbid both.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from customer_import.web.static_files import static_url
+from customer_import.words import ImportType, Mode, Outcome
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_FOLDER = Path(__file__).parent / "templates"
+
+TYPE_TITLES = {
+    ImportType.DIRECT: "Direct",
+    ImportType.INDIRECT: "Indirect",
+    ImportType.TENANT_RESELLER: "Tenant Reseller",
+}
+MODE_TITLES = {
+    Mode.IMPORT: "Import",
+    Mode.PREVIEW: "Preview",
+    Mode.DISCOVER: "Get hierarchy",
+    Mode.CHECK: "Connection check",
+}
+MINUTE_S, HOUR_S = 60, 3600
+
+
+def render(
+    template: str, status_code: int = 200, headers: dict[str, str] | None = None, **values: object
+) -> HTMLResponse:
+    """Return a template as a response."""
+    return HTMLResponse(_environment.get_template(template).render(values), status_code, headers)
+
+
+def query(state: dict[str, Any], **changes: object) -> str:
+    """Return a query string: the page's state with changes, without what is empty."""
+    pairs = {name: value for name, value in (state | changes).items() if value not in {None, ""}}
+    return "?" + urlencode(pairs) if pairs else "?"
+
+
+def words(value: str) -> str:
+    """Return a key such as ``not_imported`` as words."""
+    return value.replace("_", " ").capitalize()
+
+
+def moment(value: datetime | None) -> str:
+    """Return a moment as text, in UTC."""
+    return f"{value:%Y-%m-%d %H:%M:%S} UTC" if value else ""
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration in words short enough for a table."""
+    if seconds is None:
+        return ""
+    whole = round(seconds)
+    if whole < MINUTE_S:
+        return f"{whole} s"
+    if whole < HOUR_S:
+        return f"{whole // MINUTE_S} min {whole % MINUTE_S} s"
+    return f"{whole // HOUR_S} h {whole % HOUR_S // MINUTE_S} min"
+
+
+def log_path(dag_id: str, run_id: str, task_id: str | None, map_index: int | None) -> str:
+    """Return the place of a task log in Airflow's UI, relative to the pages."""
+    path = f"../dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+    if task_id:
+        path += f"/tasks/{quote(task_id, safe='')}"
+        if map_index is not None and map_index >= 0:
+            path += f"/mapped/{map_index}"
+    return path
+
+
+_environment = Environment(
+    loader=FileSystemLoader(_FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters.update(words=words, moment=moment, duration=duration)
+_environment.globals.update(
+    query=query,
+    static_url=static_url,
+    log_path=log_path,
+    type_titles=TYPE_TITLES,
+    mode_titles=MODE_TITLES,
+    outcomes=tuple(Outcome),
+)

@@ -1,0 +1,94 @@
+"""What pages and API read from a request, checked once for both."""
+
+# ruff: noqa: TC001 - FastAPI reads the annotations at run time
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, HTTPException, Path, Query, status
+from pydantic import AfterValidator
+
+from customer_import.web.models import TenantStatus
+from customer_import.web.results import ResultFilter, ResultOrder
+from customer_import.web.tenants import TenantFilter
+from customer_import.words import ImportType, Outcome
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from customer_import.web.access import ReadableTypes
+
+LARGEST_KEY = 2**63 - 1
+
+
+def _plain(text: str) -> str:
+    """Drop what no database takes in text, and the blanks around it."""
+    return text.replace("\0", "").strip()
+
+
+def _blank_is_none(text: str | None) -> str | None:
+    return (_plain(text) or None) if text is not None else None
+
+
+Search = Annotated[
+    str,
+    Query(max_length=200, description="Part of name or domain, or a tenant id"),
+    AfterValidator(_plain),
+]
+Name = Annotated[str, Query(max_length=250), AfterValidator(_plain)]
+OptionalName = Annotated[str | None, Query(max_length=250), AfterValidator(_blank_is_none)]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=2_000, description="From the page before or after"),
+    AfterValidator(_blank_is_none),
+]
+Limit = Annotated[int, Query(ge=1, le=1_000)]
+RunKey = Annotated[int, Path(ge=1, le=LARGEST_KEY)]
+TenantId = Annotated[str, Path(max_length=64), AfterValidator(_plain)]
+
+
+def result_filter(
+    outcome: Outcome | None = None, q: Search = "", sort: ResultOrder | None = None
+) -> ResultFilter:
+    """Read which results are wanted."""
+    return ResultFilter(outcome=outcome, q=q, sort=sort)
+
+
+def tenant_filter(
+    q: Search = "",
+    status: TenantStatus | None = None,
+    reseller: Annotated[str, Query(max_length=50), AfterValidator(_plain)] = "",
+) -> TenantFilter:
+    """Read which tenants are wanted."""
+    return TenantFilter(q=q, status=status, reseller=reseller)
+
+
+ResultFilterDep = Annotated[ResultFilter, Depends(result_filter)]
+TenantFilterDep = Annotated[TenantFilter, Depends(tenant_filter)]
+
+
+def readable(import_type: ImportType, types: ReadableTypes) -> ImportType:
+    """Return the import type when the user may read it.
+
+    Raises:
+        HTTPException: 404, as if it did not exist.
+    """
+    if import_type not in types:
+        raise not_found()
+    return import_type
+
+
+def found(connection: Connection | None) -> Connection:
+    """Return the connection.
+
+    Raises:
+        HTTPException: 404, there is no database yet, so nothing can be found in it.
+    """
+    if connection is None:
+        raise not_found()
+    return connection
+
+
+def not_found() -> HTTPException:
+    """Return the answer for what does not exist or may not be read; it does not say which."""
+    return HTTPException(status.HTTP_404_NOT_FOUND, "There is nothing here that you may read.")

@@ -1,0 +1,206 @@
+"""The page Import Results: three tabs, a run, its table, one customer's details, the CSV file.
+
+The whole state of the page is its query string, so that it survives a reload and can be sent to a
+colleague.
+"""
+
+# ruff: noqa: TC001 - FastAPI reads the annotations at run time
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import HTMLResponse, StreamingResponse
+
+from customer_import.errors import ConfigurationError
+from customer_import.web.access import ReadableTypes, StartableTypes
+from customer_import.web.charts import outcome_chart
+from customer_import.web.database import ConnectionDep, EngineDep
+from customer_import.web.export import csv_pieces
+from customer_import.web.instances import read_instances
+from customer_import.web.models import Page
+from customer_import.web.rendering import render
+from customer_import.web.requests import (
+    Cursor,
+    Name,
+    OptionalName,
+    ResultFilterDep,
+    found,
+    not_found,
+)
+from customer_import.web.results import ResultFilter, find_result, read_history, read_results
+from customer_import.web.runs import find_run, latest_run, list_runs
+from customer_import.web.sent import read_sent
+from customer_import.words import ImportType, Mode, Outcome
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from customer_import.web.models import ResultView, RunView
+
+router = APIRouter(include_in_schema=False)
+
+PAGE_SIZE = 50
+PICKED_RUNS = 50
+CHART_RUNS = 20
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where on the page a request is: the tab, the run, the filter."""
+
+    types: tuple[ImportType, ...]
+    import_type: ImportType
+    run: RunView | None
+    wanted: ResultFilter
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The page's query string, without the place in the list."""
+        return {
+            "dag_id": self.import_type.dag_id,
+            "run_id": self.run.run_id if self.run else None,
+            "outcome": self.wanted.outcome,
+            "q": self.wanted.q,
+            "sort": self.wanted.sort,
+        }
+
+
+def _place(
+    types: ReadableTypes,
+    connection: ConnectionDep,
+    wanted: ResultFilterDep,
+    dag_id: OptionalName = None,
+    run_id: OptionalName = None,
+) -> Place:
+    import_type = _import_type(types, connection, dag_id)
+    if run_id:
+        run = find_run(connection, import_type, run_id)
+        if run is None:
+            raise not_found()
+    else:
+        run = latest_run(connection, [import_type]) if connection is not None else None
+    return Place(types, import_type, run, wanted)
+
+
+def _place_of_run(place: Annotated[Place, Depends(_place)]) -> Place:
+    if place.run is None:
+        raise not_found()
+    return place
+
+
+PlaceDep = Annotated[Place, Depends(_place)]
+RunPlaceDep = Annotated[Place, Depends(_place_of_run)]
+
+
+@router.get("/")
+def show_results(
+    place: PlaceDep, connection: ConnectionDep, startable: StartableTypes, cursor: Cursor = None
+) -> HTMLResponse:
+    """Show one run's results; without a run the newest one."""
+    runs = (
+        list_runs(connection, [place.import_type], limit=PICKED_RUNS).items
+        if connection is not None
+        else ()
+    )
+    return render(
+        "results.html",
+        chart=outcome_chart(runs[:CHART_RUNS]),
+        runs=runs,
+        **_table(place, connection, cursor),
+        **_retry(place, startable),
+    )
+
+
+@router.get("/live")
+def show_live(place: RunPlaceDep, startable: StartableTypes) -> HTMLResponse:
+    """Return the header of a run anew; tells the page when the run has ended."""
+    ended = place.run is not None and not place.run.is_active
+    headers = {"HX-Trigger": "run-ended"} if ended else None
+    retry = _retry(place, startable)
+    return render(
+        "_run.html", headers=headers, place=place, run=place.run, state=place.state, **retry
+    )
+
+
+@router.get("/rows")
+def show_rows(place: RunPlaceDep, connection: ConnectionDep, cursor: Cursor = None) -> HTMLResponse:
+    """Return the table anew."""
+    return render("_rows.html", **_table(place, connection, cursor))
+
+
+@router.get("/customer")
+def show_customer(place: PlaceDep, connection: ConnectionDep, tenant_id: Name) -> HTMLResponse:
+    """Show one customer: its result in this run, what was sent, its history."""
+    database, run = found(connection), place.run
+    result = find_result(database, run.key, tenant_id) if run and run.key else None
+    if run is None or result is None or run.instance is None or run.key is None:
+        raise not_found()
+    try:
+        sent, sent_error = read_sent(database, run.import_type, run.key, tenant_id), None
+    except ConfigurationError as error:
+        sent, sent_error = (), str(error)
+    return render(
+        "_customer.html",
+        run=run,
+        result=result,
+        sent=sent,
+        sent_error=sent_error,
+        history=read_history(database, place.types, run.instance, tenant_id),
+        instances=read_instances(),
+    )
+
+
+@router.get("/results.csv")
+def download_results(place: PlaceDep, engine: EngineDep) -> StreamingResponse:
+    """Return every row that the filter lets through as a CSV file."""
+    if engine is None or place.run is None or place.run.key is None:
+        raise not_found()
+    outcome = f"-{place.wanted.outcome}" if place.wanted.outcome else ""
+    name = f"import-results-{place.import_type}-{place.run.key}{outcome}.csv"
+    return StreamingResponse(
+        csv_pieces(engine, place.run.key, place.wanted),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _import_type(
+    types: tuple[ImportType, ...], connection: Connection | None, dag_id: str | None
+) -> ImportType:
+    """The one of the wanted DAG; without one, of the newest run."""
+    if dag_id:
+        chosen = next((kind for kind in types if kind.dag_id == dag_id), None)
+        if chosen is None:
+            raise not_found()
+        return chosen
+    newest = latest_run(connection, types) if connection is not None else None
+    return newest.import_type if newest else types[0]
+
+
+def _table(place: Place, connection: Connection | None, cursor: str | None) -> dict[str, Any]:
+    run = place.run
+    page: Page[ResultView] = Page()
+    if connection is not None and run is not None and run.key is not None:
+        page = read_results(connection, run.key, place.wanted, cursor, PAGE_SIZE)
+    return {
+        "place": place,
+        "run": run,
+        "state": place.state,
+        "cursor": cursor,
+        "instances": read_instances(),
+        "page": page,
+    }
+
+
+def _retry(place: Place, startable: tuple[ImportType, ...]) -> dict[str, Any]:
+    run = place.run
+    can = (
+        run is not None
+        and not run.is_active
+        and run.mode is Mode.IMPORT
+        and run.import_type in startable
+        and bool(run.outcomes.get(Outcome.FAILED))
+    )
+    return {"can_retry": can}

@@ -1,0 +1,208 @@
+"""Reads runs: the list, one run with its counts, and how far a working run has come.
+
+The counts of an ended run are in its summary; only a run that works is counted row by row.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from customer_import.run import as_utc
+from customer_import.staging.tables import import_results, import_runs, staged_customers
+from customer_import.web.airflow_runs import find_dag_run
+from customer_import.web.models import Page, Progress, RunView, ShownState
+from customer_import.web.paging import Order, read_page
+from customer_import.words import ImportType, Mode, Outcome, RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from customer_import.web.airflow_runs import DagRunFact
+
+_RATE_SAMPLE = 500
+LOAD_TASK = "load_customers"
+
+
+def find_run(connection: Connection | None, import_type: ImportType, run_id: str) -> RunView | None:
+    """Return one run by its Airflow run id, also when it still waits for its first task.
+
+    Args:
+        connection: The import's database, if there is one.
+        import_type: Its import type, which the caller has found readable.
+        run_id: The Airflow run id.
+    """
+    if connection is not None:
+        statement = select(import_runs).where(
+            import_runs.c.dag_id == import_type.dag_id, import_runs.c.airflow_run_id == run_id
+        )
+        if row := connection.execute(statement).one_or_none():
+            return _view(connection, row)
+    fact = find_dag_run(import_type.dag_id, run_id)
+    return _waiting(import_type, fact) if fact else None
+
+
+def get_run(connection: Connection, readable: Sequence[ImportType], key: int) -> RunView | None:
+    """Return one run by its key, or ``None`` when there is none that the user may read."""
+    statement = select(import_runs).where(
+        import_runs.c.id == key, import_runs.c.import_type.in_(readable)
+    )
+    row = connection.execute(statement).one_or_none()
+    return _view(connection, row) if row else None
+
+
+def latest_run(connection: Connection, readable: Sequence[ImportType]) -> RunView | None:
+    """Return the newest run of any of the import types."""
+    runs = list_runs(connection, readable, limit=1).items
+    return runs[0] if runs else None
+
+
+def list_runs(
+    connection: Connection,
+    readable: Sequence[ImportType],
+    *,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[RunView]:
+    """Return runs, newest first.
+
+    Raises:
+        CursorError: The cursor is of another list.
+    """
+    order = Order("runs", (import_runs.c.id,), (int,), is_descending=True)
+    others = (column for column in import_runs.c if column.name != "id")
+    statement = select(import_runs.c.id, *others).where(import_runs.c.import_type.in_(readable))
+    page = read_page(connection, statement, order, cursor, limit)
+    runs = tuple(_view(connection, row) for row in page.rows)
+    return Page(items=runs, previous_cursor=page.previous_cursor, next_cursor=page.next_cursor)
+
+
+def run_params(connection: Connection, key: int) -> dict[str, Any]:
+    """Return the parameters that a run was started with."""
+    params: dict[str, Any] = connection.execute(
+        select(import_runs.c.params).where(import_runs.c.id == key)
+    ).scalar_one()
+    return params
+
+
+def _waiting(import_type: ImportType, fact: DagRunFact) -> RunView:
+    """A run that has no row: its first task has not worked yet, or never will."""
+    error = None
+    if fact.state in {ShownState.FAILED, ShownState.SUCCESS}:
+        error = (
+            "The run ended before its first task had written anything; see the log of start_run."
+        )
+    mode = fact.conf.get("mode", Mode.IMPORT.value)
+    return RunView(
+        key=None,
+        dag_id=fact.dag_id,
+        run_id=fact.run_id,
+        import_type=import_type,
+        instance=str(fact.conf["instance"]) if "instance" in fact.conf else None,
+        mode=Mode(mode) if mode in set(Mode) else None,
+        state=ShownState.FAILED if error else fact.state,
+        started_by=fact.started_by,
+        started_at=as_utc(fact.queued_at) if fact.queued_at else None,
+        ended_at=None,
+        error=error,
+        progress=None if error else Progress(step="Waiting for the first task"),
+    )
+
+
+def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's columns differ in type
+    state, error = _state(row)
+    is_active = state in {ShownState.QUEUED, ShownState.RUNNING}
+    summary = row.summary or {}
+    outcomes = summary.get("outcomes") if not is_active else None
+    counts = _known(outcomes) if outcomes is not None else _count(connection, row.id)
+    return RunView(
+        key=row.id,
+        dag_id=row.dag_id,
+        run_id=row.airflow_run_id,
+        import_type=ImportType(row.import_type),
+        instance=row.instance,
+        mode=Mode(row.mode),
+        state=state,
+        started_by=row.started_by,
+        started_at=as_utc(row.started_at),
+        ended_at=as_utc(row.ended_at) if row.ended_at else None,
+        listed=row.listed,
+        discovered=row.discovered,
+        outcomes=counts,
+        warnings=summary.get("warnings"),
+        error=error,
+        progress=_progress(connection, row, sum(counts.values())) if is_active else None,
+    )
+
+
+def _state(row: Row[Any]) -> tuple[ShownState, str | None]:
+    """Believe the row when it has ended, else Airflow: a run that was killed never closes its row."""
+    if row.state != RunState.RUNNING:
+        return ShownState(row.state), row.error
+    fact = find_dag_run(row.dag_id, row.airflow_run_id)
+    if fact is None:
+        return ShownState.FAILED, row.error or "Airflow no longer has this run."
+    if fact.state in {ShownState.FAILED, ShownState.SUCCESS}:
+        return (
+            ShownState.FAILED,
+            row.error or "The run ended without closing its results; see its task logs.",
+        )
+    return fact.state, None
+
+
+def _known(outcomes: dict[str, int]) -> dict[Outcome, int]:
+    return {outcome: outcomes[outcome] for outcome in Outcome if outcomes.get(outcome)}
+
+
+def _count(connection: Connection, key: int) -> dict[Outcome, int]:
+    statement = (
+        select(import_results.c.outcome, func.count())
+        .where(import_results.c.run_id == key)
+        .group_by(import_results.c.outcome)
+    )
+    return _known({row[0]: row[1] for row in connection.execute(statement)})
+
+
+def _progress(connection: Connection, row: Row[Any], results: int) -> Progress:
+    if row.listed is None:
+        return Progress(step="Listing customers in Partner Center")
+    if row.extracted < row.listed:
+        elapsed_s = (datetime.now(UTC) - as_utc(row.started_at)).total_seconds()
+        rate = row.extracted / elapsed_s if elapsed_s > 0 and row.extracted else None
+        return _counted("Reading customers from Partner Center", row.extracted, row.listed, rate)
+    if row.mode not in {Mode.IMPORT, Mode.PREVIEW}:
+        return Progress(step="Closing the run", done=row.extracted, total=row.listed)
+    if row.batches is None:
+        return Progress(step="Checking and mapping the customers")
+    discovered = select(func.count()).where(
+        staged_customers.c.run_id == row.id, staged_customers.c.is_discovered.is_(True)
+    )
+    total = connection.execute(discovered).scalar_one()
+    step = "Comparing with the BSS" if row.mode == Mode.PREVIEW else "Writing to the BSS"
+    return _counted(step, results, total, _load_rate(connection, row.id))
+
+
+def _counted(step: str, done: int, total: int, rate: float | None) -> Progress:
+    left_s = max(total - done, 0) / rate if rate else None
+    return Progress(step=step, done=done, total=total, per_second=rate, seconds_left=left_s)
+
+
+def _load_rate(connection: Connection, key: int) -> float | None:
+    """Return customers a second over the newest results, so that the rate follows what the BSS does now."""
+    newest = (
+        select(import_results.c.recorded_at, import_results.c.task_id)
+        .where(import_results.c.run_id == key)
+        .order_by(import_results.c.id.desc())
+        .limit(_RATE_SAMPLE)
+    )
+    moments = [
+        as_utc(row.recorded_at) for row in connection.execute(newest) if row.task_id == LOAD_TASK
+    ]
+    if not moments:
+        return None
+    elapsed_s = (datetime.now(UTC) - min(moments)).total_seconds()
+    return len(moments) / elapsed_s if elapsed_s > 0 else None

@@ -1,0 +1,212 @@
+// What the pages do in the browser: start runs through Airflow's own REST API, keep a selection, show details.
+// The pages stand one level below Airflow's root, so "../" is that root under any sub-path.
+"use strict";
+
+const AIRFLOW = "../";
+const byId = (id) => document.getElementById(id);
+
+function showProblem(text) {
+  const line = byId("problem");
+  line.textContent = text;
+  line.hidden = false;
+  line.scrollIntoView({ block: "nearest" });
+}
+
+function explain(status) {
+  if (status === 401) return "Your Airflow session has ended. Reload the page and log in.";
+  if (status === 403) return "Airflow does not allow you to do that.";
+  if (status === 404) return "Airflow does not have that, or you may not see it.";
+  return `Airflow could not do that (status ${status}).`;
+}
+
+async function call(path, method = "GET", body = undefined) {
+  const options = { method, credentials: "same-origin", headers: { Accept: "application/json" } };
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Error("Airflow cannot be reached.");
+  }
+  if (!answer.ok) throw new Error(explain(answer.status));
+  return answer.json();
+}
+
+const startRun = (dagId, conf) =>
+  call(`${AIRFLOW}api/v2/dags/${encodeURIComponent(dagId)}/dagRuns`, "POST", { logical_date: null, conf });
+
+const resultsUrl = (run) => "./?" + new URLSearchParams({ dag_id: run.dag_id, run_id: run.dag_run_id });
+
+/* Starting an import: confirm with the count, start, lead to the results. */
+
+function count(number, what) {
+  return `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
+}
+
+function confirmStart(request, what, onStarted) {
+  const dialog = byId("start");
+  const confirm = byId("start-confirm");
+  const results = byId("start-results");
+  byId("start-title").textContent = `Import ${count(request.count, what)}?`;
+  const cut = request.is_cut ? " There are more; one run takes this many by name. Start the DAG without names to import all." : "";
+  byId("start-text").textContent = `Instance ${request.conf.instance}. Accounts and contacts are written to the BSS.${cut}`;
+  confirm.textContent = "Import";
+  confirm.hidden = confirm.disabled = false;
+  results.hidden = true;
+  byId("start-cancel").textContent = "Cancel";
+  confirm.onclick = async () => {
+    confirm.disabled = true;
+    try {
+      const run = await startRun(request.dag_id, request.conf);
+      byId("start-title").textContent = "The import has started";
+      byId("start-text").textContent = `${count(request.count, what)} will be imported.`;
+      confirm.hidden = true;
+      results.href = resultsUrl(run);
+      results.hidden = false;
+      byId("start-cancel").textContent = "Close";
+      results.focus();
+      onStarted();
+    } catch (error) {
+      byId("start-text").textContent = error.message;
+      confirm.disabled = false;
+    }
+  };
+  dialog.showModal();
+  byId("start-title").focus();
+}
+
+byId("start-cancel").onclick = () => {
+  byId("start").close();
+  if (!byId("start-results").hidden) location.reload();
+};
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-start]");
+  if (!button) return;
+  try {
+    confirmStart(await call(button.dataset.start), button.dataset.what, () => {});
+  } catch (error) {
+    showProblem(error.message);
+  }
+});
+
+/* Links out of the frame: its sandbox forbids to navigate the page around it, so that page follows the link itself. */
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-leave]");
+  if (!link || window.parent === window || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const outside = window.parent.document.createElement("a");
+  outside.href = link.href;
+  if (link.dataset.leave === "new") {
+    outside.target = "_blank";
+    outside.rel = "noopener noreferrer";
+  }
+  outside.click();
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("select[data-submit]")) event.target.form.requestSubmit();
+});
+
+/* One customer's details. */
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.target.id !== "details-body") return;
+  const dialog = byId("details");
+  if (!dialog.open) dialog.showModal();
+  byId("details-title").focus();
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-close]")) event.target.closest("dialog").close();
+});
+
+document.addEventListener("htmx:responseError", (event) => showProblem(explain(event.detail.xhr.status)));
+
+/* The list of tenants. */
+
+const hierarchy = byId("get-hierarchy");
+if (hierarchy) {
+  const start = async () => {
+    const only = byId("only").value.trim();
+    hierarchy.disabled = true;
+    try {
+      const conf = { instance: hierarchy.dataset.instance, mode: "discover", ...(only && { tenants: [only] }) };
+      await startRun(hierarchy.dataset.dag, conf);
+      location.reload();
+    } catch (error) {
+      showProblem(error.message);
+      hierarchy.disabled = false;
+    }
+  };
+  hierarchy.onclick = start;
+  byId("only").onkeydown = (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    start();
+  };
+}
+
+const unpause = byId("unpause");
+if (unpause) {
+  unpause.onclick = async () => {
+    try {
+      await call(`${AIRFLOW}api/v2/dags/${encodeURIComponent(unpause.dataset.dag)}`, "PATCH", { is_paused: false });
+      location.reload();
+    } catch (error) {
+      showProblem(error.message);
+    }
+  };
+}
+
+const list = byId("tenants");
+if (list && byId("import-selected")) keepSelection(list.dataset.dag, list.dataset.instance);
+
+function keepSelection(dagId, instance) {
+  // Kept for the browser tab, so that it outlives paging and filtering.
+  const key = `customer-import:${dagId}:${instance}`;
+  const selected = new Set(JSON.parse(sessionStorage.getItem(key) || "[]"));
+  const boxes = [...document.querySelectorAll("input.select")];
+  const page = byId("select-page");
+  const most = 5000;
+
+  const show = () => {
+    sessionStorage.setItem(key, JSON.stringify([...selected]));
+    for (const box of boxes) box.checked = selected.has(box.value);
+    const chosen = boxes.filter((box) => box.checked).length;
+    page.disabled = boxes.length === 0;
+    page.checked = chosen > 0 && chosen === boxes.length;
+    page.indeterminate = chosen > 0 && chosen < boxes.length;
+    byId("selected").textContent = selected.size ? `${selected.size.toLocaleString("en")} selected` : "None selected";
+    byId("import-selected").disabled = selected.size === 0;
+    byId("select-none").hidden = selected.size === 0;
+  };
+  const set = (ids, isSelected) => {
+    for (const id of ids) isSelected ? selected.add(id) : selected.delete(id);
+    show();
+  };
+
+  for (const box of boxes) box.onchange = () => set([box.value], box.checked);
+  page.onchange = () => set(boxes.map((box) => box.value), page.checked);
+  byId("select-none").onclick = () => { selected.clear(); show(); };
+  byId("select-all").onclick = async () => {
+    try {
+      const request = await call(byId("select-all").dataset.url);
+      set(request.conf.tenants, true);
+      if (request.is_cut) showProblem(`Only the first ${request.count.toLocaleString("en")} were selected.`);
+    } catch (error) {
+      showProblem(error.message);
+    }
+  };
+  byId("import-selected").onclick = () => {
+    const tenants = [...selected].slice(0, most);
+    const conf = { instance, mode: "import", tenants };
+    const request = { dag_id: dagId, count: tenants.length, is_cut: selected.size > most, conf };
+    confirmStart(request, "customer", () => { selected.clear(); show(); });
+  };
+  show();
+}

@@ -1,0 +1,278 @@
+"""Reads the list of Microsoft tenants: what was found, where each stands, who may be selected.
+
+The hierarchy is the newest run that listed the tenants, a ``discover`` run or an import of all of
+them. A tenant's status is worked out by the database, so that it can be filtered and paged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+from sqlalchemy import and_, case, exists, false, func, or_, select, true
+
+from customer_import.staging.tables import (
+    import_results,
+    import_runs,
+    staged_customers,
+    tenant_links,
+)
+from customer_import.web.models import Page, ResellerView, TenantStatus, TenantView, View
+from customer_import.web.paging import Order, read_page
+from customer_import.web.results import MOST_STARTED, text_condition
+from customer_import.words import ImportType, Mode, Outcome, RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select
+
+    from customer_import.web.airflow_runs import DagRunFact
+
+NO_RESELLER = "none"
+"""Stands for "no single reseller" where a reseller's MPN ID is asked for."""
+_RECENT_RUNS = 50
+
+
+class TenantFilter(View):
+    """Which tenants of a hierarchy to show.
+
+    Attributes:
+        q: Part of name or domain, or a tenant id.
+        status: Only these.
+        reseller: MPN ID of their reseller, or ``none``.
+    """
+
+    q: str = Field(default="", max_length=200)
+    status: TenantStatus | None = None
+    reseller: str = Field(default="", max_length=50)
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """The run whose list is shown.
+
+    Attributes:
+        run_key: The run.
+        run_id: Its Airflow run id.
+        import_type: Whose customers.
+        instance: The instance.
+    """
+
+    run_key: int
+    run_id: str
+    import_type: ImportType
+    instance: str
+
+
+def latest_hierarchy(
+    connection: Connection, import_type: ImportType, instance: str
+) -> Hierarchy | None:
+    """Return the newest run that listed the tenants: any that discovered, else one of all tenants that got past it."""
+    statement = (
+        select(import_runs)
+        .where(import_runs.c.import_type == import_type, import_runs.c.instance == instance)
+        .where(or_(import_runs.c.state == RunState.SUCCESS, import_runs.c.batches.is_not(None)))
+        .where(import_runs.c.mode != Mode.CHECK)
+        .order_by(import_runs.c.id.desc())
+        .limit(_RECENT_RUNS)
+    )
+    for row in connection.execute(statement):
+        is_selection = any(row.params.get(name) for name in ("tenants", "reseller_mpn_ids"))
+        if row.mode == Mode.DISCOVER or not is_selection:
+            return Hierarchy(row.id, row.airflow_run_id, import_type, instance)
+    return None
+
+
+@dataclass(frozen=True)
+class Cover:
+    """The tenants that a waiting or working import will still handle.
+
+    Attributes:
+        run_key: Its key once it works; a tenant with a result in it is done.
+        names: Tenant ids and domains; empty means all.
+    """
+
+    run_key: int | None
+    names: tuple[str, ...]
+
+
+def active_covers(
+    connection: Connection, facts: Sequence[DagRunFact], instance: str, default_instance: str | None
+) -> list[Cover]:
+    """Return what the active DAG runs of an import will still write for an instance."""
+    covers = []
+    for fact in facts:
+        is_import = fact.conf.get("mode", Mode.IMPORT) == Mode.IMPORT
+        if not is_import or fact.conf.get("instance", default_instance) != instance:
+            continue
+        statement = select(import_runs.c.id).where(
+            import_runs.c.dag_id == fact.dag_id, import_runs.c.airflow_run_id == fact.run_id
+        )
+        names = fact.conf.get("tenants") or ()
+        listed = names.replace(",", "\n").splitlines() if isinstance(names, str) else names
+        covers.append(
+            Cover(
+                connection.execute(statement).scalar_one_or_none(),
+                tuple(str(name).strip().lower() for name in listed)[:MOST_STARTED],
+            )
+        )
+    return covers
+
+
+def read_tenants(
+    connection: Connection,
+    hierarchy: Hierarchy,
+    covers: Sequence[Cover],
+    wanted: TenantFilter,
+    cursor: str | None,
+    limit: int,
+) -> Page[TenantView]:
+    """Return one page of a hierarchy's tenants, by name.
+
+    Raises:
+        CursorError: The cursor is of another list.
+    """
+    columns = staged_customers.c
+    order = Order("tenants", (columns.search_key, columns.tenant_id), (str, str))
+    page = read_page(connection, _statement(hierarchy, covers, wanted), order, cursor, limit)
+    items = tuple(
+        TenantView(
+            tenant_id=row.tenant_id,
+            tenant_name=row.tenant_name,
+            domain=row.domain,
+            reseller_mpn_id=row.reseller_mpn_id,
+            reseller_name=row.reseller_name,
+            account_id=row.account_id,
+            status=TenantStatus(row.status),
+            is_selectable=TenantStatus(row.status).is_selectable,
+            reason=row.reason,
+        )
+        for row in page.rows
+    )
+    return Page(items=items, previous_cursor=page.previous_cursor, next_cursor=page.next_cursor)
+
+
+def selectable_tenants(
+    connection: Connection, hierarchy: Hierarchy, covers: Sequence[Cover], wanted: TenantFilter
+) -> list[str]:
+    """Return the ids of the matching tenants that may be selected, one more than a run can be asked for at most."""
+    found = _statement(hierarchy, covers, wanted).subquery()
+    allowed = [status for status in TenantStatus if status.is_selectable]
+    statement = (
+        select(found.c.tenant_id)
+        .where(found.c.status.in_(allowed))
+        .order_by(found.c.search_key, found.c.tenant_id)
+        .limit(MOST_STARTED + 1)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def list_resellers(
+    connection: Connection, hierarchy: Hierarchy, *, first: int, limit: int
+) -> list[ResellerView]:
+    """Return the resellers of an indirect hierarchy by name, each with the number of its end customers."""
+    columns = staged_customers.c
+    statement = (
+        select(columns.reseller_mpn_id, func.max(columns.reseller_name), func.count())
+        .where(columns.run_id == hierarchy.run_key, columns.is_discovered.is_(True))
+        .group_by(columns.reseller_mpn_id)
+        .order_by(
+            func.max(columns.reseller_name).is_(None),
+            func.max(columns.reseller_name),
+            columns.reseller_mpn_id,
+        )
+        .offset(first)
+        .limit(limit)
+    )
+    return [
+        ResellerView(mpn_id=mpn, name=name, customers=n)
+        for mpn, name, n in connection.execute(statement)
+    ]
+
+
+def _statement(hierarchy: Hierarchy, covers: Sequence[Cover], wanted: TenantFilter) -> Select[Any]:
+    columns = staged_customers.c
+    status = _status(hierarchy, covers)
+    statement = (
+        select(
+            columns.search_key,
+            columns.tenant_id,
+            columns.tenant_name,
+            columns.domain,
+            columns.reseller_mpn_id,
+            columns.reseller_name,
+            tenant_links.c.account_id,
+            status.label("status"),
+            _latest(hierarchy, import_results.c.reason).label("reason"),
+        )
+        .select_from(
+            staged_customers.outerjoin(
+                tenant_links,
+                and_(
+                    tenant_links.c.instance == hierarchy.instance,
+                    tenant_links.c.tenant_id == columns.tenant_id,
+                ),
+            )
+        )
+        .where(columns.run_id == hierarchy.run_key, columns.is_discovered.is_(True))
+    )
+    if wanted.q:
+        statement = statement.where(text_condition(columns.search_key, columns.tenant_id, wanted.q))
+    if wanted.reseller:
+        is_none = wanted.reseller == NO_RESELLER
+        mpn = columns.reseller_mpn_id
+        statement = statement.where(mpn.is_(None) if is_none else mpn == wanted.reseller)
+    if wanted.status:
+        statement = statement.where(status == wanted.status)
+    return statement
+
+
+def _status(hierarchy: Hierarchy, covers: Sequence[Cover]) -> ColumnElement[str]:
+    """The first that holds; a failed update of a complete link is failed: it may be tried again."""
+    latest = _latest(hierarchy, import_results.c.outcome)
+    is_held = and_(
+        tenant_links.c.holder.is_not(None), tenant_links.c.lease_until > datetime.now(UTC)
+    )
+    return case(
+        (is_held, TenantStatus.IN_PROGRESS.value),
+        (or_(false(), *map(_is_covered, covers)), TenantStatus.PENDING.value),
+        (latest == Outcome.FAILED, TenantStatus.FAILED.value),
+        (latest == Outcome.REJECTED, TenantStatus.REJECTED.value),
+        (latest == Outcome.AMBIGUOUS, TenantStatus.AMBIGUOUS.value),
+        (tenant_links.c.content_hash.is_not(None), TenantStatus.COMPLETED.value),
+        (latest == Outcome.SKIPPED, TenantStatus.SKIPPED.value),
+        else_=TenantStatus.NOT_IMPORTED.value,
+    )
+
+
+def _latest(hierarchy: Hierarchy, column: ColumnElement[Any]) -> ScalarSelect[Any]:
+    return (
+        select(column)
+        .where(
+            import_results.c.instance == hierarchy.instance,
+            import_results.c.tenant_id == staged_customers.c.tenant_id,
+            import_results.c.import_type == hierarchy.import_type,
+        )
+        .order_by(import_results.c.id.desc())
+        .limit(1)
+        .correlate(staged_customers)
+        .scalar_subquery()
+    )
+
+
+def _is_covered(cover: Cover) -> ColumnElement[bool]:
+    columns = staged_customers.c
+    is_named = (
+        or_(columns.tenant_id.in_(cover.names), func.lower(columns.domain).in_(cover.names))
+        if cover.names
+        else true()
+    )
+    if cover.run_key is None:
+        return is_named
+    is_done = exists().where(
+        import_results.c.run_id == cover.run_key, import_results.c.tenant_id == columns.tenant_id
+    )
+    return and_(is_named, ~is_done)

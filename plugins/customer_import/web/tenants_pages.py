@@ -1,0 +1,141 @@
+"""The page Microsoft Tenants: the list from which imports are started.
+
+It starts nothing itself: the browser asks Airflow's REST API as the logged-in user, so Airflow's
+permissions decide.
+"""
+
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import HTMLResponse
+
+from customer_import.web.access import ReadableTypes, StartableTypes
+from customer_import.web.airflow_runs import active_dag_runs, is_paused
+from customer_import.web.database import ConnectionDep
+from customer_import.web.hierarchy import open_tenant_list
+from customer_import.web.instances import Instances, read_instances
+from customer_import.web.models import Page, TenantStatus
+from customer_import.web.rendering import render
+from customer_import.web.requests import Cursor, OptionalName, TenantFilterDep, not_found
+from customer_import.web.runs import find_run, list_runs
+from customer_import.words import ImportType, Mode
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from customer_import.web.models import RunView
+
+router = APIRouter(include_in_schema=False)
+
+PAGE_SIZE = 100
+_RECENT = 20
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen import type and instance, and what there is to choose from."""
+
+    types: tuple[ImportType, ...]
+    import_type: ImportType
+    instance: str | None
+    instances: Instances
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The part of the page's query string that names the list."""
+        return {"dag_id": self.import_type.dag_id, "instance": self.instance}
+
+
+def _choice(
+    types: ReadableTypes, dag_id: OptionalName = None, instance: OptionalName = None
+) -> Choice:
+    import_type = next(
+        (kind for kind in types if kind.dag_id == dag_id), None if dag_id else types[0]
+    )
+    if import_type is None:
+        raise not_found()
+    instances = read_instances()
+    names = instances.taking(import_type)
+    chosen = instance if instance in names else next(iter(names), None)
+    return Choice(types, import_type, chosen, instances)
+
+
+ChoiceDep = Annotated[Choice, Depends(_choice)]
+
+
+@router.get("/tenants")
+def show_tenants(
+    choice: ChoiceDep,
+    connection: ConnectionDep,
+    startable: StartableTypes,
+    wanted: TenantFilterDep,
+    cursor: Cursor = None,
+    first: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> HTMLResponse:
+    """Show the tenants of the latest hierarchy; an indirect one begins with its resellers."""
+    tenants = (
+        open_tenant_list(connection, choice.import_type, choice.instance)
+        if choice.instance
+        else None
+    )
+    is_by_reseller = choice.import_type is ImportType.INDIRECT and not any(
+        (wanted.q, wanted.status, wanted.reseller)
+    )
+    resellers = tenants.resellers(first, PAGE_SIZE + 1) if tenants and is_by_reseller else []
+    return render(
+        "tenants.html",
+        **_work(choice, connection),
+        hierarchy=tenants.hierarchy if tenants else None,
+        hierarchy_run=find_run(connection, choice.import_type, tenants.hierarchy.run_id)
+        if tenants
+        else None,
+        is_by_reseller=is_by_reseller,
+        resellers=resellers[:PAGE_SIZE],
+        first=first,
+        next_first=first + PAGE_SIZE if len(resellers) > PAGE_SIZE else None,
+        previous_first=max(first - PAGE_SIZE, 0) if first else None,
+        page=tenants.page(wanted, cursor, PAGE_SIZE) if tenants and not is_by_reseller else Page(),
+        cursor=cursor,
+        wanted=wanted,
+        filters=wanted.model_dump(),
+        statuses=tuple(TenantStatus),
+        can_start=choice.import_type in startable,
+        is_paused=is_paused(choice.import_type.dag_id),
+    )
+
+
+@router.get("/tenants-live")
+def show_tenants_live(choice: ChoiceDep, connection: ConnectionDep) -> HTMLResponse:
+    """Return what is at work on the list anew; has the page reload when that has ended."""
+    values = _work(choice, connection)
+    headers = None if values["work"] else {"HX-Refresh": "true"}
+    return render("_tenants_live.html", headers=headers, **values)
+
+
+def _work(choice: Choice, connection: Connection | None) -> dict[str, Any]:
+    """What runs now for this list, and the newest attempt to get it when that failed."""
+    active = [
+        run
+        for fact in active_dag_runs(choice.import_type.dag_id)
+        if (run := find_run(connection, choice.import_type, fact.run_id))
+        and run.instance in {choice.instance, None}
+    ]
+    return {
+        "choice": choice,
+        "state": choice.state,
+        "work": active[:_RECENT],
+        "failure": None if active else _failure(choice, connection),
+    }
+
+
+def _failure(choice: Choice, connection: Connection | None) -> RunView | None:
+    if connection is None:
+        return None
+    runs = list_runs(connection, [choice.import_type], limit=_RECENT).items
+    newest = next((run for run in runs if run.instance == choice.instance), None)
+    is_failed = newest and newest.mode is Mode.DISCOVER and newest.error
+    return newest if is_failed else None

@@ -1,0 +1,249 @@
+"""The experiments: each gives figures by key, from interleaved runs of ours and of the peers."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.benchmarks.arena import Arena, arena, bare_environment, run_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Run = Callable[[], dict[str, Any]]
+
+LATENCY_MS = 50
+BSS_CUSTOMER_ENDPOINTS = ("bss.accounts", "bss.contacts", "bss.sync_options")
+_WINDOW_S = 10.0
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    repeat: int
+    customers: int
+    sequential: int
+    limited: int
+    loaded: int
+    rows: int
+    few: int
+    many: int
+    recurring: int
+
+
+FULL = Sizes(3, 2_000, 200, 3_000, 2_000, 100_000, 1_000, 100_000, 10_000)
+QUICK = Sizes(1, 400, 40, 1_500, 300, 20_000, 1_000, 20_000, 1_000)
+
+
+@dataclass
+class Report:
+    """Figures by key, and what they were computed from."""
+
+    figures: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def extraction(report: Report, sizes: Sizes) -> None:
+    """Ours and the peers on the same customers, two calls each."""
+    with arena(customers=sizes.customers, latency_ms=LATENCY_MS, mix="direct=1") as sandbox:
+        medians = interleave(
+            {
+                "ours_c16": lambda: sandbox.client("extract", concurrency=16),
+                "bare_c16": lambda: sandbox.client("bare_extract", concurrency=16),
+                "ours_c64": lambda: sandbox.client("extract", concurrency=64),
+                "bare_c64": lambda: sandbox.client("bare_extract", concurrency=64),
+                "dlt_c64": lambda: sandbox.client("dlt_extract", concurrency=64),
+                "threads_16": lambda: sandbox.client("threads"),
+                "sequential": lambda: sandbox.client("sequential", customers=sizes.sequential),
+            },
+            sizes.repeat,
+        )
+    seconds = {name: one["seconds"] for name, one in medians.items()}
+    seconds["sequential"] *= sizes.customers / sizes.sequential
+    report.notes["extract_s"] = seconds
+    report.notes["extract_peak_mb"] = {name: one["peak_mb"] for name, one in medians.items()}
+    report.figures |= {
+        "extract_vs_bare_c16": seconds["bare_c16"] / seconds["ours_c16"],
+        "extract_vs_bare_c64": seconds["bare_c64"] / seconds["ours_c64"],
+        "extract_vs_dlt_c64": seconds["dlt_c64"] / seconds["ours_c64"],
+        "extract_vs_sequential_c16": seconds["sequential"] / seconds["ours_c16"],
+        "extract_cpu_vs_bare": medians["ours_c16"]["cpu_s"] / medians["bare_c16"]["cpu_s"],
+    }
+
+
+def limits(report: Report, sizes: Sizes) -> None:
+    """At the ceiling: 500 calls a window of 10 s and resource, counted by fixed and by sliding windows."""
+    report.figures["limit_throttled"] = 0
+    for window in ("fixed", "sliding"):
+        shares = []
+        for _ in range(sizes.repeat):
+            # A window of its own for each run: the last run's would still be counted.
+            with arena(
+                customers=sizes.limited,
+                latency_ms=LATENCY_MS,
+                mix="direct=1",
+                rate_limit=f"500/{_WINDOW_S:g}",
+                rate_window=window,
+            ) as sandbox:
+                ours = sandbox.client(
+                    "extract", concurrency=64, requests_per_minute=3_000, window_s=_WINDOW_S
+                )
+                asked = sandbox.requests().get("partner_center.customers.subscriptions", 0)
+                report.figures["limit_throttled"] += sandbox.throttled()
+            # Full windows at once, the last one as fast as the latency lets it.
+            full, rest = divmod(asked - 1, 500)
+            ideal = full * _WINDOW_S + (rest + 1) / 64 * 2 * LATENCY_MS / 1000
+            shares.append(ideal / ours["seconds"])
+        report.figures[f"limit_share_{window}"] = statistics.median(shares)
+
+
+def loading(report: Report, sizes: Sizes) -> None:
+    """Three dependent writes a customer, into an empty BSS each time."""
+    with arena(customers=sizes.loaded, latency_ms=0, mix="direct=1") as fast:
+        database, file = str(fast.folder / "staged.db"), str(fast.folder / "bodies.json")
+        run = fast.client("stage", database=database)["run"]
+        fast.client("bodies", database=database, run=run, file=file)
+        kept = Path(database).read_bytes(), Path(file).read_bytes()
+    with arena(customers=1, latency_ms=LATENCY_MS) as sandbox:
+        database, file = str(sandbox.folder / "staged.db"), str(sandbox.folder / "bodies.json")
+        Path(database).write_bytes(kept[0])
+        Path(file).write_bytes(kept[1])
+
+        def into_empty(subject: str, **options: Any) -> dict[str, Any]:
+            sandbox.control("/reset", {}, "POST")
+            return sandbox.client(subject, **options)
+
+        ours = {"database": database, "run": run}
+        medians = interleave(
+            {
+                "ours_c16": lambda: into_empty("load", **ours, concurrency=16),
+                "bare_c16": lambda: into_empty("bare_load", file=file, concurrency=16),
+                "dlt_c16": lambda: into_empty("dlt_load", file=file, concurrency=16),
+                "ours_c64": lambda: into_empty("load", **ours, concurrency=64),
+                "bare_c64": lambda: into_empty("bare_load", file=file, concurrency=64),
+            },
+            sizes.repeat,
+        )
+    seconds = {name: one["seconds"] for name, one in medians.items()}
+    report.notes["load_s"] = seconds
+    report.notes["load_requests"] = medians["ours_c16"]["requests"]
+    report.figures |= {
+        "load_vs_bare_c16": seconds["bare_c16"] / seconds["ours_c16"],
+        "load_vs_bare_c64": seconds["bare_c64"] / seconds["ours_c64"],
+        "load_vs_dlt_c16": seconds["dlt_c16"] / seconds["ours_c16"],
+    }
+
+
+def stages(report: Report, sizes: Sizes) -> None:
+    """Validation and transform of many rows, and their memory beside that of few."""
+    with tempfile.TemporaryDirectory(prefix="customer-import-bench-") as name:
+        folder = Path(name)
+        environment = bare_environment(folder)
+
+        def client(subject: str, **options: Any) -> dict[str, Any]:
+            return run_client(subject, environment, folder=name, **options)
+
+        filled = {}
+        for size in {sizes.rows, sizes.few}:
+            database = str(folder / f"{size}.db")
+            run = client("fill", database=database, customers=size)["run"]
+            filled[size] = {"database": database, "run": run}
+        big, small = filled[sizes.rows], filled[sizes.few]
+        medians = interleave(
+            {
+                "validate": lambda: client("validate", **big),
+                "gx": lambda: client("gx", **big),
+                "transform": lambda: client("transform", **big),
+                "normalize": lambda: client("normalize", customers=sizes.rows),
+                "validate_few": lambda: client("validate", **small),
+                "transform_few": lambda: client("transform", **small),
+            },
+            sizes.repeat,
+        )
+    seconds = {name: one["seconds"] for name, one in medians.items()}
+    peaks = {name: one["peak_mb"] for name, one in medians.items()}
+    report.notes |= {"stages_s": seconds, "stages_peak_mb": peaks}
+    report.figures |= {
+        "validate_vs_gx": seconds["validate"] / seconds["gx"],
+        "transform_vs_normalize": seconds["normalize"] / seconds["transform"],
+    }
+    report.notes["peaks"] = {
+        "many": {"validate": peaks["validate"], "transform": peaks["transform"]},
+        "few": {"validate": peaks["validate_few"], "transform": peaks["transform_few"]},
+    }
+
+
+def memory(report: Report, sizes: Sizes) -> None:
+    """The largest task process, with many customers in the run and with few."""
+    peaks: Mapping[str, dict[str, float]] = report.notes.pop("peaks")
+    for name, customers in (("few", sizes.few), ("many", sizes.many)):
+        with arena(customers=customers, latency_ms=0, mix="direct=1") as sandbox:
+            peaks[name]["extract"] = sandbox.client("extract", concurrency=32)["peak_mb"]
+    report.notes["memory_mb"] = peaks
+    report.figures["memory_ratio"] = max(peaks["many"].values()) / max(peaks["few"].values())
+
+
+def recurring(report: Report, sizes: Sizes) -> None:
+    """A full run, one in which nothing changed, and one in which 1 % changed."""
+    with arena(customers=sizes.recurring, latency_ms=0, mix="direct=1") as sandbox:
+        database = str(sandbox.folder / "recurring.db")
+
+        def run(scope: str) -> tuple[int, dict[str, int], dict[str, Any]]:
+            before = sandbox.requests()
+            figures = sandbox.client("recurring", database=database, scope=scope)
+            after = sandbox.requests()
+            spent = {name: count - before.get(name, 0) for name, count in after.items()}
+            return sum(spent.values()), spent, figures
+
+        full, _, _ = run("full")
+        nothing, spent, figures = run("changed")
+        tenants = [row["tenant_id"] for row in sandbox.control("/customers?class=direct")]
+        for tenant in tenants[:: max(1, 100)]:
+            body = {"document": {"billingProfile": {"defaultAddress": {"city": "Larissa"}}}}
+            sandbox.control(f"/customers/{tenant}", body, "PATCH")
+        some, _, _ = run("changed")
+    report.notes["recurring_requests"] = {"full": full, "nothing": nothing, "one percent": some}
+    report.notes["recurring_s"] = {"nothing": figures["seconds"]}
+    report.figures |= {
+        "recurring_requests_share": nothing / full,
+        "recurring_1pct_requests_share": some / full,
+        "bss_requests_unchanged": sum(
+            count for name, count in spent.items() if name.startswith(BSS_CUSTOMER_ENDPOINTS)
+        ),
+    }
+
+
+def parsing(report: Report, sizes: Sizes) -> None:
+    """The DAG files beside an empty one."""
+    with tempfile.TemporaryDirectory(prefix="customer-import-bench-") as name:
+        figures = run_client("parse", bare_environment(Path(name)), folder=name)
+    report.notes["parse"] = figures
+    report.figures["parse_vs_empty"] = max(figures["ratios"].values())
+
+
+def interleave(runs: Mapping[str, Run], repeat: int) -> dict[str, dict[str, Any]]:
+    """Run every subject in turn, ``repeat`` times, and give each one's run of median duration."""
+    done: dict[str, list[dict[str, Any]]] = {name: [] for name in runs}
+    for _ in range(repeat):
+        for name, run in runs.items():
+            done[name].append(run())
+    return {
+        name: sorted(figures, key=lambda one: one["seconds"])[len(figures) // 2]
+        for name, figures in done.items()
+    }
+
+
+EXPERIMENTS = {
+    "extraction": extraction,
+    "limits": limits,
+    "loading": loading,
+    "stages": stages,
+    "memory": memory,
+    "recurring": recurring,
+    "parsing": parsing,
+}
+__all__ = ["EXPERIMENTS", "FULL", "QUICK", "Arena", "Report", "Sizes"]

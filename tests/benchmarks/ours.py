@@ -1,0 +1,267 @@
+"""Our own stages as subjects."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import yaml
+from sqlalchemy import select
+
+from customer_import.config import load_instance
+from customer_import.load.batch import load_batch
+from customer_import.load.index import index_accounts, needs_index
+from customer_import.partner_center.extract import extract_customers
+from customer_import.partner_center.hook import PartnerCenterHook
+from customer_import.paths import instances_path
+from customer_import.results.summary import close_run
+from customer_import.run import Run, RunParams, begin_run, open_run
+from customer_import.staging.engine import open_engine
+from customer_import.staging.migrate import migrate
+from customer_import.start import prepare_run
+from customer_import.words import ImportType
+from tests.benchmarks.client import measured
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+DIRECT = ImportType.DIRECT
+
+
+def extract(
+    folder: str, concurrency: int, requests_per_minute: int = 10_000_000, window_s: float = 60.0
+) -> dict[str, Any]:
+    """List, read, parse, hash and stage every customer in SQLite."""
+    configure(concurrency, requests_per_minute, window_s)
+    engine = _new_engine(folder)
+    run = _begin(engine)
+    figures: dict[str, Any] = {}
+    with measured(figures):
+        summary = extract_customers(run, engine, hook())
+    return figures | {"requests": summary.requests, "customers": summary.listed}
+
+
+def stage(folder: str, database: str) -> dict[str, Any]:
+    """Everything before the load, for ``load`` and ``bodies``; not measured."""
+    from customer_import.transform.stage import transform_customers
+    from customer_import.validation.stage import validate_customers
+
+    configure(32)
+    engine = open_engine(f"sqlite:///{database}")
+    migrate(engine)
+    run = _begin(engine)
+    prepare_run(run, engine, hook())
+    extract_customers(run, engine, hook())
+    validate_customers(run, engine)
+    transform_customers(run, engine)
+    if needs_index(run, engine):
+        index_accounts(run, engine)
+    return {"run": run.id}
+
+
+def load(folder: str, database: str, run: int, concurrency: int) -> dict[str, Any]:
+    """Load a staged run into an empty BSS."""
+    configure(concurrency)
+    copy = Path(tempfile.mkdtemp(dir=folder)) / "load.db"
+    shutil.copy(database, copy)
+    engine = open_engine(f"sqlite:///{copy}")
+    opened = open_run(engine, run)
+    figures: dict[str, Any] = {"requests": 0, "created": 0}
+    with measured(figures):
+        for batch in range(_batches(engine, run)):
+            summary = load_batch(opened, engine, batch, attempt=1, task_id="t", map_index=batch)
+            figures["requests"] += summary.requests
+            figures["created"] += summary.outcomes.get("created", 0)
+    return figures
+
+
+def bodies(folder: str, database: str, run: int, file: str) -> dict[str, Any]:
+    """Write the bodies that the load sends, for the peers; not measured."""
+    from customer_import.bss.models import Organisation
+    from customer_import.load.customers import read_chunks
+    from customer_import.load.records import account_body, contact_body
+    from customer_import.run import get_reference
+
+    engine = open_engine(f"sqlite:///{database}")
+    opened = open_run(engine, run)
+    organisation = Organisation.model_validate(get_reference(engine, run, "organisation"))
+    profile = opened.mappings.ordering_profile(opened.ordering_options)
+    rows = [
+        {
+            "account": account_body(customer, organisation, profile),
+            "contact": contact_body(customer, 0),
+            "options": list(customer.sync_options.values()),
+            "system": organisation.sync_system_id,
+        }
+        for batch in range(_batches(engine, run))
+        for chunk in read_chunks(opened, engine, batch)
+        for customer in chunk
+    ]
+    Path(file).write_bytes(orjson.dumps(rows))
+    return {"customers": len(rows)}
+
+
+def recurring(folder: str, database: str, scope: str) -> dict[str, Any]:
+    """A whole run of a scope; runs of one database follow upon each other."""
+    from customer_import.transform.stage import transform_customers
+    from customer_import.validation.stage import validate_customers
+
+    configure(64, slices=False)
+    engine = open_engine(f"sqlite:///{database}")
+    migrate(engine)
+    figures: dict[str, Any] = {}
+    with measured(figures):
+        run = _begin(engine, scope=scope)
+        prepare_run(run, engine, hook())
+        extract_customers(run, engine, hook())
+        validate_customers(run, engine)
+        transform_customers(run, engine)
+        if needs_index(run, engine):
+            index_accounts(run, engine)
+        for batch in range(_batches(engine, run.id)):
+            load_batch(run, engine, batch, attempt=1, task_id="t", map_index=batch)
+        summary = close_run(engine, run.id, {})
+    return figures | {"outcomes": summary.outcomes, "scope": summary.scope}
+
+
+def fill(folder: str, database: str, customers: int) -> dict[str, Any]:
+    """Stage made-up customers without Partner Center, one in a hundred of them faulty; not measured."""
+    from sqlalchemy import insert
+
+    from customer_import.run import put_reference
+    from customer_import.staging.tables import staged_customers
+    from tests.validation.runs import COUNTRY_RULES, ORGANISATION, customer
+
+    _write_instances()
+    engine = open_engine(f"sqlite:///{database}")
+    migrate(engine)
+    run = _begin(engine)
+    put_reference(engine, run.id, "organisation", ORGANISATION)
+    put_reference(engine, run.id, "country_rules", COUNTRY_RULES)
+    size = 10_000
+    for first in range(0, customers, size):
+        rows = [
+            customer(number, run_id=run.id, source=_source(number))
+            for number in range(first, min(first + size, customers))
+        ]
+        with engine.begin() as connection:
+            connection.execute(insert(staged_customers), rows)
+    return {"run": run.id}
+
+
+def validate(folder: str, database: str, run: int) -> dict[str, Any]:
+    """Our validation stage with its verdicts written; the library is imported before."""
+    from customer_import.validation.expectations import _import_quietly
+    from customer_import.validation.stage import validate_customers
+
+    _import_quietly()
+    engine = open_engine(f"sqlite:///{database}")
+    opened = open_run(engine, run)
+    figures: dict[str, Any] = {}
+    with measured(figures):
+        summary = validate_customers(opened, engine)
+    return figures | {"evaluated": summary.evaluated, "rejected": summary.rejected}
+
+
+def transform(folder: str, database: str, run: int) -> dict[str, Any]:
+    """Our transform stage, accounts and contacts staged."""
+    from customer_import.transform.stage import transform_customers
+
+    engine = open_engine(f"sqlite:///{database}")
+    opened = open_run(engine, run)
+    figures: dict[str, Any] = {}
+    with measured(figures):
+        summary = transform_customers(opened, engine)
+    return figures | {"accounts": summary.accounts}
+
+
+def parse(folder: str, repeat: int = 30) -> dict[str, Any]:
+    """Parse our DAG files and an empty one in turn, in a warm process."""
+    import importlib.util
+    import statistics
+
+    from demo.settings import ROOT
+
+    empty = Path(folder) / "empty_dag.py"
+    empty.write_text(
+        "from airflow.sdk import DAG\n\nwith DAG('empty', schedule=None):\n    pass\n"
+    )
+    files = [empty, *sorted((ROOT / "dags").glob("*.py"))]
+    seconds: dict[str, list[float]] = {file.name: [] for file in files}
+    for _ in range(repeat + 3):
+        for file in files:
+            spec = importlib.util.spec_from_file_location(f"bench_{uuid.uuid4().hex}", file)
+            if spec is None or spec.loader is None:
+                raise RuntimeError(file)
+            started = time.perf_counter()
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+            seconds[file.name].append(time.perf_counter() - started)
+    medians = {name: statistics.median(own[3:]) for name, own in seconds.items()}
+    base = medians.pop(empty.name)
+    return {"empty_s": base, "ratios": {name: own / base for name, own in medians.items()}}
+
+
+def configure(
+    concurrency: int,
+    requests_per_minute: int = 10_000_000,
+    window_s: float = 60.0,
+    *,
+    slices: bool = True,
+) -> None:
+    path = instances_path()
+    raw = yaml.safe_load(path.read_text())
+    for instance in raw["instances"].values():
+        instance["partner_center"] |= {
+            "concurrency": concurrency,
+            "requests_per_minute": requests_per_minute,
+            "rate_window_s": window_s,
+        }
+        instance["bss"] |= {"concurrency": concurrency}
+        if not slices:
+            instance["full_read_every_days"] = None
+    path.write_text(yaml.safe_dump(raw))
+
+
+def hook() -> PartnerCenterHook:
+    return PartnerCenterHook(save_refresh_token=lambda _: None)
+
+
+def _write_instances() -> None:
+    """Instances for the stages that touch neither end."""
+    path = instances_path()
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        instance = {"title": "Bench", "import_types": ["direct"]}
+        path.write_text(yaml.safe_dump({"version": 1, "instances": {"sandbox": instance}}))
+
+
+def _new_engine(folder: str) -> Engine:
+    engine = open_engine(f"sqlite:///{Path(tempfile.mkdtemp(dir=folder)) / 'bench.db'}")
+    migrate(engine)
+    return engine
+
+
+def _begin(engine: Engine, scope: str = "full") -> Run:
+    load_instance("sandbox", DIRECT)
+    params = {"instance": "sandbox", "scope": scope, "max_rejected_percent": 100}
+    key = f"bench__{uuid.uuid4()}"
+    return begin_run(engine, DIRECT.dag_id, key, DIRECT, RunParams.parse(params), "bench")
+
+
+def _batches(engine: Engine, run_id: int) -> int:
+    from customer_import.staging.tables import import_runs
+
+    with engine.connect() as connection:
+        return connection.execute(
+            select(import_runs.c.batches).where(import_runs.c.id == run_id)
+        ).scalar_one() or 0
+
+
+def _source(number: int) -> dict[str, str]:
+    name = {"companyProfile.companyName": f"Company {number}"}
+    return name | ({"billingProfile.email": "no address"} if number % 100 == 0 else {})

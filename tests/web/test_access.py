@@ -1,0 +1,132 @@
+"""Nobody without a login sees anything, and nobody sees rows of a DAG that he may not read."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi.routing import APIRoute
+
+from customer_import.words import ImportType
+from tests.web.conftest import PREFIX
+from tests.web.data import add_results, add_run, tenant_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+    from sqlalchemy import Engine
+
+PLACEHOLDERS = {"{run_key}": "1", "{tenant_id}": "t", "{name:path}": "app.js"}
+
+
+def pages_app(airflow_app: FastAPI) -> FastAPI:
+    return next(route.app for route in airflow_app.routes if getattr(route, "path", "") == PREFIX)
+
+
+def addresses(airflow_app: FastAPI) -> list[tuple[str, str]]:
+    found = []
+    for route in pages_app(airflow_app).routes:
+        assert isinstance(route, APIRoute), f"{route} is not covered by the application's login"
+        path = route.path
+        for name, value in PLACEHOLDERS.items():
+            path = path.replace(name, value)
+        found += [(method, PREFIX + path) for method in route.methods]
+    return found
+
+
+def test_every_route_refuses_whoever_is_not_logged_in(
+    airflow_app: FastAPI, stranger_to_airflow: TestClient, database: Engine
+) -> None:
+    add_run(database)
+    answers = {
+        (method, path): stranger_to_airflow.request(method, path).status_code
+        for method, path in addresses(airflow_app)
+    }
+    for (method, path), status in answers.items():
+        sys.stdout.write(f"{status} {method} {path}\n")
+    assert len(answers) >= 16
+    assert set(answers.values()) <= {401, 403}
+
+
+def test_every_route_refuses_a_forged_token(
+    airflow_app: FastAPI, stranger_to_airflow: TestClient, database: Engine
+) -> None:
+    stranger_to_airflow.cookies.set("_token", "forged")
+    statuses = {
+        stranger_to_airflow.request(method, path).status_code
+        for method, path in addresses(airflow_app)
+    }
+    assert statuses <= {401, 403}
+
+
+def test_no_route_changes_anything(airflow_app: FastAPI) -> None:
+    assert {method for method, _ in addresses(airflow_app)} == {"GET"}
+
+
+@pytest.fixture
+def two_runs(database: Engine) -> dict[ImportType, tuple[int, str]]:
+    """A run that the restricted user may read and one that he may not, with telling names."""
+    runs = {}
+    for kind, name in ((ImportType.DIRECT, "Open"), (ImportType.INDIRECT, "Hidden")):
+        key = add_run(database, kind, airflow_run_id=f"run-{kind}")
+        add_results(database, key, {"tenant_name": f"{name} company"}, import_type=kind.value)
+        runs[kind] = (key, f"run-{kind}")
+    return runs
+
+
+def every_view(runs: dict[ImportType, tuple[int, str]]) -> list[str]:
+    """Every address that could show the hidden run, also by naming it outright."""
+    key, run_id = runs[ImportType.INDIRECT]
+    dag_id = ImportType.INDIRECT.dag_id
+    named = f"?dag_id={dag_id}&run_id={run_id}&tenant_id={tenant_id(0)}"
+    mixed = f"?dag_id={ImportType.DIRECT.dag_id}&run_id={run_id}&tenant_id={tenant_id(0)}"
+    pages = ["", "live", "rows", "customer", "results.csv", "tenants", "tenants-live"]
+    return [
+        *(f"{PREFIX}/{page}{query}" for page in pages for query in ("", named, mixed)),
+        f"{PREFIX}/api/runs",
+        f"{PREFIX}/api/runs?import_type=indirect",
+        f"{PREFIX}/api/runs/{key}",
+        f"{PREFIX}/api/runs/{key}/results",
+        f"{PREFIX}/api/runs/{key}/retry",
+        f"{PREFIX}/api/tenants?instance=sandbox&import_type=indirect",
+        f"{PREFIX}/api/tenants/selectable?instance=sandbox&import_type=indirect",
+        f"{PREFIX}/api/tenants/{tenant_id(0)}/history?instance=sandbox",
+    ]
+
+
+def test_a_user_sees_no_row_of_a_dag_that_he_may_not_read(
+    log_in: Callable[[str], TestClient], two_runs: dict[ImportType, tuple[int, str]]
+) -> None:
+    restricted, free = log_in("direct_reader"), log_in("viewer")
+    texts = [restricted.get(address).text for address in every_view(two_runs)]
+    assert not [text for text in texts if "Hidden" in text or "run-indirect" in text]
+    assert any("Open company" in text for text in texts)
+    assert any("Hidden company" in free.get(address).text for address in every_view(two_runs))
+
+
+def test_tabs_show_only_imports_that_the_user_may_read(
+    log_in: Callable[[str], TestClient], database: Engine
+) -> None:
+    text = log_in("direct_reader").get(f"{PREFIX}/").text
+    assert "import_direct_customers" in text
+    assert "import_indirect_customers" not in text
+
+
+def test_a_user_who_may_read_no_import_gets_403(
+    log_in: Callable[[str], TestClient], two_runs: dict[ImportType, tuple[int, str]]
+) -> None:
+    stranger = log_in("stranger")
+    assert {stranger.get(address).status_code for address in every_view(two_runs)} == {403}
+
+
+def test_a_viewer_gets_no_buttons_that_airflow_would_refuse(
+    log_in: Callable[[str], TestClient], database: Engine
+) -> None:
+    key = add_run(database)
+    add_results(database, key, {"outcome": "failed"})
+    assert "Retry failed" in log_in("admin").get(f"{PREFIX}/").text
+    assert "Retry failed" not in log_in("viewer").get(f"{PREFIX}/").text
+    assert "Get hierarchy</button>" not in log_in("viewer").get(f"{PREFIX}/tenants").text

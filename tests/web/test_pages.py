@@ -1,0 +1,241 @@
+"""The pages: what they show when there is nothing, much, or something hostile, and what they never hold."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+from sqlalchemy import text
+
+from customer_import.staging.engine import open_engine
+from customer_import.words import ImportType
+from tests.web.conftest import PREFIX
+from tests.web.data import add_link, add_results, add_run, add_sent, add_staged, tenant_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+    from sqlalchemy import Engine
+
+DIRECT = ImportType.DIRECT.dag_id
+HOSTILE = "<img src=x onerror=alert(1)> \"quoted\" 'single' \u202eRTL"
+PAGES = ("", "tenants", "live", "rows", "tenants-live")
+
+
+class Markup(HTMLParser):
+    """Collects what a Content-Security-Policy would forbid, and every address."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.forbidden: list[str] = []
+        self.addresses: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = dict(attrs)
+        if tag == "style" or (tag == "script" and "src" not in names):
+            self.forbidden.append(tag)
+        self.forbidden += [name for name in names if name == "style" or name.startswith("on")]
+        addresses = ("href", "src", "action", "hx-get", "data-start", "data-url")
+        self.addresses += [names[name] or "" for name in addresses if name in names]
+
+
+@pytest.fixture
+def full(database: Engine) -> int:
+    """A run with a hostile name, every column filled, and a list of tenants."""
+    key = add_run(database, airflow_run_id="manual__2026-01-01T00:00:00+00:00")
+    hostile = {"tenant_name": HOSTILE, "warnings": [HOSTILE], "reason": HOSTILE, "domain": HOSTILE}
+    add_results(database, key, hostile, {"outcome": "failed"})
+    add_staged(database, key, {"tenant_name": HOSTILE, "domain": HOSTILE, "source": b"{}"}, {})
+    add_sent(database, key, 0, before={"name": HOSTILE})
+    add_link(database, 0)
+    return key
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_before_the_first_run_a_page_says_what_to_do(
+    admin: TestClient, database_url: str, tmp_path: Path, page: str
+) -> None:
+    answer = admin.get(f"{PREFIX}/{page}")
+    assert answer.status_code == (404 if page in {"live", "rows"} else 200), "only a run has these"
+    if not page:
+        assert "No results yet" in answer.text
+        assert "Open the DAG" in answer.text
+    if page == "tenants":
+        assert "No list yet" in answer.text
+    assert not (tmp_path / "customer_import.db").exists(), "a page made the database"
+
+
+def test_a_database_older_than_the_code_is_as_good_as_none(
+    admin: TestClient, database: Engine
+) -> None:
+    add_run(database)
+    with database.begin() as connection:
+        connection.execute(text("UPDATE customer_import_version SET version_num = '0000'"))
+    assert "No results yet" in admin.get(f"{PREFIX}/").text
+
+
+def test_pages_never_write_to_the_database(
+    admin: TestClient, database: Engine, full: int, tmp_path: Path
+) -> None:
+    before = _dump(tmp_path)
+    for page in (*PAGES, f"customer?dag_id={DIRECT}&tenant_id={tenant_id(0)}", "results.csv"):
+        assert admin.get(f"{PREFIX}/{page}").status_code == 200
+    assert _dump(tmp_path) == before
+
+
+def _dump(folder: Path) -> list[str]:
+    engine = open_engine(f"sqlite:///{folder / 'customer_import.db'}")
+    with engine.connect() as connection:
+        return list(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*PAGES, f"?dag_id={DIRECT}&q=nothing", f"customer?dag_id={DIRECT}&tenant_id={tenant_id(0)}"],
+)
+def test_a_page_holds_no_inline_code_and_only_relative_addresses(
+    admin: TestClient, full: int, page: str
+) -> None:
+    answer = admin.get(f"{PREFIX}/{page}")
+    markup = Markup(answer.text)
+    assert markup.forbidden == []
+    outside = [
+        address
+        for address in markup.addresses
+        if address.startswith("/")
+        or (":" in address.partition("?")[0] and "bss.example.com" not in address)
+    ]
+    assert outside == [], "an address that leaves the sub-path"
+    assert "<img" not in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_every_address_of_a_page_leads_somewhere(admin: TestClient, full: int) -> None:
+    for page in ("", "tenants"):
+        text = admin.get(f"{PREFIX}/{page}").text
+        addresses = [a for a in Markup(text).addresses if not a.startswith(("../", "http"))]
+        assert len(addresses) > 5
+        statuses = {a: admin.get(f"{PREFIX}/{a.removeprefix('./')}").status_code for a in addresses}
+        assert {a: status for a, status in statuses.items() if status != 200} == {}
+
+
+def test_results_link_into_the_bss_and_to_the_task_log(admin: TestClient, full: int) -> None:
+    page = admin.get(f"{PREFIX}/?dag_id={DIRECT}").text
+    assert 'href="https://bss.example.com/accounts/1000"' in page
+    assert 'href="https://bss.example.com/accounts/1000/contacts/2000"' in page
+    run_id = "manual__2026-01-01T00%3A00%3A00%2B00%3A00"
+    assert f'href="../dags/{DIRECT}/runs/{run_id}/tasks/load_customers/mapped/0"' in page
+
+
+def test_a_customer_shows_source_mapped_and_former_value(
+    admin: TestClient, database: Engine
+) -> None:
+    key = add_run(database)
+    add_results(database, key, {})
+    paths = {
+        "companyProfile.companyName": "Raw name",
+        "billingProfile.defaultAddress.city": "Koeln",
+    }
+    add_staged(database, key, {"source": orjson.dumps(paths), "domain_prefix": "company"})
+    add_sent(database, key, 0, before={"name": "Old name", "syncOptions.Domain prefix": "older"})
+    page = admin.get(f"{PREFIX}/customer?dag_id={DIRECT}&tenant_id={tenant_id(0)}").text
+    pattern = r"<th scope=\"row\">(.*?)</th>" + r".*?<bdi>(.*?)</bdi>" * 3
+    rows = {target: values for target, *values in re.findall(pattern, page)}
+    assert rows["name"] == ["Raw name", "New name", "Old name"]
+    assert rows["billingAddress.city"] == ["Koeln", "Köln", ""]
+    assert rows["Domain prefix"] == ["company", "company", "older"]
+
+
+def test_a_queued_run_is_shown_before_its_first_task_has_worked(
+    admin: TestClient, database: Engine, add_dag_run: Callable[..., None]
+) -> None:
+    add_dag_run(DIRECT, "waiting", "queued", {"instance": "sandbox"})
+    page = admin.get(f"{PREFIX}/?dag_id={DIRECT}&run_id=waiting").text
+    assert "Queued" in page
+    assert "Waiting for the first task" in page
+    assert 'hx-get="live?' in page
+
+
+def test_a_working_run_shows_its_progress_and_asks_again_until_it_has_ended(
+    admin: TestClient, database: Engine, add_dag_run: Callable[..., None]
+) -> None:
+    running = {"state": "running", "extracted": 40, "listed": 200, "batches": None}
+    add_run(database, airflow_run_id="working", ended_at=None, **running)
+    add_dag_run(DIRECT, "working", "running")
+    answer = admin.get(f"{PREFIX}/live?dag_id={DIRECT}&run_id=working")
+    assert "40 of 200" in answer.text
+    assert 'hx-trigger="every 2s"' in answer.text
+    assert "hx-trigger" not in answer.headers
+    with database.begin() as connection:
+        connection.execute(text("UPDATE import_runs SET state = 'success'"))
+    answer = admin.get(f"{PREFIX}/live?dag_id={DIRECT}&run_id=working")
+    assert answer.headers["hx-trigger"] == "run-ended"
+    assert "every 2s" not in answer.text
+
+
+def test_a_run_that_was_killed_is_shown_as_failed(
+    admin: TestClient, database: Engine, add_dag_run: Callable[..., None]
+) -> None:
+    add_run(database, airflow_run_id="killed", state="running", ended_at=None)
+    add_dag_run(DIRECT, "killed", "failed")
+    page = admin.get(f"{PREFIX}/?dag_id={DIRECT}&run_id=killed").text
+    assert "ended without closing its results" in page
+    assert "every 2s" not in page
+
+
+def test_tenants_of_a_queued_import_are_pending(
+    admin: TestClient, database: Engine, add_dag_run: Callable[..., None]
+) -> None:
+    add_staged(database, add_run(database, mode="discover"), {}, {})
+    conf = {"instance": "sandbox", "mode": "import", "tenants": [tenant_id(1)]}
+    add_dag_run(DIRECT, "waiting", "queued", conf)
+    page = admin.get(f"{PREFIX}/tenants?dag_id={DIRECT}").text
+    assert page.count('badge pending"') == 1
+    assert page.count('class="select"') == 1
+
+
+def test_a_failed_hierarchy_says_why(admin: TestClient, database: Engine) -> None:
+    add_run(database, mode="discover", state="failed", error="Consent was refused.", batches=None)
+    assert "Consent was refused." in admin.get(f"{PREFIX}/tenants?dag_id={DIRECT}").text
+
+
+def test_a_broken_instances_file_does_not_hide_results(
+    admin: TestClient, full: int, tmp_path: Path
+) -> None:
+    (tmp_path / "instances.yaml").write_text("version: 2", encoding="utf-8")
+    assert "Company 00001" in admin.get(f"{PREFIX}/?dag_id={DIRECT}").text
+    assert "instances.yaml" in admin.get(f"{PREFIX}/tenants?dag_id={DIRECT}").text
+
+
+def test_another_dags_tab_says_that_there_is_nothing(admin: TestClient, full: int) -> None:
+    answer = admin.get(f"{PREFIX}/?dag_id=another_dag", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "<h1>Nothing here</h1>" in answer.text
+    assert Markup(answer.text).forbidden == []
+
+
+def test_the_pages_work_under_a_sub_path(
+    airflow_app: FastAPI, admin: TestClient, full: int
+) -> None:
+    from fastapi import FastAPI
+    from fastapi.testclient import TestClient
+
+    outer = FastAPI()
+    outer.mount("/airflow", airflow_app)
+    client = TestClient(outer, cookies=dict(admin.cookies))
+    page = client.get(f"/airflow{PREFIX}/")
+    assert page.status_code == 200
+    for address in Markup(page.text).addresses:
+        if address.startswith("static/"):
+            assert client.get(f"/airflow{PREFIX}/{address}").status_code == 200
+    document = client.get(f"/airflow{PREFIX}/api/openapi.json").json()
+    assert document["servers"] == [{"url": f"/airflow{PREFIX}"}]
