@@ -19,7 +19,7 @@ hold company names and ids, and are what keeps a customer from being created twi
 
 | task | what it does |
 |---|---|
-| `purge_personal_data` | removes bodies, staged accounts and contacts, and the BSS values before an update; returns counts |
+| `purge_personal_data` | removes what was read, what was sent and the BSS values before an update; returns counts |
 
 It is safe to run at any time, also while an import is at work, and twice.
 """

@@ -20,9 +20,7 @@ HOW = "How"
 RECORDS = "New records in the BSS"
 
 
-def import_params(
-    import_type: ImportType, scope: Scope = Scope.FULL
-) -> dict[str, dict[str, Any]]:
+def import_params(import_type: ImportType, scope: Scope = Scope.FULL) -> dict[str, dict[str, Any]]:
     """Return the parameters of one import type's DAG, by name; ``scope`` is what the form proposes."""
     instances = instance_names(import_type)
     params: dict[str, dict[str, Any]] = {
@@ -70,8 +68,9 @@ def import_params(
             },
             "title": "Scope",
             "description": (
-                "Changed asks Partner Center's list and audit records what is new, gone or changed, and re-reads the others "
-                "in slices (full_read_every_days). The first run, and one after a changed configuration, is full all the same."
+                "Changed asks Partner Center's list and audit records what is new, gone or changed, and "
+                "re-reads the others in slices (full_read_every_days). The first run, and one after a "
+                "changed configuration, is full all the same."
             ),
             "section": HOW,
         },

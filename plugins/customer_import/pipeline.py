@@ -22,7 +22,6 @@ from airflow.sdk import (
     AssetAlias,
     ExceptionRetryPolicy,
     Param,
-    ParamsDict,
     RetryAction,
     RetryRule,
     get_current_context,
@@ -133,8 +132,8 @@ def build_import_dag(import_type: ImportType, *, doc_md: str, schedule: str | No
         loaded >> finish
     # Last: an operator copies the parameters that its DAG has when it is made, and at run time gets them from
     # the DAG anyway; the copies took most of the parse time.
-    params = import_params(import_type, scope)
-    dag.params = ParamsDict({name: Param(**spec) for name, spec in params.items()})
+    for name, spec in import_params(import_type, scope).items():
+        dag.params[name] = Param(**spec)
     return dag
 
 

@@ -40,8 +40,8 @@ class Arena:
 
     def control(self, path: str, body: object = None, method: str = "GET") -> Any:
         data = None if body is None else orjson.dumps(body)
-        request = urllib.request.Request(self.info.control_url + path, data=data, method=method)
-        with urllib.request.urlopen(request, timeout=120) as answer:
+        request = urllib.request.Request(self.info.control_url + path, data=data, method=method)  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310 - loopback
             return orjson.loads(answer.read())
 
     def requests(self) -> dict[str, int]:
@@ -94,9 +94,7 @@ def arena(**options: Any) -> Iterator[Arena]:
         ]
         environment = bare_environment(folder)
         command = [sys.executable, "-m", "sandbox", "serve", "--info-file", str(file), *words]
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
-        )
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
         try:
             ends_at = time.monotonic() + _START_S
             while not file.exists():

@@ -188,9 +188,7 @@ def parse(folder: str, repeat: int = 30) -> dict[str, Any]:
     from demo.settings import ROOT
 
     empty = Path(folder) / "empty_dag.py"
-    empty.write_text(
-        "from airflow.sdk import DAG\n\nwith DAG('empty', schedule=None):\n    pass\n"
-    )
+    empty.write_text("from airflow.sdk import DAG\n\nwith DAG('empty', schedule=None):\n    pass\n")
     files = [empty, *sorted((ROOT / "dags").glob("*.py"))]
     seconds: dict[str, list[float]] = {file.name: [] for file in files}
     for _ in range(repeat + 3):
@@ -257,9 +255,12 @@ def _batches(engine: Engine, run_id: int) -> int:
     from customer_import.staging.tables import import_runs
 
     with engine.connect() as connection:
-        return connection.execute(
-            select(import_runs.c.batches).where(import_runs.c.id == run_id)
-        ).scalar_one() or 0
+        return (
+            connection.execute(
+                select(import_runs.c.batches).where(import_runs.c.id == run_id)
+            ).scalar_one()
+            or 0
+        )
 
 
 def _source(number: int) -> dict[str, str]:

@@ -23,7 +23,6 @@ def run(folder: Path) -> None:
     """Run the imports and write down which values must not be found."""
     with Arena(folder / "arena", SandboxConfig(customers=CUSTOMERS, resellers=4)) as arena:
         marked = _mark(arena)
-        secrets = _secrets(arena)
         with arena.case("canary") as case:
             arena.sandbox.faults.replace(faults())
             case.finish(_job(case, ImportType.DIRECT, "storm"))
@@ -40,6 +39,7 @@ def run(folder: Path) -> None:
                 )
                 process = case.begin(_job(case, ImportType.TENANT_RESELLER, f"sign_in_{number}"))
                 process.join()
+        secrets = _secrets(arena)
     (folder / "canaries.txt").write_text("\n".join([*secrets, *marked]), encoding="utf-8")
 
 
@@ -75,4 +75,5 @@ def _secrets(arena: Arena) -> list[str]:
     given = [info.client_secret, info.refresh_token]
     for organisation in (info.provider, info.tenant_reseller):
         given += [organisation.password, organisation.client_secret]
-    return [*given, "Bearer ey"]
+    presented = arena.sandbox.state.entra._issuer._known  # every token that was ever sent
+    return [*given, *presented]

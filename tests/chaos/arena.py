@@ -139,9 +139,7 @@ class Case:
         """Compare BSS and results with those of an undisturbed import."""
         states = [undisturbed.state for undisturbed in expected]
         compare_bss(self.found, self.arena.sandbox, BssState.of(self.arena.sandbox), states)
-        compare_results(
-            self.found, results_of(self.engine, job.run_id), expected[0].results
-        )
+        compare_results(self.found, results_of(self.engine, job.run_id), expected[0].results)
 
     def lost_results(self, actual: dict[str, str], expected: dict[str, str]) -> None:
         """Look for tenants without a result, where the outcome itself may differ."""

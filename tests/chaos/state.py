@@ -138,9 +138,7 @@ def compare_bss(
         found.add(kind, f"the sandbox's check: {figure} {count}", count)
 
 
-def compare_results(
-    found: Differences, actual: dict[str, str], expected: dict[str, str]
-) -> None:
+def compare_results(found: Differences, actual: dict[str, str], expected: dict[str, str]) -> None:
     """Compare outcome by outcome."""
     for tenant in sorted(expected.keys() | actual.keys()):
         have, wanted = actual.get(tenant), expected.get(tenant)

@@ -38,7 +38,11 @@ def faults() -> list[FaultRule]:
         FaultRule(endpoint=pattern, kind=FaultKind.UNAUTHORIZED, calls=tuple(range(97, 40_000, 97)))
         for pattern in _WITH_TOKEN
     )
-    return [*_SPECIAL, *expired, *chain.from_iterable(_faults_of(pattern) for pattern in _EVERYWHERE)]
+    return [
+        *_SPECIAL,
+        *expired,
+        *chain.from_iterable(_faults_of(pattern) for pattern in _EVERYWHERE),
+    ]
 
 
 def _faults_of(pattern: str) -> Iterator[FaultRule]:
@@ -97,9 +101,7 @@ def storm(arena: Arena) -> Iterator[Case]:
             case.found.add("wrong", "the storm was too weak")
         case.storms = 1
         arena.calm()
-        compare_bss(
-            case.found, arena.sandbox, BssState.of(arena.sandbox), [undisturbed.state]
-        )
+        compare_bss(case.found, arena.sandbox, BssState.of(arena.sandbox), [undisturbed.state])
         case.lost_results(results, undisturbed.results)
         case.run_again(ImportType.DIRECT)
         case.close(job)

@@ -11,12 +11,11 @@ import os
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-import customer_import.validation.expectations  # imported before the fork: every attempt needs it
+import customer_import.validation.expectations  # noqa: F401 - before the fork: every attempt needs it
 from customer_import.load.batch import load_batch
 from customer_import.load.index import index_accounts, needs_index
 from customer_import.partner_center.extract import extract_customers
@@ -33,6 +32,7 @@ from tests.support.library_run import INSTANCES, apply_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from sqlalchemy import Engine
 
@@ -126,7 +126,9 @@ def _import(job: Job, tasks: Tasks) -> None:
     tasks.run("validate_customers", lambda _: _nothing(validate_customers(run, engine)))
     batches = tasks.run("transform_customers", lambda _: _transform(run, engine))
     for batch in range(batches):
-        tasks.run(f"load_customers[{batch}]", lambda number, at=batch: _load(run, engine, at, number))
+        tasks.run(
+            f"load_customers[{batch}]", lambda number, at=batch: _load(run, engine, at, number)
+        )
     tasks.run("finish_run", lambda _: _finish(run, engine))
 
 

@@ -37,15 +37,34 @@ def dags(airflow_home: Path) -> dict[str, DAG]:
     return bag.dags
 
 
-def every_dag() -> list[str]:
+MAINTENANCE = "maintain_customer_import"
+
+
+def every_import() -> list[str]:
     return [import_type.dag_id for import_type in ImportType]
 
 
-def test_there_are_exactly_the_three_imports(dags: dict[str, DAG]) -> None:
+def every_dag() -> list[str]:
+    return [*every_import(), MAINTENANCE]
+
+
+def test_there_are_exactly_the_three_imports_and_their_maintenance(dags: dict[str, DAG]) -> None:
     assert sorted(dags) == sorted(every_dag())
 
 
-@pytest.mark.parametrize("dag_id", every_dag())
+@pytest.mark.parametrize("dag_id", every_import())
+def test_an_import_runs_on_demand_only(dags: dict[str, DAG], dag_id: str) -> None:
+    assert dags[dag_id].schedule is None
+
+
+def test_personal_data_is_removed_every_day(dags: dict[str, DAG]) -> None:
+    dag = dags[MAINTENANCE]
+    assert dag.task_ids == ["purge_personal_data"]
+    assert dag.schedule == "@daily"
+    assert dag.params["keep_days"] == 30
+
+
+@pytest.mark.parametrize("dag_id", every_import())
 def test_the_graph_is_the_shared_one(dags: dict[str, DAG], dag_id: str) -> None:
     dag = dags[dag_id]
     assert sorted(dag.task_ids) == sorted(TASKS)
@@ -54,13 +73,10 @@ def test_the_graph_is_the_shared_one(dags: dict[str, DAG], dag_id: str) -> None:
 
 
 @pytest.mark.parametrize("dag_id", every_dag())
-def test_a_dag_runs_alone_on_demand_and_says_what_it_does(
-    dags: dict[str, DAG], dag_id: str
-) -> None:
+def test_a_dag_runs_alone_and_says_what_it_does(dags: dict[str, DAG], dag_id: str) -> None:
     dag = dags[dag_id]
     assert dag.max_active_runs == 1
     assert dag.catchup is False
-    assert dag.schedule is None
     assert "customer-import" in dag.tags
     assert len(dag.doc_md or "") > 500
     assert dag.description
@@ -88,7 +104,7 @@ def test_every_param_reads_well_in_the_trigger_form(dags: dict[str, DAG], dag_id
     assert ("reseller_mpn_ids" in params) == (dag_id == ImportType.INDIRECT.dag_id)
 
 
-@pytest.mark.parametrize("dag_id", every_dag())
+@pytest.mark.parametrize("dag_id", every_import())
 def test_every_param_is_one_that_a_run_knows(dags: dict[str, DAG], dag_id: str) -> None:
     from customer_import.run import RunParams
 
@@ -97,7 +113,8 @@ def test_every_param_is_one_that_a_run_knows(dags: dict[str, DAG], dag_id: str) 
 
 
 def test_only_one_extraction_runs_at_a_time(dags: dict[str, DAG]) -> None:
-    assert {dag.get_task("extract_customers").pool for dag in dags.values()} == {"partner_center"}
+    pools = {dags[dag_id].get_task("extract_customers").pool for dag_id in every_import()}
+    assert pools == {"partner_center"}
 
 
 def test_dag_files_are_thin() -> None:
@@ -140,6 +157,7 @@ def test_parsing_imports_nothing_heavy(two_parses: list[dict[str, Any]]) -> None
     assert sorted(library) == [
         "customer_import",
         "customer_import.errors",
+        "customer_import.maintenance",
         "customer_import.params",
         "customer_import.paths",
         "customer_import.pipeline",

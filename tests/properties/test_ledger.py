@@ -67,15 +67,15 @@ class ModelBss:
         fate = next(self.fates, "ok")
         where = {"service": "BSS", "endpoint": "POST"}
         if fate == "throttled":
-            raise RetriableError("later", is_sent=False, **where)
+            raise RetriableError(fate, is_sent=False, **where)
         if fate == "refused":
-            raise RejectedRequestError("no", status=400, **where)
+            raise RejectedRequestError(fate, status=400, **where)
         if fate == "lost before":
-            raise AmbiguousWriteError("no answer", **where)
+            raise AmbiguousWriteError(fate, **where)
         number = next(self.numbers)
         store[number] = {**body, "id": number}
         if fate == "lost after":
-            raise AmbiguousWriteError("no answer", **where)
+            raise AmbiguousWriteError(fate, **where)
         return number
 
     async def create_account(self, body: dict[str, Any]) -> int:

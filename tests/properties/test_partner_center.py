@@ -41,7 +41,11 @@ def test_page_parsing_reads_or_refuses_in_words(body: bytes, has_bom: bool) -> N
     try:
         page = parse_page(b"\xef\xbb\xbf" + body if has_bom else body)
     except ValueError as error:
-        assert len(str(error)) < 300
+        refusal = str(error)
+    else:
+        refusal = ""
+    if refusal:
+        assert len(refusal) < 300
         return
     assert len(page.items) == len(orjson.loads(body)["items"])
     assert page.next is None or page.next.path.startswith("/")
@@ -60,7 +64,8 @@ def test_page_walking_gives_every_tenant_once_however_often_it_starts_again(
         nonlocal calls
         calls += 1
         if calls in failures and link.path != "/v1/p0":
-            raise RetriableError("lost", service="test", endpoint="GET /v1")
+            reason = "the page is lost"
+            raise RetriableError(reason, service="test", endpoint="GET /v1")
         number = int(link.path.removeprefix("/v1/p"))
         following = Link(f"/v1/p{number + 1}") if number + 1 < len(pages) else None
         items = tuple({"id": tenant, "page": number} for tenant in pages[number])
@@ -85,7 +90,11 @@ def test_customer_parsing_reads_or_refuses_in_words(
     try:
         flat = flatten_customer(b"\xef\xbb\xbf" + body if has_bom else body, paths=PATHS)
     except ValueError as error:
-        assert str(error).endswith("not an object")
+        refusal = str(error)
+    else:
+        refusal = ""
+    if refusal:
+        assert refusal.endswith("not an object")
         return
     assert set(flat.source) <= set(PATHS)
     assert b"userCredentials" not in flat.body or "userCredentials" not in orjson.loads(flat.body)
@@ -105,10 +114,14 @@ def test_tenant_parsing_keeps_every_usable_id(
     if tenant is not None:
         assert tenant.tenant_id == tenant.tenant_id.lower().strip()
         assert "\0" not in f"{tenant.name}{tenant.domain}"
-    assert _parse_subscription(subscription).status == _parse_subscription(subscription).status.strip()
+    assert (
+        _parse_subscription(subscription).status == _parse_subscription(subscription).status.strip()
+    )
 
 
 @examined(st.lists(st.one_of(texts, texts.map(lambda t: f"{t}.onmicrosoft.com")), max_size=5))
 def test_domain_prefix_is_never_blank_or_of_a_foreign_domain(domains: list[str]) -> None:
     prefix = find_domain_prefix(list(domains))
-    assert prefix is None or (0 < len(prefix) <= 250 and any(prefix in d.replace("\0", "").lower() for d in domains))
+    assert prefix is None or (
+        0 < len(prefix) <= 250 and any(prefix in d.replace("\0", "").lower() for d in domains)
+    )

@@ -55,7 +55,9 @@ def reads(scene: Scene) -> set[str]:
 
 
 def endings(report: Report) -> dict[str, tuple[Any, ...]]:
-    return {key: tuple(getattr(row, name) for name in ENDINGS) for key, row in report.results.items()}
+    return {
+        key: tuple(getattr(row, name) for name in ENDINGS) for key, row in report.results.items()
+    }
 
 
 def imported(scene: Scene, count: int = 6) -> list[Any]:

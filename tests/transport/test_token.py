@@ -64,3 +64,22 @@ async def test_no_token_is_shown() -> None:
     value = await source.get()
     assert value not in repr(source)
     assert value not in repr(AccessToken(value, 1))
+
+
+async def test_no_caller_asks_again_before_the_wait_that_another_was_told() -> None:
+    now, asked = [0.0], []
+
+    async def fetch() -> AccessToken:
+        asked.append(now[0])
+        if len(asked) == 1:
+            message = "throttled"
+            raise RetriableError(message, service="test", endpoint="POST /token", retry_after=5.0)
+        return AccessToken("token", 600)
+
+    async def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    source = TokenSource(fetch, clock=lambda: now[0], sleep=sleep)
+    got = await asyncio.gather(*(source.get() for _ in range(3)), return_exceptions=True)
+    assert [str(item) for item in got[1:]] == ["token", "token"]
+    assert asked == [0.0, 5.0]

@@ -58,9 +58,7 @@ class RateWindows:
         now: Seconds since 1970; processes share no other clock.
     """
 
-    def __init__(
-        self, engine: Engine, service: str, now: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, engine: Engine, service: str, now: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._service = service[:_MAX_SERVICE]
         self._now = now

@@ -148,9 +148,7 @@ class CustomerStage:
             select(
                 table.position, table.tenant_id, table.tenant_name, table.domain, table.relationship
             )
-            .where(
-                table.run_id == self._run.id, table.state == LISTED, table.position > position
-            )
+            .where(table.run_id == self._run.id, table.state == LISTED, table.position > position)
             .order_by(table.position)
             .limit(_PENDING_ROWS)
         )

@@ -103,7 +103,9 @@ def decide(
     if basis is None:
         return Decision(Scope.FULL, "there is no complete run before this one")
     if (gap := now - basis.started_at) >= timedelta(days=AUDIT_DAYS) - OVERLAP:
-        reason = f"the last complete run was {gap.days} days ago, audit records reach back {AUDIT_DAYS}"
+        reason = (
+            f"the last complete run was {gap.days} days ago, audit records reach back {AUDIT_DAYS}"
+        )
         return Decision(Scope.FULL, reason)
     if changed := differences(basis.fingerprint, fingerprint):
         names = " and ".join(changed)

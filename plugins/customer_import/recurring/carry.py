@@ -113,7 +113,7 @@ def count_due(engine: Engine, run: Run) -> dict[str, int]:
     kind = case((_staged.state == CARRIED, CARRIED), else_=func.coalesce(_staged.due, "new"))
     statement = select(kind, func.count()).where(_staged.run_id == run.id).group_by(kind)
     with reading(engine) as connection:
-        return {name: count for name, count in connection.execute(statement)}
+        return {row[0]: row[1] for row in connection.execute(statement)}
 
 
 def find_vanished(engine: Engine, run: Run) -> Vanished:
@@ -155,9 +155,7 @@ def slice_size(population: int, since: datetime, now: datetime, every: timedelta
 def _mark(connection: Connection, run: Run, reason: str, condition: ColumnElement[bool]) -> None:
     connection.execute(
         update(staged_customers)
-        .where(
-            _staged.run_id == run.id, _staged.state == LISTED, _staged.due.is_(None), condition
-        )
+        .where(_staged.run_id == run.id, _staged.state == LISTED, _staged.due.is_(None), condition)
         .values(due=reason)
     )
 
@@ -183,7 +181,7 @@ def _mark_slice(connection: Connection, run: Run, since: datetime, now: datetime
 
 def _is_unsettled(run: Run) -> ColumnElement[bool]:
     """What must be tried again though the customer did not change."""
-    conditions = [
+    conditions: list[ColumnElement[bool]] = [
         _known.outcome.is_(None),
         _known.outcome.in_(_UNSETTLED),
         _known.reason_code.in_(_UNSETTLED_REASONS),
@@ -244,12 +242,8 @@ def _carry(connection: Connection, run: Run, now: datetime) -> None:
 
 
 def _of_import(run: Run) -> ColumnElement[bool]:
-    return and_(
-        _known.instance == run.params.instance, _known.import_type == run.import_type.value
-    )
+    return and_(_known.instance == run.params.instance, _known.import_type == run.import_type.value)
 
 
 def _same_tenant(run: Run) -> ColumnElement[bool]:
-    return and_(
-        _of_import(run), _known.tenant_id == _staged.tenant_id, _staged.run_id == run.id
-    )
+    return and_(_of_import(run), _known.tenant_id == _staged.tenant_id, _staged.run_id == run.id)

@@ -14,10 +14,12 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pydantic.main import IncEx
+
     from customer_import.partner_center.models import ListedTenant, Reseller
     from customer_import.run import Run
 
-_PACE = {
+_PACE: Mapping[str, IncEx | bool] = {
     "title": True,
     "full_read_every_days": True,
     "load_batch_size": True,

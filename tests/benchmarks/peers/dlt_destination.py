@@ -45,7 +45,12 @@ def load(folder: str, file: str, concurrency: int) -> dict[str, Any]:
         answer.raise_for_status()
         return answer
 
-    @dlt.destination(batch_size=50, loader_file_format="typed-jsonl", name="bss", max_parallel_load_jobs=concurrency)
+    @dlt.destination(
+        batch_size=50,
+        loader_file_format="typed-jsonl",
+        name="bss",
+        max_parallel_load_jobs=concurrency,
+    )
     def bss(items: Any, table: Any) -> None:
         for item in items:
             row = orjson.loads(item["row"])
@@ -58,7 +63,5 @@ def load(folder: str, file: str, concurrency: int) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     with measured(figures):
         pipeline = dlt.pipeline("bench_load", pipelines_dir=work, destination=bss)
-        pipeline.run(
-            [{"row": orjson.dumps(row).decode()} for row in rows], table_name="customers"
-        )
+        pipeline.run([{"row": orjson.dumps(row).decode()} for row in rows], table_name="customers")
     return figures | {"customers": len(rows)}

@@ -33,7 +33,7 @@ def extract(folder: str, concurrency: int) -> dict[str, Any]:
             super().__init__()
             self._next: dict[str, Any] = {}
 
-        def update_state(self, response: Any, data: Any = None) -> None:
+        def update_state(self, response: Any, data: Any = None) -> None:  # noqa: ARG002 - dlt's
             self._next = (response.json().get("links") or {}).get("next") or {}
             self._has_next_page = bool(self._next)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from customer_import.run import open_run
 from customer_import.staging.engine import open_engine
@@ -20,6 +19,9 @@ from customer_import.validation.customer_suite import customer_suite
 from customer_import.validation.expectations import SuiteRunner
 from customer_import.validation.rules import Chunk
 from tests.benchmarks.client import measured
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def validate(folder: str, database: str, run: int) -> dict[str, Any]:

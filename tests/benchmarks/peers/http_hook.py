@@ -39,7 +39,9 @@ def extract(folder: str, customers: int) -> dict[str, Any]:
     with measured(figures):
         for tenant in tenants:
             path = f"/v1/customers/{tenant}"
-            answer = hook.run(f"{path}/subscriptions", headers=headers, extra_options={"check_response": False})
+            answer = hook.run(
+                f"{path}/subscriptions", headers=headers, extra_options={"check_response": False}
+            )
             if answer.ok:
                 hook.run(path, headers=headers, extra_options={"check_response": False})
     return figures | {"customers": len(tenants)}
