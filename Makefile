@@ -21,7 +21,7 @@ AIRFLOW_HOME ?= $(DEMO_HOME)/airflow
 
 CUSTOMERS ?= 600
 PORT ?= 8080
-EXAMPLES ?= 1000
+EXAMPLES ?= 10000
 
 .PHONY: help
 help: ## List the targets
@@ -64,6 +64,29 @@ test: $(STAMP) ## All tests, the fast ones first
 	$(BIN)/python -m pytest tests/chaos tests/e2e -p no:randomly
 	$(BIN)/python -m pytest tests/browser -p no:randomly
 
+.PHONY: chaos
+chaos: $(STAMP) ## Kill, storm, ambiguous writes, overlapping runs: same BSS state as undisturbed? (takes long)
+	PYTHONPATH=$(PYTHONPATH):. $(BIN)/python -W ignore -m tests.chaos
+
+.PHONY: fuzz
+fuzz: $(STAMP) ## Property tests with many examples: EXAMPLES=10000
+	PYTHONPATH=$(PYTHONPATH):. $(BIN)/python -W ignore -m tests.properties $(EXAMPLES)
+
+.PHONY: bench bench-quick
+bench: .venv/.bench ## Compare speed and memory with what one would use instead (under half an hour)
+	PYTHONPATH=$(PYTHONPATH):. $(BIN)/python -W ignore -m tests.benchmarks
+
+bench-quick: .venv/.bench ## The same at smaller sizes, once
+	PYTHONPATH=$(PYTHONPATH):. $(BIN)/python -W ignore -m tests.benchmarks --quick
+
+.venv/.bench: $(STAMP) requirements-bench.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements-bench.txt
+	@touch $@
+
+.PHONY: bench-pages
+bench-pages: $(STAMP) ## Speed of the pages with 1,000 and 1,000,000 results
+	$(BIN)/python -W ignore tests/benchmarks/pages.py
+
 .PHONY: lint
 lint: $(STAMP) ## ruff, format check, mypy, compose file
 	$(BIN)/ruff check .
@@ -81,6 +104,7 @@ lock: ## Remake requirements.txt and requirements-dev.txt from pyproject.toml
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --custom-compile-command 'make lock' pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --custom-compile-command 'make lock' --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --custom-compile-command 'make lock' --group dev --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
 
 .PHONY: clean
 clean: clean-demo ## Forget everything that was made, .venv included

@@ -145,7 +145,11 @@ class _Armed:
         self.seen += 1
         if self.rule.limit is not None and self.struck >= self.rule.limit:
             return False
-        hit = self.seen in self.rule.calls if self.rule.calls else self.rng.random() < self.rule.probability
+        hit = (
+            self.seen in self.rule.calls
+            if self.rule.calls
+            else self.rng.random() < self.rule.probability
+        )
         self.struck += hit
         return hit
 

@@ -70,6 +70,20 @@ def run_client(subject: str, environment: dict[str, str], **options: Any) -> dic
     return figures
 
 
+def run_pages(environment: dict[str, str], rows: int) -> dict[str, Any]:
+    """Run the benchmark of the pages and return its report."""
+    command = [sys.executable, "-W", "ignore", "-m", "tests.benchmarks.pages", "--large", str(rows)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, timeout=_CLIENT_S, check=False
+    )
+    if done.returncode:
+        message = f"the pages failed:\n{done.stderr.decode()[-3000:]}"
+        raise RuntimeError(message)
+    text = done.stdout
+    report: dict[str, Any] = orjson.loads(text[text.index(b"{") :])
+    return report
+
+
 def bare_environment(folder: Path) -> dict[str, str]:
     """The environment of a client without a sandbox."""
     environment = airflow_environment(folder / "airflow", folder / "instances.yaml", port=8793)

@@ -61,6 +61,7 @@ def stage(folder: str, database: str) -> dict[str, Any]:
     transform_customers(run, engine)
     if needs_index(run, engine):
         index_accounts(run, engine)
+    engine.dispose()  # SQLite's log is written back: the file is copied
     return {"run": run.id}
 
 
@@ -151,6 +152,7 @@ def fill(folder: str, database: str, customers: int) -> dict[str, Any]:
         ]
         with engine.begin() as connection:
             connection.execute(insert(staged_customers), rows)
+    engine.dispose()  # SQLite's log is written back: the file is copied
     return {"run": run.id}
 
 

@@ -24,6 +24,7 @@ from tests.properties.strategies import any_value, guids, texts, values
 from tests.validation.runs import COUNTRY_RULES, GOOD, a_run, tenant
 
 ROWS = 100
+FRAME = 20
 RUNS = {kind: a_run(kind) for kind in ImportType}
 RECORDS = Records(organisation_setup("provider", 1), Journal(None))
 
@@ -81,27 +82,40 @@ def check_bodies(entities: Any) -> None:
         assert all(isinstance(value, str) for value in orjson.loads(options).values())
 
 
-@examined(
-    guids(),
-    st.fixed_dictionaries({}, optional=dict.fromkeys(GOOD, values)),
-    st.sampled_from(list(ImportType)),
-    st.lists(texts, max_size=3),
+rows_drawn = st.lists(
+    st.tuples(
+        guids(),
+        st.fixed_dictionaries({}, optional=dict.fromkeys(GOOD, values)),
+        st.lists(texts, max_size=3),
+    ),
+    min_size=FRAME,
+    max_size=FRAME,
 )
-def test_mapping_makes_a_body_of_any_source(
-    tenant_id: str, source: dict[str, object], kind: ImportType, domains: list[object]
-) -> None:
+
+
+@examined(rows_drawn, st.sampled_from(list(ImportType)), per_call=FRAME)
+def test_mapping_makes_bodies_of_any_source(drawn: list[Any], kind: ImportType) -> None:
     run = RUNS[kind]
-    prefix = find_domain_prefix(domains)
-    staged = row(0, tenant_id, source, domain_prefix=prefix, reseller_mpn_id="1234567")
-    entities = build_entities(source_frame([staged], run, ORGANISATION).frame, run, ORGANISATION)
-    again = build_entities(source_frame([staged], run, ORGANISATION).frame, run, ORGANISATION)
-    assert len(entities.frame) == 1
+    rows = [
+        row(
+            number,
+            tenant_id,
+            source,
+            domain_prefix=find_domain_prefix(domains),
+            reseller_mpn_id="1234567",
+        )
+        for number, (tenant_id, source, domains) in enumerate(drawn)
+    ]
+    entities, again = (
+        build_entities(source_frame(rows, run, ORGANISATION).frame, run, ORGANISATION)
+        for _ in range(2)
+    )
+    assert entities.frame["tenant_id"].tolist() == [item.tenant_id for item in rows]
     assert entities.frame["content_hash"].tolist() == again.frame["content_hash"].tolist()
     for column in ("account", "contact", "sync_options"):
-        body = orjson.loads(entities.frame[column][0])
-        assert isinstance(body, dict)
-        assert b"\\u0000" not in entities.frame[column][0]
-        assert None not in body.values()
+        for body in entities.frame[column]:
+            assert b"\\u0000" not in body
+            assert None not in orjson.loads(body).values()
 
 
 _runners: dict[ImportType, tuple[Any, Any]] = {}

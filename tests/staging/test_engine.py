@@ -48,7 +48,9 @@ def test_a_postgres_connection_keeps_password_port_and_tls_settings(
 
 def test_a_connection_of_another_type_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "mysql://db.example/imports")
-    with pytest.raises(ConfigurationError, match=r"customer_import_db.*mysql.*use postgres, sqlite"):
+    with pytest.raises(
+        ConfigurationError, match=r"customer_import_db.*mysql.*use postgres, sqlite"
+    ):
         database_url()
 
 

@@ -228,7 +228,8 @@ def _malformed_as_value_error(parse: Callable[[bytes], Value]) -> Callable[[byte
 def _page(body: object, index: int) -> tuple[list[Any], bool]:
     """Return the items of a list answer and whether it is the last page.
 
-    Version 3 has an envelope whose ``paging`` differs between lists (docs/bss.md section 2.3), older versions a bare array.
+    Version 3 has an envelope whose ``paging`` differs between lists (docs/bss.md section 2.3), older
+    versions a bare array.
     """
     if isinstance(body, list):
         return body, True
