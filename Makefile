@@ -61,7 +61,7 @@ check-connections: $(STAMP) ## Try both ends of an instance with one read each: 
 .PHONY: test
 test: $(STAMP) ## All tests, the fast ones first
 	$(BIN)/python -m pytest tests --numprocesses 2 --ignore tests/chaos --ignore tests/e2e --ignore tests/browser
-	$(BIN)/python -m pytest tests/chaos tests/e2e -p no:randomly
+	$(BIN)/python -m pytest tests/chaos tests/e2e -p no:randomly --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest tests/browser -p no:randomly
 
 .PHONY: chaos
