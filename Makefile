@@ -58,15 +58,21 @@ check-sandbox: $(STAMP) ## What the demo's sandbox says about the imported state
 check-connections: $(STAMP) ## Try both ends of an instance with one read each: INSTANCE=name
 	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -W ignore -m customer_import.check $(INSTANCE)
 
+# Tests that start a whole Airflow or many processes; those of one folder or file share them.
+SLOW := tests/browser tests/e2e tests/chaos tests/canary
+
 .PHONY: test
 test: $(STAMP) ## All tests, the fast ones first
-	$(BIN)/python -m pytest tests --numprocesses 2 --ignore tests/chaos --ignore tests/e2e --ignore tests/browser
-	$(BIN)/python -m pytest tests/chaos tests/e2e -p no:randomly --numprocesses 2 --dist loadfile
-	$(BIN)/python -m pytest tests/browser -p no:randomly
+	$(BIN)/python -m pytest tests $(SLOW:%=--ignore %) --numprocesses 2
+	$(BIN)/python -m pytest $(SLOW) -p no:randomly --numprocesses 2 --dist loadgroup
 
 .PHONY: chaos
 chaos: $(STAMP) ## Kill, storm, ambiguous writes, overlapping runs: same BSS state as undisturbed? (takes long)
 	PYTHONPATH=$(PYTHONPATH):. $(BIN)/python -W ignore -m tests.chaos
+
+.PHONY: canary
+canary: $(STAMP) ## Do secrets or personal data turn up where they must not? Whole imports with faults in real Airflow
+	PYTHONPATH=$(PYTHONPATH):. $(BIN)/python -W ignore -m tests.canary
 
 .PHONY: fuzz
 fuzz: $(STAMP) ## Property tests with many examples: EXAMPLES=10000

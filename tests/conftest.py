@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests together that share a whole Airflow: of the browser tests all, else those of one file."""
+    for item in items:
+        is_browser = item.path.parent.name == "browser"
+        item.add_marker(pytest.mark.xdist_group("browser" if is_browser else item.path.name))
+
+
 def pytest_sessionfinish() -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
 

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from sandbox.faults import FaultKind, FaultRule, RetryAfterForm
 from sandbox.request_log import RequestEntry, RequestLog
-from sandbox.wire import JSON_TYPE, WireError
+from sandbox.wire import JSON_TYPE, SENT, WireError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -77,8 +77,9 @@ class Edge:
         async def run(request: web.Request, handler: Handler) -> web.StreamResponse:
             started = time.time()
             endpoint = f"{service.name}.{request.match_info.route.name or 'unknown'}"
-            # The body tells one POST from another; only its hash is kept.
-            body = hash(await request.read()) if request.can_read_body else 0
+            # The body tells one POST from another; only its hash outlives the request.
+            request[SENT] = await request.read() if request.can_read_body else b""
+            body = hash(request[SENT])
             call = f"{service.name} {request.method} {request.rel_url.raw_path_qs} {body}"
             self.log.arrived(call)
             if self.latency_s:

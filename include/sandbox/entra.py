@@ -17,7 +17,7 @@ from aiohttp import web
 from sandbox.edge import Service
 from sandbox.faults import FaultKind, FaultRule
 from sandbox.tokens import TokenIssuer, TokenKind
-from sandbox.wire import WireError, json_response
+from sandbox.wire import WireError, json_response, quotation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,9 +164,10 @@ class Entra:
         }
 
 
-def aadsts(code: int) -> WireError:
-    """Make the refusal for an AADSTS number, in the form that Entra ID uses."""
+def aadsts(code: int, said: str = "") -> WireError:
+    """Make the refusal for an AADSTS number, in the form that Entra ID uses; ``said`` replaces its text."""
     status, error, text = _ERRORS.get(code, (400, "invalid_grant", "Request refused."))
+    text = said or text
     trace, correlation = uuid.uuid4(), uuid.uuid4()
     stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}"
     body = {
@@ -186,9 +187,11 @@ def aadsts(code: int) -> WireError:
     return WireError(status, orjson.dumps(body), reason=f"AADSTS{code}")
 
 
-def _faulty(rule: FaultRule, _: web.Request) -> WireError:
+def _faulty(rule: FaultRule, request: web.Request) -> WireError:
     if rule.kind is FaultKind.ENTRA_ERROR:
         return aadsts(rule.code)
+    if rule.kind is FaultKind.QUOTE:
+        return aadsts(rule.code, quotation(request))
     error = aadsts(90033)
     error.status = 429 if rule.kind is FaultKind.THROTTLE else rule.status
     return error

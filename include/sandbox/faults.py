@@ -23,7 +23,8 @@ class FaultKind(StrEnum):
 
     The first two answer properly but late: `DELAY` works after the wait, `ANSWER_LATE` works at
     once and answers after it. `RESET_BEFORE` cuts the connection before anything is done,
-    `RESET_AFTER` does the work and loses the answer.
+    `RESET_AFTER` does the work and loses the answer. `QUOTE` refuses for good with the status, and
+    repeats in its error text what was sent: credentials, query, values.
     """
 
     DELAY = "delay"
@@ -39,6 +40,7 @@ class FaultKind(StrEnum):
     RATE_LIMIT_403 = "rate_limit_403"
     READ_ONLY_FIELD = "read_only_field"
     ENTRA_ERROR = "entra_error"
+    QUOTE = "quote"
 
 
 class RetryAfterForm(StrEnum):
@@ -59,7 +61,7 @@ class FaultRule:
         calls: Positions (from 1) among the matching requests that are struck.
         limit: How often the rule strikes at most; None means always.
         delay_s: Wait of `DELAY` and `ANSWER_LATE` in seconds.
-        status: Status of `STATUS`.
+        status: Status of `STATUS` and `QUOTE`.
         retry_after_s: Wait told by `THROTTLE`, and by `STATUS` when above 0.
         retry_after_form: How the wait is written.
         code: AADSTS number of `ENTRA_ERROR`.

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 import orjson
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 BOM = b"\xef\xbb\xbf"
 JSON_TYPE = "application/json; charset=utf-8"
+SENT = web.RequestKey("sent", bytes)
+"""The body of a request, as read by the outer layer."""
 
 
 class WireError(Exception):
@@ -66,3 +69,24 @@ def raw_response(
     if headers:
         response.headers.update(headers)
     return response
+
+
+def quotation(request: web.Request) -> str:
+    """Say in one sentence all that a request carried, as careless servers do in their error texts."""
+    said = [request.headers.get("Authorization", ""), *request.query.values()]
+    try:
+        said += _texts(orjson.loads(request[SENT] or b"null"))
+    except orjson.JSONDecodeError:
+        said += [value for _, value in parse_qsl(request[SENT].decode(errors="replace"))]
+    return f"{' '.join(filter(None, said))} was not accepted."
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the values of a JSON body, not its names."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif value is not None:
+        yield str(value)

@@ -7,6 +7,8 @@ This module imports nothing heavy: DAG files name these classes in their retry p
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class CustomerImportError(Exception):
     """Base of all errors that the import raises on purpose."""
@@ -115,7 +117,36 @@ class ThrottledError(RetriableError):
 
 
 class AmbiguousWriteError(ApiError):
-    """A write was sent and its outcome is unknown; it must be settled by a look-up before it is sent again."""
+    """A write was sent and its outcome is unknown; it must be settled by a look-up before it is sent again.
+
+    Attributes:
+        retry_after: Seconds that the server asked to wait before it is sent again, or ``None``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        service: str,
+        endpoint: str,
+        status: int | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, service=service, endpoint=endpoint, status=status, code=code)
+        self.retry_after = retry_after
+
+    @classmethod
+    def of(cls, error: ApiError, message: str) -> Self:
+        """Return the same trouble as an unknown outcome."""
+        return cls(
+            message,
+            service=error.service,
+            endpoint=error.endpoint,
+            status=error.status,
+            code=error.code,
+            retry_after=getattr(error, "retry_after", None),
+        )
 
 
 class RejectedRequestError(ApiError):

@@ -22,7 +22,7 @@ _EVERYWHERE = ("bss.*", "partner_center.*")
 _WITH_TOKEN = ("bss.accounts.*", "bss.contacts.*", "bss.sync_options.*", "partner_center.*")
 _SPECIAL = (
     FaultRule(endpoint="bss.accounts.create", kind=FaultKind.READ_ONLY_FIELD, probability=0.01),
-    FaultRule(endpoint="bss.*", kind=FaultKind.RATE_LIMIT_403, probability=0.01, retry_after_s=1),
+    FaultRule(endpoint="bss.*", kind=FaultKind.RATE_LIMIT_403, probability=0.005, retry_after_s=1),
     # Entra ID out of order for a while; a refusal for good would rightly end the run.
     FaultRule(endpoint="entra.token", kind=FaultKind.ENTRA_ERROR, code=90033, probability=0.3),
 )
@@ -30,6 +30,8 @@ _SPECIAL = (
 
 def faults() -> list[FaultRule]:
     """Return rules that strike some 30 % of all requests.
+
+    Those with a Retry-After are few, because a resource stands still for it.
 
     A token is refused at fixed positions, never twice for one request: a token refused although it
     was just issued is a matter for a person.
@@ -50,14 +52,14 @@ def _faults_of(pattern: str) -> Iterator[FaultRule]:
         yield FaultRule(
             endpoint=pattern,
             kind=FaultKind.THROTTLE,
-            probability=0.015,
+            probability=0.005,
             retry_after_s=1,
             retry_after_form=form,
         )
     for status in (500, 502, 503, 504):
-        yield FaultRule(endpoint=pattern, kind=FaultKind.STATUS, status=status, probability=0.025)
+        yield FaultRule(endpoint=pattern, kind=FaultKind.STATUS, status=status, probability=0.035)
     yield FaultRule(
-        endpoint=pattern, kind=FaultKind.STATUS, status=503, retry_after_s=1, probability=0.01
+        endpoint=pattern, kind=FaultKind.STATUS, status=503, retry_after_s=1, probability=0.005
     )
     for kind in (FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER):
         yield FaultRule(endpoint=pattern, kind=kind, probability=0.04)

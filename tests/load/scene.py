@@ -209,6 +209,11 @@ class Scene:
         with reading(self.engine) as connection:
             return {row.tenant_id: row for row in connection.execute(select(tenant_links))}
 
+    def existing(self, name: str, marker: str | None) -> Account:
+        """Put an account into the BSS that some person made there."""
+        fields = {self.records.setup.tenant_marker.id: marker} if marker else {}
+        return self.records.create_account({"name": name}, fields, existing_kind="test")
+
     def account_of(self, customer: Customer) -> Account:
         return next(a for a in self.accounts if self.records.marker(a) == customer.tenant_id)
 

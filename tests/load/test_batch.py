@@ -17,7 +17,6 @@ from sandbox import FaultKind
 from tests.load.scene import MPN, MPN_OPTION, Customer, customers, fault
 
 if TYPE_CHECKING:
-    from sandbox.bss.models import Account
     from tests.load.scene import Scene
 
 
@@ -96,7 +95,7 @@ def test_changed_customer_is_skipped_when_the_run_skips_existing(scene: Scene):
 
 def test_account_with_the_marker_is_adopted_and_updated(scene: Scene):
     customer = customers(1)[0]
-    account = existing(scene, "Renamed by hand", customer.tenant_id.upper())
+    account = scene.existing("Renamed by hand", customer.tenant_id.upper())
     run = scene.run([customer])
     result = scene.results(run)[customer.tenant_id]
     assert (result.outcome, result.reason_code) == ("updated", "adopted")
@@ -108,7 +107,7 @@ def test_account_with_the_marker_is_adopted_and_updated(scene: Scene):
 
 def test_adoption_with_skip_links_and_writes_nothing(scene: Scene):
     customer = customers(1)[0]
-    existing(scene, "Renamed by hand", customer.tenant_id)
+    scene.existing("Renamed by hand", customer.tenant_id)
     run = scene.run([customer], on_existing="skip")
     assert scene.results(run)[customer.tenant_id].reason_code == "existing_skipped"
     assert scene.writes == 0
@@ -118,7 +117,7 @@ def test_adoption_with_skip_links_and_writes_nothing(scene: Scene):
 
 def test_two_accounts_with_the_marker_are_ambiguous(scene: Scene):
     customer = customers(1)[0]
-    ids = [existing(scene, name, customer.tenant_id).id for name in ("One", "Two")]
+    ids = [scene.existing(name, customer.tenant_id).id for name in ("One", "Two")]
     result = scene.results(scene.run([customer]))[customer.tenant_id]
     assert (result.outcome, result.reason_code) == ("ambiguous", "several_accounts")
     assert all(str(number) in result.reason for number in ids)
@@ -127,7 +126,7 @@ def test_two_accounts_with_the_marker_are_ambiguous(scene: Scene):
 
 def test_same_name_without_marker_is_ambiguous_and_names_the_candidate(scene: Scene):
     customer = customers(1)[0]
-    account = existing(scene, f"  {customer.name.upper()} ", None)
+    account = scene.existing(f"  {customer.name.upper()} ", None)
     result = scene.results(scene.run([customer]))[customer.tenant_id]
     assert (result.outcome, result.reason_code) == ("ambiguous", "same_name")
     assert str(account.id) in result.reason
@@ -136,7 +135,7 @@ def test_same_name_without_marker_is_ambiguous_and_names_the_candidate(scene: Sc
 
 def test_same_name_with_another_tenants_marker_is_created(scene: Scene):
     customer = customers(1)[0]
-    existing(scene, customer.name, "11111111-2222-3333-4444-555555555555")
+    scene.existing(customer.name, "11111111-2222-3333-4444-555555555555")
     assert scene.outcomes(scene.run([customer])) == ["created"]
     assert len(scene.accounts) == 2
 
@@ -267,7 +266,7 @@ def test_preview_writes_nothing_and_says_what_an_import_would_do(scene: Scene):
     scene.run(staged[:2])
     links, writes = scene.links(), scene.writes
     adopted = Customer("Adopted Company")
-    existing(scene, "Old name", adopted.tenant_id)
+    scene.existing("Old name", adopted.tenant_id)
     run = scene.run([staged[0], staged[1].having(city="Volos"), staged[2], adopted], mode="preview")
     assert scene.outcomes(run) == ["unchanged", "would_create", "would_update", "would_update"]
     assert scene.writes == writes
@@ -297,8 +296,3 @@ def test_log_names_every_tenant_and_nothing_personal(
     for personal in ("example.com", "someone", "2310", "Eleni"):
         assert personal not in caplog.text
     assert "created" in caplog.text
-
-
-def existing(scene: Scene, name: str, marker: str | None) -> Account:
-    fields = {scene.records.setup.tenant_marker.id: marker} if marker else {}
-    return scene.records.create_account({"name": name}, fields, existing_kind="test")

@@ -9,12 +9,14 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from customer_import.load.claims import Holder
 from customer_import.run import open_run
-from customer_import.staging.tables import tenant_links
+from customer_import.staging.engine import reading
+from customer_import.staging.tables import staged_accounts, tenant_links
 from sandbox import FaultKind
 from tests.load.scene import Customer, customers, fault, load
 
@@ -66,14 +68,14 @@ def killed_load(scene: Scene, run: Run, point: str, attempt: int = 1) -> None:
 @pytest.mark.parametrize(("engine", "point"), KILLS, indirect=["engine"])
 def test_load_killed_at_any_point_converges_when_tried_again(scene: Scene, point: str):
     scene.configure(request_timeout_s=1.0)
-    staged = customers(8)
+    staged = customers(20)  # more than are at work at once
     run = scene.begin()
     scene.stage(run, staged)
     killed_load(scene, run, f"{point}:3")
-    assert len(scene.results(run)) < 8
+    assert len(scene.results(run)) < 20
     scene.load(run, attempt=2)
-    assert scene.outcomes(run) == ["created"] * 8
-    assert len(scene.accounts) == 8
+    assert scene.outcomes(run) == ["created"] * 20
+    assert len(scene.accounts) == 20
     assert scene.faults() == {}
 
 
@@ -113,6 +115,35 @@ def test_update_killed_midway_converges_when_tried_again(scene: Scene, point: st
     assert scene.faults() == {}
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_result_of_an_update_that_was_killed_names_what_the_dead_attempt_had_changed(
+    scene: Scene,
+):
+    staged = customers(1)
+    scene.run(staged)
+    run = scene.begin()
+    scene.stage(run, [staged[0].having(city="Volos")])
+    killed_load(scene, run, "after_account_patch")
+    scene.load(run, attempt=2)  # finds nothing left to change
+    result = scene.results(run)[staged[0].tenant_id]
+    assert (result.outcome, result.reason) == ("updated", "Changed: billingAddress.city.")
+    assert before(scene, run) == {"billingAddress.city": "Thessaloniki"}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_adopted_account_whose_update_was_killed_is_reported_as_adopted_and_updated(scene: Scene):
+    customer = customers(1)[0]
+    account = scene.existing("Renamed by hand", customer.tenant_id)
+    run = scene.begin()
+    scene.stage(run, [customer])
+    killed_load(scene, run, "after_account_patch")
+    scene.load(run, attempt=2)
+    result = scene.results(run)[customer.tenant_id]
+    assert (result.outcome, result.reason_code) == ("updated", "adopted")
+    assert before(scene, run)["name"] == "Renamed by hand"
+    assert len(scene.records.contacts_of(account.id)) == 1
+
+
 @pytest.mark.parametrize("endpoint", ["accounts.create", "contacts.create", "sync_options.post"])
 @pytest.mark.parametrize(("engine", "kind"), LOSSES, indirect=["engine"])
 def test_lost_or_refused_answers_leave_no_duplicate(scene: Scene, endpoint: str, kind: FaultKind):
@@ -123,6 +154,19 @@ def test_lost_or_refused_answers_leave_no_duplicate(scene: Scene, endpoint: str,
     assert scene.outcomes(run) == ["created"] * 6
     assert len(scene.accounts) == 6
     assert scene.faults() == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("endpoint", ["accounts.create", "contacts.create"])
+def test_creation_that_a_server_error_stopped_is_not_sent_before_its_retry_after(
+    scene: Scene, endpoint: str
+):
+    unavailable = fault(f"bss.{endpoint}", FaultKind.STATUS, (1,), status=503, retry_after_s=1)
+    scene.sandbox.faults.replace([unavailable])
+    run = scene.run(customers(2))
+    assert scene.outcomes(run) == ["created"] * 2
+    told = scene.sandbox.requests.retry_after
+    assert (told.told, told.obeyed, told.disobeyed) == (1, 1, 0)
 
 
 def test_answer_that_comes_after_the_timeout_leaves_no_duplicate(scene: Scene):
@@ -195,6 +239,14 @@ def test_tenant_held_by_a_living_run_is_skipped_after_the_wait(
     result = scene.results(run)[customer.tenant_id]
     assert (result.outcome, result.reason_code) == ("skipped", "claimed_elsewhere")
     assert scene.accounts[0].values["billingAddress"]["city"] == customer.city
+
+
+def before(scene: Scene, run: Run) -> dict[str, object]:
+    """The values that the account had in the BSS before the run changed it."""
+    statement = select(staged_accounts.c.bss_before).where(staged_accounts.c.run_id == run.id)
+    with reading(scene.engine) as connection:
+        kept: dict[str, object] = orjson.loads(connection.execute(statement).scalar_one())
+    return kept
 
 
 def at_once(scene: Scene, tries: list[tuple[Run, int]]) -> list[BaseException]:

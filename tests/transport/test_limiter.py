@@ -112,6 +112,21 @@ def test_nothing_leaves_while_the_server_wants_silence() -> None:
     assert budget == 90  # lowered once for one pause
 
 
+def test_lowered_budget_comes_back_window_by_window_and_no_further() -> None:
+    async def main() -> list[int]:
+        limiter, budgets = window_limiter(100), []
+        for _ in range(3):  # three refusals on end
+            limiter.throttled(1)
+            await asyncio.sleep(2)
+        for _ in range(8):
+            async with limiter:
+                budgets.append(limiter.budget)
+            await asyncio.sleep(WINDOW_S)
+        return budgets
+
+    assert run_in_virtual_time(main()) == [72, 77, 82, 87, 92, 97, 100, 100]
+
+
 def test_waiters_are_served_in_order() -> None:
     async def main() -> list[int]:
         limiter, served = window_limiter(2), []

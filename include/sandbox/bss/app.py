@@ -18,7 +18,7 @@ from sandbox.bss.sync_options import SyncOptions
 from sandbox.edge import Service
 from sandbox.faults import FaultKind, FaultRule
 from sandbox.tokens import TokenIssuer, TokenKind
-from sandbox.wire import WireError, json_response
+from sandbox.wire import WireError, json_response, quotation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -143,7 +143,7 @@ def _record(violation: Violation) -> JournalRecord:
     return {"kind": _UNATTRIBUTED, "value": violation}
 
 
-def _faulty(rule: FaultRule, _: web.Request) -> WireError:
+def _faulty(rule: FaultRule, request: web.Request) -> WireError:
     match rule.kind:
         case FaultKind.THROTTLE:
             kind = "TooManyRequestsError"
@@ -154,6 +154,15 @@ def _faulty(rule: FaultRule, _: web.Request) -> WireError:
             return errors.rate_limited()
         case FaultKind.READ_ONLY_FIELD:
             return errors.read_only_field()
+        case FaultKind.QUOTE:
+            return _quoting(rule.status, request)
         case _:
             text = "The service is unavailable."
             return errors.refused(rule.status, "ServiceError", text, is_retriable=True)
+
+
+def _quoting(status: int, request: web.Request) -> WireError:
+    said = quotation(request)
+    if request.content_type == _FORM:
+        return errors.oauth("invalid_grant", said, status)
+    return errors.refused(status, "ValidationError", said, prop="email", value=said)

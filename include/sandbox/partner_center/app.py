@@ -23,7 +23,7 @@ from sandbox.partner_center.customers import PageRequest, page_body
 from sandbox.population.models import Access
 from sandbox.throttle import Throttle
 from sandbox.tokens import TokenIssuer, TokenKind
-from sandbox.wire import BOM, WireError, raw_response
+from sandbox.wire import BOM, WireError, quotation, raw_response
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -244,12 +244,14 @@ class PartnerCenter:
             raise errors.left()
         return customer
 
-    def _faulty(self, rule: FaultRule, _: web.Request) -> WireError:
+    def _faulty(self, rule: FaultRule, request: web.Request) -> WireError:
         match rule.kind:
             case FaultKind.THROTTLE:
                 return errors.throttled(rule.retry_after_s)
             case FaultKind.UNAUTHORIZED:
                 return errors.unauthorized(self._partner_tenant_id)
+            case FaultKind.QUOTE:
+                return errors.refused(rule.status, 3000, quotation(request))
             case _:
                 return errors.refused(rule.status, rule.status, "The service is unavailable.")
 

@@ -93,8 +93,8 @@ class Creator:
                 await self._intend(creation, work)
             try:
                 return await self._send(creation)
-            except AmbiguousWriteError:
-                await self._sleep(self._settle_delay_s)
+            except AmbiguousWriteError as error:
+                await self._sleep(max(self._settle_delay_s, error.retry_after or 0.0))
                 found = await creation.find()
                 if found is not None:
                     return found
@@ -146,8 +146,6 @@ class Creator:
             if error.status is None or error.status < _SERVER_ERROR:
                 raise
             # A server that fails does not promise that it did nothing, whatever it says of retries.
-            raise AmbiguousWriteError(
-                error.reason, service="BSS", endpoint=error.endpoint, status=error.status
-            ) from error
+            raise AmbiguousWriteError.of(error, error.reason) from error
         reached(f"after_{creation.name}_post")
         return number

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 
 from customer_import.errors import AuthenticationError, ConfigurationError, RejectedRequestError
 from customer_import.transport.classify import ErrorDetail
+from customer_import.transport.sent import without_sent
 from customer_import.transport.session import parse_json
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from customer_import.errors import CustomerImportError
 
 _MAX_MESSAGE_LENGTH = 200
@@ -36,11 +39,12 @@ _RUN_ENDING = {
 _NOT_A_PROVIDER = "1002"
 
 
-def read_detail(body: bytes) -> ErrorDetail:
+def read_detail(body: bytes, sent: Collection[str] = ()) -> ErrorDetail:
     """Read an error body of Partner Center, or of the gateway in front of it; never fails.
 
     Args:
         body: With or without byte order mark, empty, or not JSON at all.
+        sent: What the request carried; removed from the message.
     """
     try:
         parsed = parse_json(body)
@@ -52,7 +56,7 @@ def read_detail(body: bytes) -> ErrorDetail:
     message = parsed.get("description") or parsed.get("message") or ""
     return ErrorDetail(
         code=None if code is None else str(code).strip(),
-        message=_EMAIL.sub("...", message)[:_MAX_MESSAGE_LENGTH]
+        message=_EMAIL.sub("...", without_sent(message, sent))[:_MAX_MESSAGE_LENGTH]
         if isinstance(message, str)
         else "",
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from customer_import.errors import ApiError, RejectedRequestError, RetriableError, ThrottledError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 MAX_RETRY_AFTER_S = 3600.0
 _RETRIABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -31,6 +31,13 @@ class ErrorDetail:
     message: str = ""
     is_retriable: bool | None = None
     is_rate_limit: bool = False
+
+
+class DetailReader(Protocol):
+    """A service's reader of error bodies; it must not let through what was sent, which a server may quote."""
+
+    def __call__(self, body: bytes, sent: Collection[str] = ()) -> ErrorDetail:
+        """Read a body; ``sent`` is what the request carried."""
 
 
 def classify(

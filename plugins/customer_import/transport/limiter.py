@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _BLOCKS_PER_BUDGET = 10
+_STEPS_BACK = 20
+"""A lowered budget comes back by a twentieth of the full one for each window without a refusal."""
 
 
 class Limiter(Protocol):
@@ -86,7 +88,7 @@ class WindowLimiter:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.budget = budget
+        self.budget = self._full_budget = budget
         self.keep = keep
         self.refusals = 0
         self._window_s = window_s
@@ -96,6 +98,7 @@ class WindowLimiter:
         self._in_flight = 0
         self._reserved = 0
         self._closed_until = 0.0
+        self._changed_at = 0.0
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
 
@@ -148,12 +151,16 @@ class WindowLimiter:
         self._freed.set()
 
     def throttled(self, wait_s: float) -> None:
-        """Let nothing leave for ``wait_s`` seconds; lower the budget: it was too high."""
+        """Let nothing leave for ``wait_s`` seconds; lower the budget: it was too high.
+
+        It comes back step by step, window by window, as long as nothing is refused.
+        """
         self.refusals += 1
         if (
             self._clock() >= self._closed_until
         ):  # once per pause, not once per refused request of the same burst
             self.budget = max(1, self.budget * 9 // 10)
+            self._changed_at = self._clock() + wait_s
             log.warning(
                 "The server's rate limit was hit: nothing leaves for %.0f s, then at most %s requests in %.0f s",
                 wait_s,
@@ -169,8 +176,16 @@ class WindowLimiter:
             self._answered.popleft()
         if now < self._closed_until:
             return self._closed_until - now
+        if self.budget < self._full_budget and now - self._changed_at >= self._window_s:
+            self._give_back(now)
         if len(self._answered) + self._in_flight < self.budget:
             return 0.0
         if not self._answered:
             return None
         return max(self._answered[0] + self._hold_s - now, 0.001)
+
+    def _give_back(self, now: float) -> None:
+        """Raise a lowered budget a little: whoever else used the limit may have stopped."""
+        step = max(1, self._full_budget // _STEPS_BACK)
+        self.budget = min(self._full_budget, self.budget + step)
+        self._changed_at = now

@@ -27,8 +27,9 @@ from customer_import.errors import (
     RetriableError,
     ThrottledError,
 )
-from customer_import.transport.classify import ErrorDetail, classify
+from customer_import.transport.classify import DetailReader, classify
 from customer_import.transport.limiter import Limiter, Unlimited
+from customer_import.transport.sent import sent_texts
 
 if TYPE_CHECKING:
     import ssl
@@ -113,7 +114,7 @@ class ApiSession:
         service: str,
         base_url: str,
         tokens: TokenSource,
-        read_detail: Callable[[bytes], ErrorDetail],
+        read_detail: DetailReader,
         headers: Mapping[str, str] | None = None,
         concurrency: int = 16,
         timeout_s: float = 60.0,
@@ -170,8 +171,7 @@ class ApiSession:
         Args:
             path: Path and query, from the root of the service.
             endpoint: Path template for messages, such as ``/v1/customers/{id}``.
-            parse: Turns the body's bytes into a value; raises ``ValueError`` when they are
-                malformed.
+            parse: Reads the body's bytes; raises ``ValueError`` when they are malformed.
             params: Query parameters.
             headers: Extra headers; the same for every try.
             limiter: The resource's rate limiter.
@@ -243,9 +243,7 @@ class ApiSession:
             if is_idempotent or not error.is_sent:
                 raise
             message = f"the outcome is unknown: {error.reason}"
-            raise AmbiguousWriteError(
-                message, service=self.service, endpoint=name, status=error.status, code=error.code
-            ) from error
+            raise AmbiguousWriteError.of(error, message) from error
 
     async def _repeat(
         self, attempt: Callable[[], Awaitable[Value]], may_repeat: Callable[[RetriableError], bool]
@@ -295,7 +293,7 @@ class ApiSession:
                 status=answer.status,
                 headers=answer.headers,
                 body=answer.body,
-                read_detail=self._read_detail,
+                read_detail=lambda body: self._read_detail(body, sent_texts(all_headers, data)),  # noqa: B023 - at once
             )
             if error is None:
                 return answer
