@@ -95,9 +95,14 @@ class AirflowApi:
         run_id: str = answer.json()["dag_run_id"]
         return run_id
 
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """Return a run as the REST API gives it."""
+        found: dict[str, Any] = self._get(f"dags/{dag_id}/dagRuns/{run_id}")
+        return found
+
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return ``queued``, ``running``, ``success`` or ``failed``."""
-        state: str = self._get(f"dags/{dag_id}/dagRuns/{run_id}")["state"]
+        state: str = self.run(dag_id, run_id)["state"]
         return state
 
     def task_states(self, dag_id: str, run_id: str) -> list[tuple[str, str | None]]:

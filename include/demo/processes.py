@@ -77,6 +77,18 @@ class ChildProcess:
         _end_group(process.pid)
         process.wait()
 
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also that of its group and of its session.
+
+        Raises:
+            DemoError: It was not started.
+        """
+        if self._process is None:
+            message = f"{self.name} was not started"
+            raise DemoError(message)
+        return self._process.pid
+
     def wait_until(self, is_ready: Callable[[], bool], timeout_s: float) -> None:
         """Wait until it is ready.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.arena import Arena, arena, bare_environment, run_client, run_pages
+from tests.benchmarks.overhead import measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 LATENCY_MS = 50
 BSS_CUSTOMER_ENDPOINTS = ("bss.accounts", "bss.contacts", "bss.sync_options")
 _WINDOW_S = 10.0
+_SMALL_RUN = 200
 
 
 @dataclass(frozen=True)
@@ -227,6 +229,13 @@ def parsing(report: Report, sizes: Sizes) -> None:
     report.figures["parse_vs_empty"] = max(figures["ratios"].values())
 
 
+def overhead(report: Report, sizes: Sizes) -> None:
+    """A whole run in real Airflow beside a DAG of the same shape with empty tasks."""
+    seconds = measure(_SMALL_RUN, sizes.repeat)
+    report.notes["overhead_s"] = seconds
+    report.figures["overhead_vs_empty"] = seconds["ours"] / seconds["empty"]
+
+
 def pages(report: Report, sizes: Sizes) -> None:
     """The slowest kind of page, by the ratio of its medians with many rows and with a thousand."""
     with tempfile.TemporaryDirectory(prefix="customer-import-bench-") as name:
@@ -257,6 +266,7 @@ EXPERIMENTS = {
     "memory": memory,
     "recurring": recurring,
     "parsing": parsing,
+    "overhead": overhead,
     "pages": pages,
 }
 __all__ = ["EXPERIMENTS", "FULL", "QUICK", "Arena", "Report", "Sizes"]

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from customer_import.words import ImportType
+from tests.chaos.airflow_kills import Victim, airflow_arena, kill_in_airflow
 from tests.chaos.ambiguous import lose_answers
 from tests.chaos.arena import arena_of
 from tests.chaos.kills import STEPS, kill_everywhere, kill_step
@@ -64,4 +65,8 @@ def _all(folder: Path) -> Iterator[tuple[Arena, dict[str, Run]]]:
     yield (
         arena_of(ImportType.DIRECT, folder / "storm", customers=_STORM_CUSTOMERS),
         {"storm": storm},
+    )
+    yield (
+        airflow_arena(folder),
+        {f"airflow {v.value}": partial(kill_in_airflow, victim=v) for v in Victim},
     )

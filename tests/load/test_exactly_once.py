@@ -182,6 +182,18 @@ def test_answer_that_comes_after_the_timeout_leaves_no_duplicate(scene: Scene):
     assert scene.faults() == {}
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_creations_that_wait_long_for_their_turn_have_their_whole_timeout_on_the_way(scene: Scene):
+    scene.configure(request_timeout_s=1.0, concurrency=1)
+    scene.sandbox.faults.replace(
+        [fault("bss.accounts.create", FaultKind.DELAY, probability=1.0, delay_s=0.7)]
+    )
+    run = scene.run(customers(6))
+    assert scene.outcomes(run) == ["created"] * 6
+    assert len(scene.accounts) == 6
+    assert scene.faults() == {}
+
+
 def test_broken_reads_are_tried_again(scene: Scene):
     staged = customers(3)
     scene.run(staged)

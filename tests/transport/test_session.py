@@ -14,10 +14,10 @@ from customer_import.errors import (
 )
 from customer_import.partner_center.wire import read_detail
 from customer_import.transport.limiter import WindowLimiter
+from customer_import.transport.proxy import environment_proxy
 from customer_import.transport.session import (
     ApiSession,
     RetrySettings,
-    environment_proxy,
     parse_json,
 )
 from customer_import.transport.token import TokenSource

@@ -26,11 +26,13 @@ from customer_import.errors import AmbiguousWriteError, RejectedRequestError
 from customer_import.transport.session import parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from customer_import.bss.patch import Difference
     from customer_import.transport.limiter import Limiter
     from customer_import.transport.session import Answer, ApiSession
+
+    OnTurn = Callable[[], Awaitable[None]]
 
 Value = TypeVar("Value")
 
@@ -85,9 +87,9 @@ class BssClient:
                 return None
             raise
 
-    async def create_account(self, body: Json) -> int:
-        """Create an account and return its id."""
-        return await self._create("/api/accounts", body)
+    async def create_account(self, body: Json, on_turn: OnTurn | None = None) -> int:
+        """Create an account and return its id; ``on_turn`` as for ``ApiSession.write``."""
+        return await self._create("/api/accounts", body, on_turn)
 
     async def update_account(self, account_id: int, difference: Difference) -> None:
         """Patch an account; the patch only sets values, so sending it twice does no harm."""
@@ -98,9 +100,9 @@ class BssClient:
         params = {"$filter": equals("accountId", account_id)}
         return await self._all("/api/contacts", _contact, params)
 
-    async def create_contact(self, body: Json) -> int:
-        """Create a contact and return its id."""
-        return await self._create("/api/contacts", body)
+    async def create_contact(self, body: Json, on_turn: OnTurn | None = None) -> int:
+        """Create a contact and return its id; ``on_turn`` as for ``ApiSession.write``."""
+        return await self._create("/api/contacts", body, on_turn)
 
     async def update_contact(self, contact_id: int, difference: Difference) -> None:
         """Patch a contact."""
@@ -152,9 +154,9 @@ class BssClient:
             lambda item: PermissionRule(id=int(item["id"]), name=_text(item.get("name"))),
         )
 
-    async def _create(self, path: str, body: Json) -> int:
+    async def _create(self, path: str, body: Json, on_turn: OnTurn | None) -> int:
         answer = await self._session.write(
-            "POST", path, endpoint=path, json=body, limiter=self._limiter
+            "POST", path, endpoint=path, json=body, limiter=self._limiter, on_turn=on_turn
         )
         try:
             return _created_id(answer)

@@ -6,8 +6,9 @@ holder that lost its claim can record nothing more.
 
 A lease may end while the holder's POST is still under way. That is safe because whoever takes the
 tenant over finds the step in state ``intent`` and does not send it again before the POST can no
-longer take effect: the holder gives every POST up ``write_window_s`` after its intent, and the
-server gets ``settle_delay_s`` more. Machines that share the database must agree on the time.
+longer take effect: the holder sends every POST soon after its intent or not at all, gives it up one
+time-out later (``write_window_s`` after the intent), and the server gets ``settle_delay_s`` more.
+Machines that share the database must agree on the time.
 """
 
 from __future__ import annotations

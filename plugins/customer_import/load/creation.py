@@ -19,11 +19,14 @@ from customer_import.points import reached
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from customer_import.bss.client import OnTurn
     from customer_import.config.instances import BssConfig
     from customer_import.load.ledger import Ledger
     from customer_import.load.work import Work
 
 MAX_SENDS = 3
+LEAVE_WITHIN = 0.25
+"""Part of the time-out that a POST may wait for its turn before its intent is recorded anew."""
 _SERVER_ERROR = 500
 
 
@@ -33,12 +36,12 @@ class Creation:
 
     Attributes:
         name: ``account`` or ``contact``; its step is the link's ``<name>_step``.
-        send: Sends the POST and returns the new id.
+        send: Sends the POST and returns the new id; awaits its argument when the POST leaves next.
         find: Looks for what the POST would have made; returns its id or ``None``.
     """
 
     name: str
-    send: Callable[[], Awaitable[int]]
+    send: Callable[[OnTurn], Awaitable[int]]
     find: Callable[[], Awaitable[int | None]]
 
     def step_of(self, link: Link) -> Step:
@@ -66,7 +69,8 @@ class Creator:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._ledger = ledger
-        self._write_window_s = config.request_timeout_s
+        self._leave_within_s = LEAVE_WITHIN * config.request_timeout_s
+        self._write_window_s = self._leave_within_s + config.request_timeout_s
         self._settle_delay_s = config.settle_delay_s
         self._sleep = sleep
 
@@ -92,7 +96,7 @@ class Creator:
             if sends > 1 or not is_fresh:
                 await self._intend(creation, work)
             try:
-                return await self._send(creation)
+                return await self._send(creation, work)
             except AmbiguousWriteError as error:
                 await self._sleep(max(self._settle_delay_s, error.retry_after or 0.0))
                 found = await creation.find()
@@ -126,22 +130,31 @@ class Creator:
             work.link = creation.at(work.link, Step.NONE)
         return found
 
+    def _age_s(self, link: Link) -> float:
+        if link.intent_at is None:
+            return float("inf")
+        return (self._ledger.now() - link.intent_at).total_seconds()
+
     async def _intend(self, creation: Creation, work: Work) -> None:
         values: dict[str, object] = {"intent_at": self._ledger.now()}
         if creation.name == "account":
             values["created_by_run"] = self._ledger.holder.run_id
         work.link = await self._ledger.save(creation.at(work.link, Step.INTENT, **values))
 
-    async def _send(self, creation: Creation) -> int:
-        """Send the POST, giving it up when its window ends: see ``customer_import.load.claims``."""
+    async def _send(self, creation: Creation, work: Work) -> int:
+        """Send the POST; it has its whole time-out on the way, however long it waited for its turn.
+
+        It leaves at most ``LEAVE_WITHIN`` of the time-out after its intent, and the session gives it
+        up one time-out later: see ``customer_import.load.claims``.
+        """
+
+        async def renew_old_intent() -> None:
+            while self._age_s(work.link) > self._leave_within_s:
+                await self._intend(creation, work)
+
         reached(f"before_{creation.name}_post")
-        endpoint = f"POST {creation.name}"
         try:
-            async with asyncio.timeout(self._write_window_s):
-                number = await creation.send()
-        except TimeoutError as error:
-            message = f"the outcome is unknown: no answer within {self._write_window_s:.0f} s"
-            raise AmbiguousWriteError(message, service="BSS", endpoint=endpoint) from error
+            number = await creation.send(renew_old_intent)
         except RejectedRequestError as error:
             if error.status is None or error.status < _SERVER_ERROR:
                 raise

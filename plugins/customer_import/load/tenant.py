@@ -32,6 +32,7 @@ from customer_import.words import ImportType, OnExisting, Outcome, ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from customer_import.bss.client import OnTurn
     from customer_import.load.customers import StagedCustomer
     from customer_import.load.options import OptionChanges
     from customer_import.load.outcome import TenantResult
@@ -246,9 +247,9 @@ class TenantLoader:
     def _account_creation(self, work: Work) -> Creation:
         customer, organisation = work.customer, self._context.organisation
 
-        async def send() -> int:
+        async def send(on_turn: OnTurn) -> int:
             body = account_body(customer, organisation, self._profile)
-            return await self._client.create_account(body)
+            return await self._client.create_account(body, on_turn)
 
         async def find() -> int | None:
             if customer.match.account_id is not None:
@@ -259,8 +260,9 @@ class TenantLoader:
         return Creation("account", send, find)
 
     def _contact_creation(self, work: Work, account_id: int) -> Creation:
-        async def send() -> int:
-            return await self._client.create_contact(contact_body(work.customer, account_id))
+        async def send(on_turn: OnTurn) -> int:
+            body = contact_body(work.customer, account_id)
+            return await self._client.create_contact(body, on_turn)
 
         async def find() -> int | None:
             contact = main_contact(await self._client.contacts(account_id), None)

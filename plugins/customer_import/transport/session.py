@@ -14,11 +14,9 @@ import time
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self, TypeVar
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import orjson
-from yarl import URL
 
 from customer_import.errors import (
     AmbiguousWriteError,
@@ -29,6 +27,7 @@ from customer_import.errors import (
 )
 from customer_import.transport.classify import DetailReader, classify
 from customer_import.transport.limiter import Limiter, Unlimited
+from customer_import.transport.proxy import environment_proxy
 from customer_import.transport.sent import sent_texts
 
 if TYPE_CHECKING:
@@ -78,17 +77,6 @@ def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
         ValueError: The body is not JSON.
     """
     return orjson.loads(body.removeprefix(BOM))
-
-
-def environment_proxy(base_url: str) -> URL | None:
-    """Return the proxy that the environment names for a service, its credentials included.
-
-    Asked once per session: aiohttp's own ``trust_env`` asks in a thread at every request, and sends
-    netrc credentials.
-    """
-    url = URL(base_url)
-    found = None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)
-    return URL(found) if found else None
 
 
 class ApiSession:
@@ -208,6 +196,7 @@ class ApiSession:
         content_type: str = "application/json",
         headers: Mapping[str, str] | None = None,
         limiter: Limiter | None = None,
+        on_turn: Callable[[], Awaitable[None]] | None = None,
     ) -> Answer:
         """Send a body.
 
@@ -220,6 +209,8 @@ class ApiSession:
             content_type: Of the body.
             headers: Extra headers.
             limiter: The resource's rate limiter.
+            on_turn: Awaited before every try, when it has its place and leaves next; what it raises
+                keeps it from leaving.
 
         Raises:
             AmbiguousWriteError: The write was sent and its outcome is unknown (only when not
@@ -234,7 +225,7 @@ class ApiSession:
 
         async def attempt() -> Answer:
             return await self._exchange(
-                method, path, name, limiter, headers=sent_headers, data=data
+                method, path, name, limiter, headers=sent_headers, data=data, on_turn=on_turn
             )
 
         try:
@@ -275,6 +266,7 @@ class ApiSession:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
+        on_turn: Callable[[], Awaitable[None]] | None = None,
     ) -> Answer:
         """One request and, when the token has ended, one more with a new token."""
         limiter = limiter or self._unlimited
@@ -283,6 +275,8 @@ class ApiSession:
             token = await self._tokens.get(rejected)
             all_headers = {**self._headers, **(headers or {}), "Authorization": f"Bearer {token}"}
             async with limiter, self._slots:
+                if on_turn is not None:
+                    await on_turn()
                 answer = await self._send(method, path, endpoint, params, all_headers, data)
             if answer.status == 401 and rejected is None:  # noqa: PLR2004
                 rejected = token

@@ -1,0 +1,18 @@
+"""Which proxy the environment names for a service."""
+
+from __future__ import annotations
+
+from urllib.request import getproxies, proxy_bypass
+
+from yarl import URL
+
+
+def environment_proxy(base_url: str) -> URL | None:
+    """Return the proxy that the environment names for a service, its credentials included.
+
+    Asked once per session: aiohttp's own ``trust_env`` asks in a thread at every request, and sends
+    netrc credentials.
+    """
+    url = URL(base_url)
+    found = None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)
+    return URL(found) if found else None

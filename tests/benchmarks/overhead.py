@@ -1,0 +1,105 @@
+"""A whole import in real Airflow beside a DAG of the same shape whose tasks do nothing.
+
+What is left above the empty DAG is our own work: the imports of the tasks' libraries, the requests, the staging.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from customer_import.words import ImportType
+from demo.settings import ROOT
+from tests.benchmarks.arena import arena
+from tests.chaos.airflow_process import RealAirflow, wait
+from tests.support.library_run import INSTANCES
+
+if TYPE_CHECKING:
+    from tests.benchmarks.arena import Arena
+
+RUN_TIMEOUT_S = 300.0
+_OURS = ImportType.DIRECT.dag_id
+_EMPTY = "empty_tasks"
+_SHAPE = f"""
+from airflow.sdk import DAG, task
+
+@task
+def start_run(): return 1
+@task
+def extract_customers(run_key): return {{}}
+@task
+def validate_customers(run_key): return {{}}
+@task
+def transform_customers(run_key): return [0]
+@task
+def load_customers(run_key, batch): return {{}}
+@task(trigger_rule="all_done")
+def finish_run(): return {{}}
+
+with DAG("{_EMPTY}", schedule=None):
+    run_key = start_run()
+    batches = transform_customers(run_key)
+    extract_customers(run_key) >> validate_customers(run_key) >> batches
+    load_customers.partial(run_key=run_key).expand(batch=batches) >> finish_run()
+"""
+
+
+def measure(customers: int, repeat: int) -> dict[str, float]:
+    """Run both DAGs in turn.
+
+    Args:
+        customers: In the sandbox, all of them new to the BSS in each run.
+        repeat: Runs of each DAG.
+
+    Returns:
+        Median seconds from the start of a run to its end, by ``ours`` and ``empty``.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="customer-import-bench-") as name,
+        arena(customers=customers, latency_ms=0, mix="direct=1") as sandbox,
+    ):
+        folder = Path(name)
+        instances = Path(sandbox.environment["CUSTOMER_IMPORT_INSTANCES"])
+        dags = {"AIRFLOW__CORE__DAGS_FOLDER": str(_dags(folder / "dags"))}
+        with RealAirflow(folder, instances, dags) as airflow:
+            wait(f"{_EMPTY} was not parsed", partial(airflow.api.has_dag, _EMPTY), RUN_TIMEOUT_S)
+            airflow.api.unpause(_EMPTY)
+            seconds: dict[str, list[float]] = {"ours": [], "empty": []}
+            for number in range(repeat):
+                _into_empty_bss(sandbox, airflow, folder / f"import_{number}.db")
+                conf = {"instance": INSTANCES[ImportType.DIRECT]}
+                seconds["ours"].append(_run(airflow, _OURS, conf))
+                seconds["empty"].append(_run(airflow, _EMPTY, {}))
+    return {name: statistics.median(own) for name, own in seconds.items()}
+
+
+def _dags(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "empty_tasks.py").write_text(_SHAPE, encoding="utf-8")
+    (folder / "import_direct.py").symlink_to(ROOT / "dags" / "import_direct.py")
+    return folder
+
+
+def _into_empty_bss(sandbox: Arena, airflow: RealAirflow, database: Path) -> None:
+    sandbox.control("/reset", {}, "POST")
+    airflow.prepare(_OURS, sandbox.info, database)
+
+
+def _run(airflow: RealAirflow, dag_id: str, conf: dict[str, str]) -> float:
+    run_id = airflow.api.trigger(dag_id, conf)
+    states = ("success", "failed")
+    wait(
+        f"a run of {dag_id} did not end",
+        lambda: airflow.api.run_state(dag_id, run_id) in states,
+        RUN_TIMEOUT_S,
+    )
+    run = airflow.api.run(dag_id, run_id)
+    if run["state"] != "success":
+        message = f"{dag_id} failed: {airflow.api.task_states(dag_id, run_id)}"
+        raise RuntimeError(message)
+    began, ended = (datetime.fromisoformat(run[name]) for name in ("start_date", "end_date"))
+    return (ended - began).total_seconds()
