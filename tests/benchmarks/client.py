@@ -26,6 +26,7 @@ SUBJECTS = {
     "fill": "tests.benchmarks.ours:fill",
     "validate": "tests.benchmarks.ours:validate",
     "transform": "tests.benchmarks.ours:transform",
+    "mapping": "tests.benchmarks.ours:mapping",
     "parse": "tests.benchmarks.ours:parse",
     "bare_extract": "tests.benchmarks.peers.bare:extract",
     "bare_load": "tests.benchmarks.peers.bare:load",

@@ -161,6 +161,7 @@ def stages(report: Report, sizes: Sizes) -> None:
                 "validate": lambda: client("validate", **big),
                 "gx": lambda: client("gx", **big),
                 "transform": lambda: client("transform", **big),
+                "mapping": lambda: client("mapping", **big),
                 "normalize": lambda: client("normalize", customers=sizes.rows),
                 "validate_few": lambda: client("validate", **small),
                 "transform_few": lambda: client("transform", **small),

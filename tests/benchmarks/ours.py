@@ -13,6 +13,7 @@ import orjson
 import yaml
 from sqlalchemy import select
 
+from customer_import.bss.hook import BssHook
 from customer_import.config import load_instance
 from customer_import.load.batch import load_batch
 from customer_import.load.index import index_accounts, needs_index
@@ -40,6 +41,7 @@ def extract(
     configure(concurrency, requests_per_minute, window_s)
     engine = _new_engine(folder)
     run = _begin(engine)
+    hook().prepare()  # as for the bare loop: what Airflow imports for a connection is start-up
     figures: dict[str, Any] = {}
     with measured(figures):
         summary = extract_customers(run, engine, hook())
@@ -72,6 +74,7 @@ def load(folder: str, database: str, run: int, concurrency: int) -> dict[str, An
     shutil.copy(database, copy)
     engine = open_engine(f"sqlite:///{copy}")
     opened = open_run(engine, run)
+    BssHook(opened.instance.bss.conn_id).session(opened.instance.bss)  # start-up, as in ``extract``
     figures: dict[str, Any] = {"requests": 0, "created": 0}
     with measured(figures):
         for batch in range(_batches(engine, run)):
@@ -162,7 +165,7 @@ def validate(folder: str, database: str, run: int) -> dict[str, Any]:
     from customer_import.validation.stage import validate_customers
 
     _import_quietly()
-    engine = open_engine(f"sqlite:///{database}")
+    engine = _copy(folder, database)
     opened = open_run(engine, run)
     figures: dict[str, Any] = {}
     with measured(figures):
@@ -171,15 +174,35 @@ def validate(folder: str, database: str, run: int) -> dict[str, Any]:
 
 
 def transform(folder: str, database: str, run: int) -> dict[str, Any]:
-    """Our transform stage, accounts and contacts staged."""
+    """Our transform stage, customers read from staging, accounts and contacts staged."""
     from customer_import.transform.stage import transform_customers
 
-    engine = open_engine(f"sqlite:///{database}")
+    engine = _copy(folder, database)
     opened = open_run(engine, run)
     figures: dict[str, Any] = {}
     with measured(figures):
         summary = transform_customers(opened, engine)
     return figures | {"accounts": summary.accounts}
+
+
+def mapping(folder: str, database: str, run: int) -> dict[str, Any]:
+    """Our transform alone, from rows in memory to bodies in memory: what ``normalize`` does."""
+    from customer_import.transform.entities import build_entities
+    from customer_import.transform.reference import read_organisation
+    from customer_import.transform.rows import read_customers
+    from customer_import.transform.source import source_frame
+    from customer_import.transform.stage import CHUNK_SIZE
+
+    engine = open_engine(f"sqlite:///{database}")
+    opened = open_run(engine, run)
+    organisation = read_organisation(engine, run)
+    chunks = list(read_customers(engine, run, CHUNK_SIZE, is_validated=False))
+    figures: dict[str, Any] = {"accounts": 0}
+    with measured(figures):
+        for rows in chunks:
+            source = source_frame(rows, opened, organisation)
+            figures["accounts"] += len(build_entities(source.frame, opened, organisation).frame)
+    return figures
 
 
 def parse(folder: str, repeat: int = 30) -> dict[str, Any]:
@@ -244,6 +267,13 @@ def _new_engine(folder: str) -> Engine:
     engine = open_engine(f"sqlite:///{Path(tempfile.mkdtemp(dir=folder)) / 'bench.db'}")
     migrate(engine)
     return engine
+
+
+def _copy(folder: str, database: str) -> Engine:
+    """A stage finds what extraction left, not what an earlier measurement wrote."""
+    copy = Path(tempfile.mkdtemp(dir=folder)) / "stages.db"
+    shutil.copy(database, copy)
+    return open_engine(f"sqlite:///{copy}")
 
 
 def _begin(engine: Engine, scope: str = "full") -> Run:

@@ -158,13 +158,12 @@ def _cut(texts: list[str | None], limit: int | None) -> tuple[list[str | None], 
 
 
 def _bodies(columns: _Columns, size: int) -> list[_Body]:
-    if not columns:
-        return [{} for _ in range(size)]
-    names = tuple(columns)
-    return [
-        {name: value for name, value in zip(names, values, strict=True) if value is not None}
-        for values in zip(*columns.values(), strict=True)
-    ]
+    bodies: list[_Body] = [{} for _ in range(size)]
+    for name, values in columns.items():
+        for body, value in zip(bodies, values, strict=True):
+            if value is not None:
+                body[name] = value
+    return bodies
 
 
 def _account_bodies(columns: _Columns, size: int) -> list[_Body]:

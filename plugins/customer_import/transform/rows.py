@@ -7,7 +7,7 @@ number of customers. It interprets nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import func, select, tuple_
 
@@ -17,12 +17,24 @@ from customer_import.staging.tables import import_results, staged_customers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, Engine, Row
-
-    StagedRow = Row[*tuple[Any, ...]]  # Any: the columns differ in type
+    from sqlalchemy import ColumnElement, Engine
 
 VALIDATION_TASK = "validate_customers"
 """Task id on the results that validation records; it is how a rejected customer is told from a loaded one."""
+
+
+class StagedRow(NamedTuple):
+    """A staged customer, as far as validation and transform look at it; columns of ``staged_customers``."""
+
+    position: int
+    tenant_id: str
+    tenant_name: str | None
+    domain: str | None
+    source: bytes | None
+    has_billing_profile: bool | None
+    domain_prefix: str | None
+    reseller_mpn_id: str | None
+    reseller_name: str | None
 
 
 def read_customers(
@@ -37,21 +49,11 @@ def read_customers(
         is_validated: Whether to leave out the customers that validation rejected.
 
     Yields:
-        Chunks of rows with the columns that ``source_frame`` reads, none of them empty.
+        Chunks, none of them empty.
     """
     key = tuple_(staged_customers.c.position, staged_customers.c.tenant_id)
     statement = (
-        select(
-            staged_customers.c.position,
-            staged_customers.c.tenant_id,
-            staged_customers.c.tenant_name,
-            staged_customers.c.domain,
-            staged_customers.c.source,
-            staged_customers.c.has_billing_profile,
-            staged_customers.c.domain_prefix,
-            staged_customers.c.reseller_mpn_id,
-            staged_customers.c.reseller_name,
-        )
+        select(*(staged_customers.c[name] for name in StagedRow._fields))
         .where(*_is_due(run_id, is_validated=is_validated))
         .order_by(staged_customers.c.position, staged_customers.c.tenant_id)
         .limit(chunk_size)
@@ -59,12 +61,12 @@ def read_customers(
     page = statement
     while True:
         with reading(engine) as connection:
-            rows = connection.execute(page).all()
-        if rows:
-            yield rows
-        if len(rows) < chunk_size:
+            rows = list(map(StagedRow._make, connection.execute(page).all()))
+        if not rows:
             return
         page = statement.where(key > (rows[-1].position, rows[-1].tenant_id))
+        yield rows
+        del rows  # not beside the next chunk
 
 
 def count_customers(engine: Engine, run_id: int, *, is_validated: bool) -> int:

@@ -40,7 +40,7 @@ def select_fields(
     """Pick, per target field, the first value that is not blank, and transform it.
 
     Args:
-        frame: Source columns of text or ``None`` (``source_frame``).
+        frame: Source columns of text that is not blank, or ``None`` (``source_frame``).
         fields: Target field to where it comes from.
         import_type: Fields of other import types are left out.
 
@@ -73,5 +73,5 @@ def _transform(values: list[str | None], names: tuple[str, ...]) -> list[str | N
     for name in names:
         if name not in LOOKUPS:
             change = _TEXT_TRANSFORMS[name]
-            values = [value if value is None else change(value) or None for value in values]
+            values = [value and change(value) for value in values]
     return values

@@ -8,7 +8,8 @@ changed in case: that is the mapping's to say.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import NoneType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -27,6 +28,7 @@ Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 """One boolean per row."""
 Text = str | None
 _NUL = b"\\u0000"
+_ROWS_PARSED = 1_000
 
 
 @dataclass(frozen=True)
@@ -54,22 +56,38 @@ def source_frame(rows: Sequence[StagedRow], run: Run, organisation: Organisation
     Raises:
         CustomerImportError: A staged row is not the JSON object that extraction writes.
     """
-    joined = b"[" + b",".join(row.source or b"{}" for row in rows) + b"]"
-    try:
-        bodies = orjson.loads(joined)
-    except orjson.JSONDecodeError as error:
-        message = f"a staged customer of run {run.id} is not JSON; clear extract_customers to stage the customers again"
-        raise CustomerImportError(message) from error
-    has_nul = _NUL in joined
     columns: dict[str, list[Text]] = {}
     not_text: dict[str, Flags] = {}
-    for path in run.mappings.customer_paths:
-        raw = [body.get(path) for body in bodies]
-        columns[path] = _as_text(raw, has_nul=has_nul)
-        if not {list, dict}.isdisjoint(map(type, raw)):
-            not_text[path] = np.array([type(value) in {list, dict} for value in raw], np.bool_)
+    for path, values in _customer_columns(rows, run).items():
+        columns[path] = _as_text(values)
+        if not {list, dict}.isdisjoint(map(type, values)):
+            not_text[path] = np.array([type(value) in {list, dict} for value in values], np.bool_)
     columns |= _derived_columns(rows, run, organisation)
     return SourceFrame(pd.DataFrame(columns, dtype=object), not_text)
+
+
+def _customer_columns(rows: Sequence[StagedRow], run: Run) -> dict[str, list[object]]:
+    """Return the JSON values of every mapped path.
+
+    Some rows are parsed at a time, because objects take several times the memory of columns.
+    """
+    columns: dict[str, list[object]] = {path: [] for path in run.mappings.customer_paths}
+    for first in range(0, len(rows), _ROWS_PARSED):
+        sources = [row.source or b"{}" for row in rows[first : first + _ROWS_PARSED]]
+        joined = b"[" + b",".join(sources) + b"]"
+        try:
+            bodies = orjson.loads(joined)
+        except orjson.JSONDecodeError as error:
+            message = (
+                f"a staged customer of run {run.id} is not JSON; clear extract_customers to stage "
+                "the customers again"
+            )
+            raise CustomerImportError(message) from error
+        has_nul = _NUL in joined
+        for path, column in columns.items():
+            values = [body.get(path) for body in bodies]
+            column.extend(map(_without_nul, values) if has_nul else values)
+    return columns
 
 
 def _derived_columns(
@@ -80,30 +98,33 @@ def _derived_columns(
         "run.responsibleUserId": organisation.responsible_user_id,
         "run.permissionRuleId": organisation.permission_rule_id,
     }
-    varying = {
+    varying: dict[str, list[Any]] = {  # Any: text or id
         "tenant.id": [row.tenant_id for row in rows],
         "tenant.domainPrefix": [row.domain_prefix for row in rows],
         "reseller.mpnId": [row.reseller_mpn_id for row in rows],
         "reseller.name": [row.reseller_name for row in rows],
-        "reseller.bssAccountId": [accounts.get(row.reseller_mpn_id) for row in rows],
+        "reseller.bssAccountId": [accounts.get(row.reseller_mpn_id or "") for row in rows],
     }
-    derived = {source: _as_text(values, has_nul=False) for source, values in varying.items()}
-    return derived | {
-        source: _as_text([value], has_nul=False) * len(rows) for source, value in constant.items()
-    }
+    derived = {source: _as_text(values) for source, values in varying.items()}
+    return derived | {source: _as_text([value]) * len(rows) for source, value in constant.items()}
 
 
-def _as_text(values: Sequence[object], *, has_nul: bool) -> list[Text]:
-    """Turn JSON values into text or ``None``; NUL is dropped because PostgreSQL and the BSS refuse it in text."""
-    texts = [
-        value if type(value) is str or value is None else _other_as_text(value) for value in values
-    ]
-    if has_nul:
-        texts = [text.replace("\0", "") if text else text for text in texts]
-    return [text if text and not text.isspace() else None for text in texts]
+def _as_text(values: list[Any]) -> list[Text]:  # Any: JSON
+    """Turn JSON values into text or ``None``, which blank text is too."""
+    kinds = set(map(type, values))
+    if kinds == {NoneType}:
+        return values
+    if not kinds <= {str, NoneType}:
+        values = [value if type(value) is str else _other_as_text(value) for value in values]
+    return [text if text and not text.isspace() else None for text in values]
 
 
 def _other_as_text(value: object) -> Text:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else None
+
+
+def _without_nul(value: object) -> object:
+    """Drop what PostgreSQL and the BSS refuse in text."""
+    return value.replace("\0", "") if isinstance(value, str) else value

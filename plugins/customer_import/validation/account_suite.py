@@ -15,6 +15,7 @@ from customer_import.validation.field_rules import (
     add_text_column,
     advised,
     email_accepted,
+    length_columns,
     length_rules,
     required,
     text_rule,
@@ -44,17 +45,16 @@ def account_suite(run: Run, checks: CountryChecks) -> Suite:
     """Return the suite for a run."""
     fields = fields_of(run.mappings.account, run.import_type)
 
+    rules = (*_presence(fields), *_validity(fields), *length_rules(NAME, fields), text_rule(NAME))
+
     def frame_of(chunk: Chunk) -> pd.DataFrame:
-        frame = chunk.account.add_prefix("account.").assign(
-            **_helper_columns(chunk.account, fields, checks)
+        texts = chunk.account.add_prefix("account.")
+        frame = texts.assign(
+            **_helper_columns(chunk.account, fields, checks), **length_columns(texts, rules)
         )
         return add_text_column(frame, NAME, fields, chunk.source)
 
-    return Suite(
-        NAME,
-        (*_presence(fields), *_validity(fields), *length_rules(NAME, fields), text_rule(NAME)),
-        frame_of,
-    )
+    return Suite(NAME, rules, frame_of)
 
 
 def _presence(fields: Mapping[str, FieldMapping]) -> list[Rule]:
@@ -119,7 +119,8 @@ def _helper_columns(
     countries = (
         account[COUNTRY_TARGET].tolist() if COUNTRY_TARGET in account else [None] * len(account)
     )
-    codes = [None if code is None else code.strip().upper() for code in countries]
+    spelled = {code: code and code.strip().upper() for code in set(countries)}
+    codes = [spelled[code] for code in countries]
     columns: dict[str, list[bool]] = {}
     needs: dict[str, Callable[[str | None], bool]] = {
         _CITY: checks.needs_city,

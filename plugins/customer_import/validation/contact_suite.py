@@ -13,6 +13,7 @@ from customer_import.transform.selection import fields_of
 from customer_import.validation.field_rules import (
     add_text_column,
     email_accepted,
+    length_columns,
     length_rules,
     required,
     text_rule,
@@ -42,20 +43,20 @@ def contact_suite(run: Run) -> Suite:
         if (field.sources, field.transforms) not in of_account
     }
 
-    def frame_of(chunk: Chunk) -> pd.DataFrame:
-        frame = chunk.contact.add_prefix("contact.")
-        frame[_HAS_NAME] = _has_name(chunk.contact)
-        return add_text_column(frame, NAME, fields, chunk.source)
-
     emails = [email_accepted("contact.email", fields["email"])] if "email" in fields else []
     needed = [
         required(f"contact.{target}", field) for target, field in every.items() if field.required
     ]
-    return Suite(
-        NAME,
-        (_name_rule(every), *needed, *emails, *length_rules(NAME, fields), text_rule(NAME)),
-        frame_of,
-    )
+    rules = (_name_rule(every), *needed, *emails, *length_rules(NAME, fields), text_rule(NAME))
+
+    def frame_of(chunk: Chunk) -> pd.DataFrame:
+        texts = chunk.contact.add_prefix("contact.")
+        frame = texts.assign(
+            **{_HAS_NAME: _has_name(chunk.contact)}, **length_columns(texts, rules)
+        )
+        return add_text_column(frame, NAME, fields, chunk.source)
+
+    return Suite(NAME, rules, frame_of)
 
 
 def _name_rule(fields: Mapping[str, FieldMapping]) -> Rule:

@@ -108,9 +108,13 @@ def _compile(pattern: str, country: str) -> re.Pattern[str] | None:
 def _fits(
     texts: Sequence[str | None], codes: Sequence[str | None], patterns: Patterns
 ) -> list[bool]:
-    return [
-        text is None
-        or (pattern := patterns.get(code or "")) is None
-        or (len(text) <= _LONGEST_CHECKED and pattern.search(text) is not None)
-        for text, code in zip(texts, codes, strict=True)
-    ]
+    fits: dict[tuple[str | None, str | None], bool] = {}
+    for pair in set(zip(texts, codes, strict=True)):  # neighbours share a postal code
+        text, code = pair
+        pattern = patterns.get(code or "")
+        fits[pair] = (
+            text is None
+            or pattern is None
+            or (len(text) <= _LONGEST_CHECKED and pattern.search(text) is not None)
+        )
+    return [fits[pair] for pair in zip(texts, codes, strict=True)]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from customer_import.transform.selection import fields_of
+from customer_import.validation.field_rules import length_of, lengths
 from customer_import.validation.rules import (
     Chunk,
     Expectation,
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from customer_import.run import Run
 
 NAME = "customer"
-_GUID = r"\A[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z"
+_GUID = r"\A[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z"
+_DOMAIN_PREFIX_LENGTH = length_of("tenant.domainPrefix")
 _TELL = "Report it to whoever runs the import: Partner Center should not list such a customer."
 
 
@@ -40,13 +42,11 @@ def customer_suite(run: Run) -> Suite:
 
 
 def _frame(chunk: Chunk) -> pd.DataFrame:
-    tenant_ids = chunk.source.frame["tenant.id"]
     return pd.DataFrame(
         {
-            "tenant.id": tenant_ids,
-            "tenant.id in lower case": [None if key is None else key.lower() for key in tenant_ids],
+            "tenant.id": [key and key.lower() for key in chunk.source.frame["tenant.id"]],
             "has billing profile": chunk.has_billing_profile,
-            "tenant.domainPrefix": chunk.source.frame["tenant.domainPrefix"],
+            _DOMAIN_PREFIX_LENGTH: lengths(chunk.source.frame["tenant.domainPrefix"]),
         }
     )
 
@@ -79,9 +79,7 @@ _RULES = (
         message="The tenant id (id) is listed more than once.",
         mend=_TELL,
         source="id",
-        expectation=Expectation(
-            "ExpectColumnValuesToBeUnique", {"column": "tenant.id in lower case"}
-        ),
+        expectation=Expectation("ExpectColumnValuesToBeUnique", {"column": "tenant.id"}),
     ),
     Rule(
         name="has_billing_profile",
@@ -101,5 +99,5 @@ _DOMAIN_PREFIX = Rule(
     message="The tenant has no onmicrosoft.com domain (companyProfile.domain); the domain prefix stays empty.",
     mend="Enter it at the account's sync options in the BSS.",
     source="companyProfile.domain",
-    expectation=must_be_present("tenant.domainPrefix"),
+    expectation=must_be_present(_DOMAIN_PREFIX_LENGTH),
 )

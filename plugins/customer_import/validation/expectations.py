@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from customer_import.errors import CustomerImportError
-from customer_import.validation.rules import RuleResult, Suite
+from customer_import.validation.rules import RowNumbers, Rule, RuleResult, Suite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from great_expectations import ExpectationSuite
     from great_expectations.core import ExpectationValidationResult
+    from great_expectations.validator.v1_validator import Validator
 
-_RESULT_FORMAT = {
-    "result_format": "COMPLETE",  # with row numbers; naming index columns instead costs ten times as much
+_VERDICT: Final = "BOOLEAN_ONLY"
+_ROW_NUMBERS = {
+    "result_format": "COMPLETE",  # naming index columns instead costs ten times as much
     "partial_unexpected_count": 0,
     "return_unexpected_index_query": False,
 }
+_NO_ROWS: RowNumbers = np.empty(0, np.intp)
 
 
 class SuiteRunner:
@@ -42,7 +45,7 @@ class SuiteRunner:
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False, "metric_calculations": False}
         frames = context.data_sources.add_pandas("customers").add_dataframe_asset("chunk")
-        self._batches = frames.add_batch_definition_whole_dataframe("all rows")
+        self._whole_frame = frames.add_batch_definition_whole_dataframe("all rows")
         self._suites = {
             suite.name: context.suites.add(_expectation_suite(suite)) for suite in suites
         }
@@ -62,19 +65,34 @@ class SuiteRunner:
                 data.
         """
         if frame.empty:  # Great Expectations would pass everything
-            return [RuleResult(rule, 0, np.empty(0, np.intp)) for rule in suite.rules]
-        batch = self._batches.get_batch(batch_parameters={"dataframe": frame})
-        outcome = batch.validate(self._suites[suite.name], result_format=_RESULT_FORMAT)
-        found = {
-            _rule_number(result): result for result in outcome.results
-        }  # they come in any order
-        missing = [rule for number, rule in enumerate(suite.rules) if number not in found]
-        if missing:
-            message = (
-                f"suite {suite.name}: no result for rule {missing[0].name} of {missing[0].field}"
-            )
-            raise CustomerImportError(message)
-        return [_rule_result(suite, number, found[number]) for number in range(len(suite.rules))]
+            return [RuleResult(rule, 0, _NO_ROWS) for rule in suite.rules]
+        validator = self._validator(frame)
+        outcome = validator.validate_expectation_suite(self._suites[suite.name])
+        # They come in any order.
+        verdicts = {_rule_number(result): result for result in outcome.results}
+        results = []
+        for number, rule in enumerate(suite.rules):
+            verdict = verdicts.get(number)
+            if verdict is None or _has_raised(verdict.exception_info or {}):
+                raise _not_evaluated(suite, rule)
+            broken = _NO_ROWS if verdict.success else self._broken(validator, suite, number)
+            results.append(RuleResult(rule, len(frame), broken))
+        return results
+
+    def _validator(self, frame: pd.DataFrame) -> Validator:
+        """Load a frame, once for all that is asked of it: ``Batch.validate`` would hash it again each time."""
+        from great_expectations.validator.v1_validator import Validator  # noqa: PLC0415
+
+        return Validator(self._whole_frame, _VERDICT, {"dataframe": frame})
+
+    def _broken(self, validator: Validator, suite: Suite, number: int) -> RowNumbers:
+        """Ask for the rows that break a rule; that costs as much again as the verdict, so only when there are some."""
+        validator.result_format = _ROW_NUMBERS
+        result = validator.validate_expectation(self._suites[suite.name].expectations[number])
+        rows = (result.result or {}).get("unexpected_index_list")
+        if rows is None:
+            raise _not_evaluated(suite, suite.rules[number])
+        return np.sort(np.asarray(rows, dtype=np.intp))
 
 
 def _import_quietly() -> Any:  # noqa: ANN401 - a module
@@ -96,14 +114,7 @@ def _expectation_suite(suite: Suite) -> ExpectationSuite:
             getattr(expectations, rule.expectation.type)(
                 **rule.expectation.arguments,
                 severity=rule.severity.value,
-                meta={
-                    "number": number,
-                    "rule": rule.name,
-                    "field": rule.field,
-                    "partner_center_field": rule.source,
-                    "message": rule.message,
-                    "mend": rule.mend,
-                },
+                meta={"number": number},  # copied a hundred times a run: all else is in the rule
             )
             for number, rule in enumerate(suite.rules)
         ],
@@ -117,14 +128,10 @@ def _rule_number(result: ExpectationValidationResult) -> int:
     )
 
 
-def _rule_result(suite: Suite, number: int, result: ExpectationValidationResult) -> RuleResult:
-    rule = suite.rules[number]
-    values: Mapping[str, Any] = result.result or {}  # Any: Great Expectations' own
-    if "element_count" not in values or _has_raised(result.exception_info or {}):
-        message = f"suite {suite.name}: rule {rule.name} of {rule.field} could not be evaluated"
-        raise CustomerImportError(message)
-    broken = np.sort(np.asarray(values.get("unexpected_index_list") or [], dtype=np.intp))
-    return RuleResult(rule, int(values["element_count"]), broken)
+def _not_evaluated(suite: Suite, rule: Rule) -> CustomerImportError:
+    return CustomerImportError(
+        f"suite {suite.name}: rule {rule.name} of {rule.field} could not be evaluated"
+    )
 
 
 def _has_raised(exception_info: Mapping[str, Any]) -> bool:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from customer_import.transform.selection import LOOKUPS
 from customer_import.validation.rules import Expectation, Rule, Severity, describe, must_be_present
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
     from customer_import.config import FieldMapping
     from customer_import.transform.source import SourceFrame
+
+Lengths = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 _LONGEST_EMAIL = 320
 _LOCAL = r"[a-zA-Z0-9+_\-.]"
@@ -47,7 +51,7 @@ def required(column: str, mapping: FieldMapping) -> Rule:
         message=f"The {describe(mapping)} is missing.",
         mend="Fill it in in Partner Center.",
         source=mapping.source,
-        expectation=must_be_present(column),
+        expectation=must_be_present(length_of(column)),
     )
 
 
@@ -60,7 +64,7 @@ def advised(column: str, mapping: FieldMapping, expectation: Expectation | None 
         message=f"The {describe(mapping)} is missing.",
         mend="Fill it in in Partner Center.",
         source=mapping.source,
-        expectation=expectation or must_be_present(column),
+        expectation=expectation or must_be_present(length_of(column)),
     )
 
 
@@ -91,16 +95,46 @@ def length_rules(prefix: str, fields: Mapping[str, FieldMapping]) -> list[Rule]:
             mend="Shorten it in Partner Center if the beginning does not do.",
             source=field.source,
             expectation=Expectation(
-                "ExpectColumnValueLengthsToBeBetween",
-                {"column": f"{prefix}.{target}", "max_value": field.max_length},
+                "ExpectColumnValuesToBeBetween",
+                {"column": length_of(f"{prefix}.{target}"), "max_value": field.max_length},
             ),
         )
         for target, field in fields.items()
-        if field.max_length
+        if _is_cut(target, field)
+    ]
+
+
+def length_of(column: str) -> str:
+    """Name the column with the lengths of a text column's texts."""
+    return f"{column} length"
+
+
+def lengths(texts: pd.Series) -> Lengths:
+    """Return the characters of each text, NaN where it is missing."""
+    return np.array([len(text) if text else np.nan for text in texts], np.float64)
+
+
+def length_columns(texts: pd.DataFrame, rules: Iterable[Rule]) -> dict[str, Lengths]:
+    """Return the length columns that rules look at.
+
+    Whether a text is there, and how long it is, Great Expectations sees ten times as fast in a
+    column of numbers.
+    """
+    looked_at = {rule.expectation.arguments["column"] for rule in rules}
+    return {
+        length_of(str(column)): lengths(texts[column])
+        for column in texts
+        if length_of(str(column)) in looked_at
+    }
+
+
+def _is_cut(target: str, field: FieldMapping) -> bool:
+    return bool(
+        field.max_length
         and target != "email"
         and LOOKUPS.isdisjoint(field.transforms)
         and not target.endswith("Id")
-    ]
+    )
 
 
 def text_rule(prefix: str) -> Rule:

@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from customer_import.words import ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import numpy as np
     import pandas as pd
 
     from customer_import.config import FieldMapping
     from customer_import.transform.source import Flags, SourceFrame
+
+RowNumbers = np.ndarray[tuple[int], np.dtype[np.intp]]
+"""Rows of a frame, ascending."""
 
 
 class Severity(StrEnum):
@@ -129,7 +133,7 @@ class RuleResult:
 
     rule: Rule
     evaluated: int
-    broken: np.ndarray[tuple[int], np.dtype[np.intp]]
+    broken: RowNumbers
 
 
 def must_be_true(column: str) -> Expectation:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from customer_import.validation.rules import Chunk, Rule, RuleResult, Severity, Suite
+from customer_import.validation.rules import Chunk, RowNumbers, Rule, RuleResult, Severity, Suite
 
 RunSuite = Callable[[Suite, pd.DataFrame], list[RuleResult]]
 """Runs a suite on its frame; ``SuiteRunner.run``."""
@@ -81,7 +81,7 @@ def _findings(
     suite: str,
     result: RuleResult,
     frame: pd.DataFrame,
-    rows: np.ndarray[tuple[int], np.dtype[np.intp]],
+    rows: RowNumbers,
 ) -> list[Finding]:
     rule = result.rule
     broken = rows[result.broken].tolist()

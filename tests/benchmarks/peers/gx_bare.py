@@ -1,47 +1,81 @@
-"""The same rules in one bare Great Expectations run over the whole frame, without verdicts."""
+"""The same rules in one bare Great Expectations run over one frame of all customers, without verdicts.
+
+Written as its documentation shows: a frame of texts, a suite of expectations about its columns, one
+run. What no expectation can say about one column is a column of booleans, made beforehand and not
+measured, like the frame itself. Of the result formats with the rows that break a rule it is the
+fastest one.
+"""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import pandas as pd
 
 from customer_import.run import open_run
 from customer_import.staging.engine import open_engine
 from customer_import.transform.reference import read_country_rules, read_organisation
 from customer_import.transform.rows import read_customers
-from customer_import.transform.selection import select_fields
-from customer_import.transform.source import source_frame
 from customer_import.validation.account_suite import account_suite
 from customer_import.validation.contact_suite import contact_suite
 from customer_import.validation.country_checks import CountryChecks
 from customer_import.validation.customer_suite import customer_suite
-from customer_import.validation.expectations import SuiteRunner
-from customer_import.validation.rules import Chunk
+from customer_import.validation.stage import _chunk
 from tests.benchmarks.client import measured
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from customer_import.validation.rules import Rule
 
 
 def validate(folder: str, database: str, run: int) -> dict[str, Any]:
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    import great_expectations as gx
+
+    frame, rules = _frame_and_rules(database, run)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    asset = context.data_sources.add_pandas("customers").add_dataframe_asset("customers")
+    batches = asset.add_batch_definition_whole_dataframe("all customers")
+    suite = context.suites.add(gx.ExpectationSuite(name="customers", expectations=rules))
+    figures: dict[str, Any] = {}
+    with measured(figures):
+        batch = batches.get_batch(batch_parameters={"dataframe": frame})
+        outcome = batch.validate(suite, result_format={"result_format": "COMPLETE"})
+    broken = sum(result.result["unexpected_count"] for result in outcome.results)
+    return figures | {"rules": len(rules), "rows": len(frame), "broken": broken}
+
+
+def _frame_and_rules(database: str, run: int) -> tuple[pd.DataFrame, list[Any]]:
+    """Return all customers as one frame, and an expectation for each rule of ours."""
     engine = open_engine(f"sqlite:///{database}")
     opened = open_run(engine, run)
     organisation = read_organisation(engine, run)
     checks = CountryChecks(read_country_rules(engine, run), organisation)
     suites = (customer_suite(opened), account_suite(opened, checks), contact_suite(opened))
     (rows,) = read_customers(engine, run, 10_000_000, is_validated=False)
-    source = source_frame(rows, opened, organisation)
-    chunk = Chunk(
-        source=source,
-        account=select_fields(source.frame, opened.mappings.account, opened.import_type),
-        contact=select_fields(source.frame, opened.mappings.contact, opened.import_type),
-        has_billing_profile=np.array([bool(row.has_billing_profile) for row in rows], np.bool_),
-    )
-    runner = SuiteRunner(suites)
-    frames: list[pd.DataFrame] = [suite.frame_of(chunk) for suite in suites]
-    figures: dict[str, Any] = {}
-    with measured(figures):
-        for suite, frame in zip(suites, frames, strict=True):
-            runner.run(suite, frame)
-    return figures | {"rules": sum(len(suite.rules) for suite in suites)}
+    chunk = _chunk(rows, opened, organisation)
+    texts = [
+        chunk.source.frame[["tenant.id", "tenant.domainPrefix"]],
+        chunk.account.add_prefix("account."),
+        chunk.contact.add_prefix("contact."),
+    ]
+    made = [suite.frame_of(chunk) for suite in suites]
+    every = pd.concat([*texts, *made], axis="columns")
+    every = every.loc[:, ~every.columns.duplicated()]
+    rules = [_plain(rule) for suite in suites for rule in suite.rules]
+    return every[list(dict.fromkeys(rule.column for rule in rules))].copy(), rules
+
+
+def _plain(rule: Rule) -> Any:
+    """Return the rule as its expectation, on the text itself where there is one."""
+    from great_expectations import expectations
+
+    if rule.name == "max_length":
+        longest = rule.expectation.arguments["max_value"]
+        return expectations.ExpectColumnValueLengthsToBeBetween(
+            column=rule.field, max_value=longest
+        )
+    if rule.expectation.type == "ExpectColumnValuesToNotBeNull":
+        return expectations.ExpectColumnValuesToNotBeNull(column=rule.field)
+    return getattr(expectations, rule.expectation.type)(**rule.expectation.arguments)
