@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from customer_import.bss.client import OnTurn
     from customer_import.run import Run
 
 TENANTS = ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002")
@@ -78,10 +79,12 @@ class ModelBss:
             raise AmbiguousWriteError(fate, **where)
         return number
 
-    async def create_account(self, body: dict[str, Any]) -> int:
+    async def create_account(self, body: dict[str, Any], on_turn: OnTurn) -> int:
+        await on_turn()
         return self._write(self.accounts, body)
 
-    async def create_contact(self, body: dict[str, Any]) -> int:
+    async def create_contact(self, body: dict[str, Any], on_turn: OnTurn) -> int:
+        await on_turn()
         return self._write(self.contacts_by_id, body)
 
     async def accounts_named(self, name: str) -> list[Account]:
@@ -233,7 +236,9 @@ def load(
         clock[0] += timedelta(seconds=seconds)
 
     async def work() -> None:
-        ledger = Ledger(engine, "default", Holder(run.id, 0, number), now=lambda: clock[0])
+        ledger = Ledger(
+            engine, "default", Holder(run.id, 0, number), now=lambda: clock[0], gather_s=0.0
+        )
         context = BatchContext(run, LOOK_UPS, bss, ledger, "load_customers", 0)  # type: ignore[arg-type]
         loader = TenantLoader(context, Surveyor(context), sleep)
         try:

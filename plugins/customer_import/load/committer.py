@@ -1,7 +1,7 @@
 """Commits what many coroutines want to record in few transactions.
 
-What arrives while a transaction is being gathered or committed goes into the next one, so a lone
-request waits some milliseconds and a crowd shares its commits. A coroutine goes on only when its own entry is durable.
+What arrives during a commit, or in the short pause after it, goes into the next one. So a lone entry
+is committed at once and a crowd shares its commits. A coroutine goes on only when its own entry is durable.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ Answer = TypeVar("Answer")
 
 MAX_GROUP = 256
 GATHER_S = 0.01
-"""How long a commit waits for company. A transaction costs more than the entries in it, and its CPU
-time is taken from the requests that are under way; other workers use the time."""
+"""Pause between two commits. A transaction costs more than the entries in it, and its CPU time is
+taken from the requests that are under way; other workers use the time."""
 
 
 class GroupCommitter(Generic[Entry, Answer]):
@@ -28,10 +28,15 @@ class GroupCommitter(Generic[Entry, Answer]):
     Args:
         commit: Writes entries in one transaction and returns an answer for each; runs in a thread
             of its own, never twice at once.
+        gather_s: Seconds between two commits.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Entry]], Sequence[Answer]]) -> None:
+    def __init__(
+        self, commit: Callable[[Sequence[Entry]], Sequence[Answer]], gather_s: float = GATHER_S
+    ) -> None:
         self._commit = commit
+        self._gather_s = gather_s
+        self._resumes_at = 0.0
         self._waiting: list[tuple[Entry, asyncio.Future[Answer]]] = []
         self._drain: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
@@ -62,7 +67,8 @@ class GroupCommitter(Generic[Entry, Answer]):
     async def _commit_all(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
-            await asyncio.sleep(GATHER_S)
+            if (pause := self._resumes_at - loop.time()) > 0:
+                await asyncio.sleep(pause)
             group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
             try:
                 answers = await loop.run_in_executor(
@@ -73,6 +79,8 @@ class GroupCommitter(Generic[Entry, Answer]):
                     if not future.done():
                         future.set_exception(error)
                 continue
+            finally:
+                self._resumes_at = loop.time() + self._gather_s
             for (_, future), answer in zip(group, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)

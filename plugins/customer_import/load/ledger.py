@@ -27,7 +27,7 @@ from customer_import.load.claims import (
     Step,
     claim_state,
 )
-from customer_import.load.committer import GroupCommitter
+from customer_import.load.committer import GATHER_S, GroupCommitter
 from customer_import.load.statements import (
     LINK_COLUMNS,
     WRITE_LINK,
@@ -85,6 +85,7 @@ class Ledger:
         instance: Whose links.
         holder: Who writes.
         now: UTC clock.
+        gather_s: Seconds between two commits.
     """
 
     def __init__(
@@ -93,12 +94,13 @@ class Ledger:
         instance: str,
         holder: Holder,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        gather_s: float = GATHER_S,
     ) -> None:
         self.now = now
         self.holder = holder
         self._engine = engine
         self._instance = instance
-        self._committer: GroupCommitter[_Entry, _Answer] = GroupCommitter(self._commit)
+        self._committer: GroupCommitter[_Entry, _Answer] = GroupCommitter(self._commit, gather_s)
         self._renewal: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
