@@ -61,7 +61,6 @@ class Job:
         run_id: As Airflow would name the run.
         environment: In which Airflow finds connections, variables and instances.
         params: Of the trigger form.
-        log_level: Of everything that the process logs.
     """
 
     folder: Path
@@ -70,7 +69,6 @@ class Job:
     run_id: str
     environment: dict[str, str] = field(repr=False)
     params: dict[str, Any] = field(default_factory=dict)
-    log_level: int = logging.WARNING
 
 
 class Tasks:
@@ -103,7 +101,7 @@ def attempt(job: Job, kill: Kill | None) -> None:
     Raises:
         CustomerImportError: A task failed; a further attempt tries it again.
     """
-    _log_to(job.folder / LOG_FILE, job.log_level)
+    _log_to(job.folder / LOG_FILE)
     apply_environment(job.environment)
     counts: Counter[str] = Counter()
     end = killing(kill.point, kill.count) if kill else None
@@ -167,10 +165,10 @@ def _nothing(_: object) -> None:
     """Drop a task's value: it would be XCom, and only the number of batches is needed again."""
 
 
-def _log_to(path: Path, level: int) -> None:
+def _log_to(path: Path) -> None:
     """Send everything that this process says to a file."""
     log = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(log, stream)
     form = "%(asctime)s %(levelname)s %(name)s %(message)s"
-    logging.basicConfig(level=level, stream=sys.stderr, force=True, format=form)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True, format=form)

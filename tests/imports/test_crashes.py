@@ -14,6 +14,7 @@ from customer_import.staging.migrate import migrate
 from customer_import.words import ImportType
 from tests.imports.scene import Scene, on, open_scene
 from tests.imports.victim import kill_load
+from tests.support.kill_points import CREATE_POINTS, UPDATE_POINTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,19 +22,8 @@ if TYPE_CHECKING:
 
     from customer_import.run import Run
 
-CUSTOMERS = 3
-CREATE_POINTS = [
-    "before_account_post",
-    "after_account_post",
-    "after_account_outcome",
-    "before_contact_post",
-    "after_contact_post",
-    "after_contact_outcome",
-    "before_sync_options_post",
-    "after_sync_options_post",
-    "after_outcome",
-]
-UPDATE_POINTS = ["before_account_patch", "after_account_patch"]
+CUSTOMERS = 6
+"""More than are at work at once."""
 
 
 @dataclass

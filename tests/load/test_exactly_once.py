@@ -19,23 +19,12 @@ from customer_import.staging.engine import reading
 from customer_import.staging.tables import staged_accounts, tenant_links
 from sandbox import FaultKind
 from tests.load.scene import Customer, customers, fault, load
+from tests.support.kill_points import CREATE_POINTS, UPDATE_POINTS
 
 if TYPE_CHECKING:
     from customer_import.run import Run
     from tests.load.scene import Scene
 
-CREATE_POINTS = [
-    "before_account_post",
-    "after_account_post",
-    "after_account_outcome",
-    "before_contact_post",
-    "after_contact_post",
-    "after_contact_outcome",
-    "before_sync_options_post",
-    "after_sync_options_post",
-    "after_outcome",
-]
-UPDATE_POINTS = ["before_account_patch", "after_account_patch"]
 # A process of its own takes seconds to start: PostgreSQL gets the points that differ most.
 KILLS = [("sqlite", point) for point in CREATE_POINTS]
 KILLS += [("postgres", "after_account_post"), ("postgres", "before_contact_post")]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WORKERS_PER_SLOT = 3
+WORKERS_PER_SLOT = 2
 """Workers for each request that may be under way: while some commit, others keep the BSS busy."""
 PROGRESS_EVERY_S = 5.0
 
