@@ -112,13 +112,15 @@ def attempt(job: Job, kill: Kill | None) -> None:
             end(point)
 
     watch(observe)
-    _import(job, Tasks(job.folder / "tasks.json"))
+    # What start_run reached does not count: a later attempt begins after it.
+    _import(job, Tasks(job.folder / "tasks.json"), on_started=counts.clear)
     (job.folder / COUNTS_FILE).write_bytes(orjson.dumps(counts))
 
 
-def _import(job: Job, tasks: Tasks) -> None:
+def _import(job: Job, tasks: Tasks, on_started: Callable[[], None]) -> None:
     engine = open_engine(job.database_url)
     key = tasks.run("start_run", lambda _: _start(job, engine))
+    on_started()
     run = open_run(engine, key)
     tasks.run("extract_customers", lambda _: _nothing(extract_customers(run, engine, _hook())))
     tasks.run("validate_customers", lambda _: _nothing(validate_customers(run, engine)))
