@@ -110,6 +110,16 @@ async def test_refused_sign_in_says_what_to_mend(
     assert "wrong-password" not in str(caught.value)
 
 
+async def test_sign_in_that_hits_the_rate_limit_waits_and_is_not_a_refusal(sandbox: SandboxServer):
+    limited = FaultRule(
+        endpoint="bss.token", kind=FaultKind.RATE_LIMIT_403, calls=(1,), retry_after_s=1
+    )
+    sandbox.faults.replace([limited])
+    before = sandbox.requests.count("bss.token", 403)
+    assert (await organisation()).countries
+    assert sandbox.requests.count("bss.token", 403) == before + 1
+
+
 async def test_expired_token_is_renewed_once(sandbox: SandboxServer):
     rule = FaultRule(endpoint="bss.organization.*", kind=FaultKind.UNAUTHORIZED, calls=(1,))
     sandbox.faults.replace([rule])
