@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import orjson
@@ -14,36 +13,18 @@ from customer_import.staging.engine import open_engine
 from customer_import.words import ImportType
 from tests.web.conftest import PREFIX
 from tests.web.data import add_link, add_results, add_run, add_sent, add_staged, tenant_id
+from tests.web.markup import Markup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fastapi import FastAPI
     from fastapi.testclient import TestClient
     from sqlalchemy import Engine
 
 DIRECT = ImportType.DIRECT.dag_id
 HOSTILE = "<img src=x onerror=alert(1)> \"quoted\" 'single' \u202eRTL"
 PAGES = ("", "tenants", "live", "rows", "tenants-live")
-
-
-class Markup(HTMLParser):
-    """Collects what a Content-Security-Policy would forbid, and every address."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.forbidden: list[str] = []
-        self.addresses: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        names = dict(attrs)
-        if tag == "style" or (tag == "script" and "src" not in names):
-            self.forbidden.append(tag)
-        self.forbidden += [name for name in names if name == "style" or name.startswith("on")]
-        addresses = ("href", "src", "action", "hx-get", "data-start", "data-url")
-        self.addresses += [names[name] or "" for name in addresses if name in names]
 
 
 @pytest.fixture
@@ -172,7 +153,7 @@ def test_a_working_run_shows_its_progress_and_asks_again_until_it_has_ended(
     add_run(database, airflow_run_id="working", ended_at=None, **running)
     add_dag_run(DIRECT, "working", "running")
     answer = admin.get(f"{PREFIX}/live?dag_id={DIRECT}&run_id=working")
-    assert "40 of 200" in answer.text
+    assert re.search(r"40 of 200 <span[^>]*>· [\d.]+ a second, ", answer.text)
     assert 'hx-trigger="every 2s"' in answer.text
     assert "hx-trigger" not in answer.headers
     with database.begin() as connection:
@@ -221,21 +202,3 @@ def test_another_dags_tab_says_that_there_is_nothing(admin: TestClient, full: in
     assert answer.status_code == 404
     assert "<h1>Nothing here</h1>" in answer.text
     assert Markup(answer.text).forbidden == []
-
-
-def test_the_pages_work_under_a_sub_path(
-    airflow_app: FastAPI, admin: TestClient, full: int
-) -> None:
-    from fastapi import FastAPI
-    from fastapi.testclient import TestClient
-
-    outer = FastAPI()
-    outer.mount("/airflow", airflow_app)
-    client = TestClient(outer, cookies=dict(admin.cookies))
-    page = client.get(f"/airflow{PREFIX}/")
-    assert page.status_code == 200
-    for address in Markup(page.text).addresses:
-        if address.startswith("static/"):
-            assert client.get(f"/airflow{PREFIX}/{address}").status_code == 200
-    document = client.get(f"/airflow{PREFIX}/api/openapi.json").json()
-    assert document["servers"] == [{"url": f"/airflow{PREFIX}"}]

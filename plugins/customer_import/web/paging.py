@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import Row, Select, asc, desc, tuple_
 
+from customer_import.web.models import Page
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import ColumnElement, Connection
+
+    from customer_import.web.models import Item
 
 _INT64 = 2**63
 
@@ -53,6 +57,14 @@ class KeyPage:
     rows: Sequence[Row[Any]]
     previous_cursor: str | None
     next_cursor: str | None
+
+    def showing(self, items: Iterable[Item]) -> Page[Item]:
+        """Return the page with what its rows are shown as."""
+        return Page(
+            items=tuple(items),
+            previous_cursor=self.previous_cursor,
+            next_cursor=self.next_cursor,
+        )
 
 
 def read_page(

@@ -78,6 +78,18 @@ def readable(import_type: ImportType, types: ReadableTypes) -> ImportType:
     return import_type
 
 
+def of_dag(dag_id: str, types: ReadableTypes) -> ImportType:
+    """Return the import type of a DAG when the user may read it.
+
+    Raises:
+        HTTPException: 404, as if it did not exist.
+    """
+    chosen = next((kind for kind in types if kind.dag_id == dag_id), None)
+    if chosen is None:
+        raise not_found()
+    return chosen
+
+
 def found(connection: Connection | None) -> Connection:
     """Return the connection.
 

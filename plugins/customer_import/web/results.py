@@ -70,8 +70,7 @@ def read_results(
         row.id: row
         for row in connection.execute(select(import_results).where(import_results.c.id.in_(ids)))
     }
-    items = tuple(view_result(rows[key]) for key in ids if key in rows)
-    return Page(items=items, previous_cursor=page.previous_cursor, next_cursor=page.next_cursor)
+    return page.showing(view_result(rows[key]) for key in ids if key in rows)
 
 
 def iterate_results(
@@ -163,12 +162,14 @@ def text_condition(
 ) -> ColumnElement[bool]:
     """Return the condition that a search means a tenant: by id, or part of name or domain.
 
-    SQLite lowers ASCII letters only, so the text is also looked for as it was typed.
+    A database that lowers ASCII letters only, as SQLite does, is asked for the text lowered that way too. Mostly that
+    is the same text: a search looks into every name of a run, and each text to look for costs.
     """
     lowered = text.lower()
     if _TENANT_ID.fullmatch(lowered):
         return tenant_id == lowered
-    return or_(*(search_key.contains(each, autoescape=True) for each in {text, lowered}))
+    ascii_lowered = text.encode().lower().decode()
+    return or_(*(search_key.contains(each, autoescape=True) for each in {lowered, ascii_lowered}))
 
 
 def _read_keys(

@@ -28,6 +28,7 @@ from customer_import.web.requests import (
     ResultFilterDep,
     found,
     not_found,
+    of_dag,
 )
 from customer_import.web.results import ResultFilter, find_result, read_history, read_results
 from customer_import.web.runs import find_run, latest_run, list_runs
@@ -171,10 +172,7 @@ def _import_type(
 ) -> ImportType:
     """The one of the wanted DAG; without one, of the newest run."""
     if dag_id:
-        chosen = next((kind for kind in types if kind.dag_id == dag_id), None)
-        if chosen is None:
-            raise not_found()
-        return chosen
+        return of_dag(dag_id, types)
     newest = latest_run(connection, types) if connection is not None else None
     return newest.import_type if newest else types[0]
 

@@ -77,8 +77,7 @@ def list_runs(
     others = (column for column in import_runs.c if column.name != "id")
     statement = select(import_runs.c.id, *others).where(import_runs.c.import_type.in_(readable))
     page = read_page(connection, statement, order, cursor, limit)
-    runs = tuple(_view(connection, row) for row in page.rows)
-    return Page(items=runs, previous_cursor=page.previous_cursor, next_cursor=page.next_cursor)
+    return page.showing(_view(connection, row) for row in page.rows)
 
 
 def run_params(connection: Connection, key: int) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def read_tenants(
     columns = staged_customers.c
     order = Order("tenants", (columns.search_key, columns.tenant_id), (str, str))
     page = read_page(connection, _statement(hierarchy, covers, wanted), order, cursor, limit)
-    items = tuple(
+    return page.showing(
         TenantView(
             tenant_id=row.tenant_id,
             tenant_name=row.tenant_name,
@@ -152,7 +152,6 @@ def read_tenants(
         )
         for row in page.rows
     )
-    return Page(items=items, previous_cursor=page.previous_cursor, next_cursor=page.next_cursor)
 
 
 def selectable_tenants(

@@ -20,7 +20,7 @@ from customer_import.web.hierarchy import open_tenant_list
 from customer_import.web.instances import Instances, read_instances
 from customer_import.web.models import Page, TenantStatus
 from customer_import.web.rendering import render
-from customer_import.web.requests import Cursor, OptionalName, TenantFilterDep, not_found
+from customer_import.web.requests import Cursor, OptionalName, TenantFilterDep, of_dag
 from customer_import.web.runs import find_run, list_runs
 from customer_import.words import ImportType, Mode
 
@@ -53,11 +53,7 @@ class Choice:
 def _choice(
     types: ReadableTypes, dag_id: OptionalName = None, instance: OptionalName = None
 ) -> Choice:
-    import_type = next(
-        (kind for kind in types if kind.dag_id == dag_id), None if dag_id else types[0]
-    )
-    if import_type is None:
-        raise not_found()
+    import_type = of_dag(dag_id, types) if dag_id else types[0]
     instances = read_instances()
     names = instances.taking(import_type)
     chosen = instance if instance in names else next(iter(names), None)
