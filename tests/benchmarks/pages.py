@@ -123,8 +123,11 @@ def fill(path: Path, size: int) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection = (
+        engine.raw_connection()
+    )  # the engine's own begin a transaction, which a checkpoint refuses
+    connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
 
 
 def add_run(engine: Engine, number: int, size: int) -> None:

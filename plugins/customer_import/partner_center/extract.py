@@ -358,4 +358,4 @@ def _classify_refusal(error: RejectedRequestError) -> Classification:
 
 def _describe(error: ApiError) -> str:
     status = f", HTTP {error.status}" if error.status else ""
-    return f"{error.endpoint}: {error.reason}{status}"
+    return f"{error.endpoint}: {error.reason.rstrip('.')}{status}"

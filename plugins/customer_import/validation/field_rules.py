@@ -49,7 +49,7 @@ def required(column: str, mapping: FieldMapping) -> Rule:
         field=column,
         severity=Severity.CRITICAL,
         message=f"The {describe(mapping)} is missing.",
-        mend="Fill it in in Partner Center.",
+        mend="Add it in Partner Center.",
         source=mapping.source,
         expectation=must_be_present(length_of(column)),
     )
@@ -62,7 +62,7 @@ def advised(column: str, mapping: FieldMapping, expectation: Expectation | None 
         field=column,
         severity=Severity.WARNING,
         message=f"The {describe(mapping)} is missing.",
-        mend="Fill it in in Partner Center.",
+        mend="Add it in Partner Center.",
         source=mapping.source,
         expectation=expectation or must_be_present(length_of(column)),
     )
