@@ -64,7 +64,7 @@ SLOW := tests/browser tests/e2e tests/chaos tests/canary
 .PHONY: test
 test: $(STAMP) ## All tests, the fast ones first
 	$(BIN)/python -m pytest tests $(SLOW:%=--ignore %) --numprocesses 2
-	$(BIN)/python -m pytest $(SLOW) -p no:randomly --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest $(SLOW) -p no:randomly --numprocesses 2 --dist loadfile
 
 .PHONY: chaos
 chaos: $(STAMP) ## Kill, storm, ambiguous writes, overlapping runs: same BSS state as undisturbed? (takes long)

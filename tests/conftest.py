@@ -33,12 +33,18 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests together that share a whole Airflow: of the browser tests all, else those of one file."""
-    for item in items:
-        is_browser = item.path.parent.name == "browser"
-        item.add_marker(pytest.mark.xdist_group("browser" if is_browser else item.path.name))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """With ``--dist loadfile``, keep tests together that share an Airflow: of the browser tests all, else a file's."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class SharedAirflow(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "browser" if "tests/browser/" in file else file
+
+    return SharedAirflow(config, log)
 
 
 def pytest_sessionfinish() -> None:

@@ -138,7 +138,7 @@ def _start_airflow(stack: ExitStack, home: Path, info: SandboxInfo) -> World:
     airflow_home = home / "airflow"
     airflow_home.mkdir()
     (airflow_home / "passwords.json").write_bytes(orjson.dumps({USER: PASSWORD, VIEWER: PASSWORD}))
-    port, log_port = free_port(18_080), free_port(18_280)
+    port, log_port = free_port(18_080), free_port(18_180)
     log_ports = (log_port, free_port(log_port + 1))  # a demo beside it takes the usual ones
     environment = airflow_environment(airflow_home, instances, port, log_ports)
     users = f"{USER}:admin,{VIEWER}:viewer"
