@@ -123,30 +123,21 @@ class AmbiguousWriteError(ApiError):
         retry_after: Seconds that the server asked to wait before it is sent again, or ``None``.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        service: str,
-        endpoint: str,
-        status: int | None = None,
-        code: str | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(message, service=service, endpoint=endpoint, status=status, code=code)
-        self.retry_after = retry_after
+    retry_after: float | None = None
 
     @classmethod
     def of(cls, error: ApiError, message: str) -> Self:
         """Return the same trouble as an unknown outcome."""
-        return cls(
+        ambiguous = cls(
             message,
             service=error.service,
             endpoint=error.endpoint,
             status=error.status,
             code=error.code,
-            retry_after=getattr(error, "retry_after", None),
         )
+        if isinstance(error, RetriableError):
+            ambiguous.retry_after = error.retry_after
+        return ambiguous
 
 
 class RejectedRequestError(ApiError):

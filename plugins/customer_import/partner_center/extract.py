@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from customer_import.partner_center.classify import (
     not_usable,
 )
 from customer_import.partner_center.client import PartnerCenterClient
+from customer_import.partner_center.country_rules import read_country_rules
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.partner_center.rate_windows import RateWindows, open_limits
 from customer_import.partner_center.stage import CustomerStage, PendingTenant, StagedTenant
@@ -31,14 +31,13 @@ from customer_import.run import put_reference, record_progress
 from customer_import.words import ImportType, Mode, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
 
     from sqlalchemy import Engine
 
     from customer_import.errors import ApiError
     from customer_import.partner_center.flatten import FlatCustomer
     from customer_import.partner_center.models import (
-        CountryRules,
         ListedTenant,
         Reseller,
         Subscription,
@@ -49,8 +48,6 @@ log = logging.getLogger(__name__)
 
 _FLUSH_EVERY_S = 1.0
 _PROGRESS_EVERY_S = 5.0
-_COUNTRY_TARGET = "billingAddress.countryId"
-_ISO2 = re.compile(r"[A-Z]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +117,7 @@ async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> Extract
         not_found = await extraction.list_tenants()
         plan = await extraction.plan()
         await extraction.fetch_tenants()
-        await extraction.read_country_rules()
+        await read_country_rules(run, engine, client, stage)
         counts = await asyncio.to_thread(stage.counts)
         requests = client.requests
     summary = ExtractSummary(
@@ -305,30 +302,6 @@ class _Extraction:
         values = {"listed": listed, "extracted": self._done, "discovered": self._discovered}
         await asyncio.to_thread(record_progress, self._engine, self._run.id, **values)
 
-    async def read_country_rules(self) -> None:
-        """Store the address rules of the countries that occur; those without rules are left out."""
-        countries = sorted(await asyncio.to_thread(self._countries))
-        found = await asyncio.gather(*(self._read_rules(country) for country in countries))
-        rules = {
-            country: own.model_dump(mode="json", by_alias=True)
-            for country, own in zip(countries, found, strict=True)
-            if own is not None
-        }
-        await asyncio.to_thread(put_reference, self._engine, self._run.id, "country_rules", rules)
-
-    async def _read_rules(self, country: str) -> CountryRules | None:
-        try:
-            return await self._client.country_rules(country)
-        except (RejectedRequestError, RetriableError) as error:
-            log.info("No address rules for country %s: %s", country, _describe(error))
-            return None
-
-    def _countries(self) -> set[str]:
-        mapping = self._run.mappings.account.get(_COUNTRY_TARGET)
-        paths = mapping.sources if mapping else ()
-        values = (_first(source, paths) for source in self._stage.sources())
-        return {value for value in values if _ISO2.fullmatch(value)}
-
 
 class _Shared:
     """Hands the tenants of one generator to many workers: a generator takes one caller at a time."""
@@ -341,11 +314,6 @@ class _Shared:
         """Return the next tenant; ``None`` when there is none left."""
         async with self._turn:
             return await anext(self._tenants, None)
-
-
-def _first(source: Mapping[str, object], paths: tuple[str, ...]) -> str:
-    texts = (str(source.get(path) or "").strip().upper() for path in paths)
-    return next((text for text in texts if text), "")
 
 
 def _classify_refusal(error: RejectedRequestError) -> Classification:
