@@ -224,7 +224,7 @@ def test_a_rule_that_cannot_be_evaluated_is_our_error_not_bad_data():
         "",
         Expectation("ExpectColumnValuesToNotBeNull", {"column": "x"}),
     )
-    suite = Suite("odd", (rule,), lambda chunk: chunk.account)
+    suite = Suite("odd", (rule,), lambda chunk: pd.DataFrame(chunk.account))
     with pytest.raises(CustomerImportError, match=r"suite odd: rule odd of account\.x"):
         SuiteRunner((suite,)).run(suite, pd.DataFrame({"y": [1]}))
 

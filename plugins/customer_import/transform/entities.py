@@ -23,11 +23,12 @@ from customer_import.transform.lookups import Ids, resolve_ids, row_countries
 from customer_import.transform.selection import select_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from customer_import.bss.models import Organisation
     from customer_import.config import FieldMapping
     from customer_import.run import Run
+    from customer_import.transform.selection import Texts
 
 _HASH_BYTES = 20
 _Columns = dict[str, list[Any]]  # Any: text or id
@@ -59,37 +60,32 @@ def build_entities(source: pd.DataFrame, run: Run, organisation: Organisation) -
         organisation: Look-ups of the BSS organisation.
     """
     cut: dict[str, int] = {}
-    selected = {
-        "account": select_fields(source, run.mappings.account, run.import_type),
-        "contact": select_fields(source, run.mappings.contact, run.import_type),
-    }
-    countries = row_countries(selected["account"], organisation)
-    fields = {"account": run.mappings.account, "contact": run.mappings.contact}
-    refused = _refused_targets(run)
-    columns = {
-        entity: _typed_columns(
-            entity,
-            frame.drop(columns=refused, errors="ignore"),
-            fields[entity],
-            organisation,
-            countries,
-            cut,
-        )
-        for entity, frame in selected.items()
-    }
-    options_frame = select_fields(source, run.mappings.sync_options, run.import_type)
-    options = _typed_columns(
-        "sync_options", options_frame, run.mappings.sync_options, organisation, countries, cut
-    )
-
     size = len(source)
-    accounts = _dump(_account_bodies(columns["account"], size))
-    contacts = _dump(_bodies(columns["contact"], size))
+    fields: dict[str, Mapping[str, FieldMapping]] = {
+        "account": run.mappings.account,
+        "contact": run.mappings.contact,
+        "sync_options": run.mappings.sync_options,
+    }
+    selected = {
+        entity: select_fields(source, own, run.import_type) for entity, own in fields.items()
+    }
+    states = _state_targets(selected["account"], fields["account"])
+    countries = row_countries(selected["account"], organisation, size)
+    for target in _refused_targets(run):
+        selected["account"].pop(target, None)
+        selected["contact"].pop(target, None)
+    columns = {
+        entity: _typed_columns(entity, texts, fields[entity], organisation, countries, cut)
+        for entity, texts in selected.items()
+    }
+    account, contact, options = columns.values()
+    accounts = _dump(_account_bodies(account, size))
+    contacts = _dump(_bodies(contact, size))
     sync_options = _dump(_bodies(options, size))
     hashes = _content_hashes(
-        _without_kept(columns["account"], fields["account"], accounts, size, is_account=True),
-        _without_kept(columns["contact"], fields["contact"], contacts, size),
-        _without_kept(options, run.mappings.sync_options, sync_options, size),
+        _without_kept(account, fields["account"], accounts, size, is_account=True),
+        _without_kept(contact, fields["contact"], contacts, size),
+        _without_kept(options, fields["sync_options"], sync_options, size),
     )
     frame = pd.DataFrame(
         {
@@ -101,11 +97,14 @@ def build_entities(source: pd.DataFrame, run: Run, organisation: Organisation) -
         },
         dtype=object,
     )
-    return Entities(
-        frame,
-        cut,
-        _count_unknown_states(selected["account"], columns["account"], fields["account"]),
+    unknown_states = sum(
+        account[target].count(None) - selected["account"][target].count(None) for target in states
     )
+    return Entities(frame, cut, unknown_states)
+
+
+def _state_targets(selected: Iterable[str], fields: Mapping[str, FieldMapping]) -> list[str]:
+    return [target for target in selected if "state_id" in fields[target].transforms]
 
 
 def _refused_targets(run: Run) -> list[str]:
@@ -120,7 +119,7 @@ def _refused_targets(run: Run) -> list[str]:
 
 def _typed_columns(
     entity: str,
-    selected: pd.DataFrame,
+    selected: Mapping[str, Texts],
     fields: Mapping[str, FieldMapping],
     organisation: Organisation,
     countries: Ids,
@@ -128,14 +127,14 @@ def _typed_columns(
 ) -> _Columns:
     resolved = resolve_ids(selected, fields, organisation, countries)
     columns: _Columns = {}
-    for target in selected.columns:
+    for target, texts in selected.items():
         limit = fields[target].max_length
         if target in resolved:
             columns[target] = resolved[target]
         elif target.endswith("Id"):
-            columns[target] = [_as_id(text) for text in selected[target]]
+            columns[target] = [_as_id(text) for text in texts]
         else:
-            columns[target], count = _cut(selected[target].tolist(), limit)
+            columns[target], count = _cut(texts, limit)
             if count:
                 cut[f"{entity}.{target}"] = count
     return columns
@@ -145,7 +144,7 @@ def _as_id(text: str | None) -> int | None:
     return int(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
-def _cut(texts: list[str | None], limit: int | None) -> tuple[list[str | None], int]:
+def _cut(texts: Texts, limit: int | None) -> tuple[Texts, int]:
     """Cut text to ``limit`` characters, without a blank left at the end; return how many were cut."""
     if limit is None or max(map(len, filter(None, texts)), default=0) <= limit:
         return texts, 0
@@ -210,14 +209,3 @@ def _content_hashes(
         hashlib.blake2b(b"[%b,%b,%b]" % parts, digest_size=_HASH_BYTES).hexdigest()
         for parts in zip(accounts, contacts, options, strict=True)
     ]
-
-
-def _count_unknown_states(
-    selected: pd.DataFrame, columns: _Columns, fields: Mapping[str, FieldMapping]
-) -> int:
-    targets = [target for target in selected.columns if "state_id" in fields[target].transforms]
-    return sum(
-        text is not None and found is None
-        for target in targets
-        for text, found in zip(selected[target], columns[target], strict=True)
-    )

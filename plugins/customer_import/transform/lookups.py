@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pandas as pd
-
     from customer_import.bss.models import Organisation
     from customer_import.config import FieldMapping
+    from customer_import.transform.selection import Texts
 
 COUNTRY_TARGET = "billingAddress.countryId"
 """The account field whose country a row's states belong to."""
@@ -23,14 +22,15 @@ COUNTRY_TARGET = "billingAddress.countryId"
 Ids = list[int | None]
 
 
-def country_ids(texts: pd.Series, organisation: Organisation) -> Ids:
+def country_ids(texts: Texts, organisation: Organisation) -> Ids:
     """Return the BSS country ids of ISO 3166-1 alpha-2 codes, in any case."""
     known = organisation.country_ids
-    found = {text: known.get(text.strip().upper()) for text in texts.unique() if text is not None}
-    return [found.get(text) for text in texts]
+    found: dict[str | None, int | None] = {None: None}
+    found |= {text: known.get(text.strip().upper()) for text in set(texts) if text is not None}
+    return [found[text] for text in texts]
 
 
-def state_ids(texts: pd.Series, countries: Ids, organisation: Organisation) -> Ids:
+def state_ids(texts: Texts, countries: Ids, organisation: Organisation) -> Ids:
     """Return the BSS state ids of state codes or names, each within its row's country.
 
     Args:
@@ -39,7 +39,7 @@ def state_ids(texts: pd.Series, countries: Ids, organisation: Organisation) -> I
         organisation: The look-up.
     """
     known = organisation.state_ids
-    keys = {text: text.strip().casefold() for text in texts.unique() if text is not None}
+    keys = {text: text.strip().casefold() for text in set(texts) if text is not None}
     return [
         None if text is None or country is None else known.get((country, keys[text]))
         for text, country in zip(texts, countries, strict=True)
@@ -47,7 +47,7 @@ def state_ids(texts: pd.Series, countries: Ids, organisation: Organisation) -> I
 
 
 def resolve_ids(
-    selected: pd.DataFrame,
+    selected: Mapping[str, Texts],
     fields: Mapping[str, FieldMapping],
     organisation: Organisation,
     countries: Ids,
@@ -55,7 +55,7 @@ def resolve_ids(
     """Resolve every field of an entity that names a look-up.
 
     Args:
-        selected: Text per target field (``select_fields``).
+        selected: Texts per target field (``select_fields``).
         fields: The entity's mapping.
         organisation: The look-ups.
         countries: Country id per row, for states (``row_countries``).
@@ -64,17 +64,17 @@ def resolve_ids(
         Target field to ids, for the fields with a look-up.
     """
     resolved: dict[str, Ids] = {}
-    for target in selected.columns:
+    for target, texts in selected.items():
         transforms = fields[target].transforms
         if "country_id" in transforms:
-            resolved[target] = country_ids(selected[target], organisation)
+            resolved[target] = country_ids(texts, organisation)
         elif "state_id" in transforms:
-            resolved[target] = state_ids(selected[target], countries, organisation)
+            resolved[target] = state_ids(texts, countries, organisation)
     return resolved
 
 
-def row_countries(account: pd.DataFrame, organisation: Organisation) -> Ids:
-    """Return each row's country id from the account's country field; ``None`` everywhere when it is not mapped."""
+def row_countries(account: Mapping[str, Texts], organisation: Organisation, size: int) -> Ids:
+    """Return the country id of each of ``size`` rows; ``None`` everywhere when an account's country is not mapped."""
     if COUNTRY_TARGET not in account:
-        return [None] * len(account)
+        return [None] * size
     return country_ids(account[COUNTRY_TARGET], organisation)

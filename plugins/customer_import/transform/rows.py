@@ -1,15 +1,16 @@
-"""Reads a run's discovered customers from staging in chunks, in the order in which they were listed.
+"""Reads a run's discovered customers from staging in chunks, by tenant id.
 
 Validation and transform share it, so that both see the same rows. It pages by key instead of
 holding a cursor open: no read transaction outlives a chunk, and memory does not grow with the
-number of customers. It interprets nothing.
+number of customers. Tenant ids come in no order from Partner Center; in theirs, what the transform
+stages goes to one end of each index instead of all over it. It interprets nothing.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 
 from customer_import.staging.engine import reading
 from customer_import.staging.tables import import_results, staged_customers
@@ -26,7 +27,6 @@ VALIDATION_TASK = "validate_customers"
 class StagedRow(NamedTuple):
     """A staged customer, as far as validation and transform look at it; columns of ``staged_customers``."""
 
-    position: int
     tenant_id: str
     tenant_name: str | None
     domain: str | None
@@ -40,7 +40,7 @@ class StagedRow(NamedTuple):
 def read_customers(
     engine: Engine, run_id: int, chunk_size: int, *, is_validated: bool
 ) -> Iterator[Sequence[StagedRow]]:
-    """Yield the run's fetched customers that have no outcome yet, ordered by position.
+    """Yield the run's fetched customers that have no outcome yet, ordered by tenant id.
 
     Args:
         engine: The staging database.
@@ -51,11 +51,10 @@ def read_customers(
     Yields:
         Chunks, none of them empty.
     """
-    key = tuple_(staged_customers.c.position, staged_customers.c.tenant_id)
     statement = (
         select(*(staged_customers.c[name] for name in StagedRow._fields))
         .where(*_is_due(run_id, is_validated=is_validated))
-        .order_by(staged_customers.c.position, staged_customers.c.tenant_id)
+        .order_by(staged_customers.c.tenant_id)
         .limit(chunk_size)
     )
     page = statement
@@ -64,7 +63,7 @@ def read_customers(
             rows = list(map(StagedRow._make, connection.execute(page).all()))
         if not rows:
             return
-        page = statement.where(key > (rows[-1].position, rows[-1].tenant_id))
+        page = statement.where(staged_customers.c.tenant_id > rows[-1].tenant_id)
         yield rows
         del rows  # not beside the next chunk
 

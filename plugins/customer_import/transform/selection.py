@@ -2,20 +2,23 @@
 
 Sources and fallbacks, and the transforms that turn text into text. Turning a country or a state
 into a BSS id is ``lookups``; building what is sent is ``entities``. Validation checks exactly the
-frame made here, so changing a mapping changes what is checked.
+texts picked here, so changing a mapping changes what is checked.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import pandas as pd
+
     from customer_import.config import FieldMapping
     from customer_import.words import ImportType
+
+Texts = list[str | None]
+"""One text per customer, ``None`` where it is missing."""
 
 LOOKUPS = frozenset({"country_id", "state_id"})
 """Transforms that need the organisation; ``select_fields`` leaves their input as text."""
@@ -36,7 +39,7 @@ def fields_of(
 
 def select_fields(
     frame: pd.DataFrame, fields: Mapping[str, FieldMapping], import_type: ImportType
-) -> pd.DataFrame:
+) -> dict[str, Texts]:
     """Pick, per target field, the first value that is not blank, and transform it.
 
     Args:
@@ -45,31 +48,30 @@ def select_fields(
         import_type: Fields of other import types are left out.
 
     Returns:
-        A column of text or ``None`` per target field, with the rows and index of ``frame``.
+        Target field to its texts, in the order of the frame's rows.
     """
-    done: dict[
-        tuple[object, ...], list[str | None]
-    ] = {}  # e-mail and phone go to account and contact alike
-    columns: dict[str, list[str | None]] = {}
+    done: dict[tuple[object, ...], Texts] = {}  # e-mail and phone go to account and contact alike
+    columns: dict[str, Texts] = {}
     for target, field in fields_of(fields, import_type).items():
         recipe = (field.sources, field.transforms)
         if recipe not in done:
             done[recipe] = _transform(_first(frame, field.sources), field.transforms)
         columns[target] = done[recipe]
-    return pd.DataFrame(columns, index=frame.index, dtype=object)
+    return columns
 
 
-def _first(frame: pd.DataFrame, sources: tuple[str, ...]) -> list[str | None]:
-    values: list[str | None] = frame[sources[0]].tolist()
+def _first(frame: pd.DataFrame, sources: tuple[str, ...]) -> Texts:
+    values: Texts = frame[sources[0]].tolist()
     for source in sources[1:]:
-        values = [
-            fallback if value is None else value
-            for value, fallback in zip(values, frame[source].tolist(), strict=True)
-        ]
+        if None in values:
+            values = [
+                fallback if value is None else value
+                for value, fallback in zip(values, frame[source].tolist(), strict=True)
+            ]
     return values
 
 
-def _transform(values: list[str | None], names: tuple[str, ...]) -> list[str | None]:
+def _transform(values: Texts, names: tuple[str, ...]) -> Texts:
     for name in names:
         if name not in LOOKUPS:
             change = _TEXT_TRANSFORMS[name]

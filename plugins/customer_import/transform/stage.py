@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-CHUNK_SIZE = 2_000
-"""Larger ones are slower: every body that is held takes a page of memory, however short it is."""
+CHUNK_SIZE = 1_000
+"""What is made of more customers at once does not stay in a processor's cache, and takes half as long again."""
 
 
 @dataclass(frozen=True)

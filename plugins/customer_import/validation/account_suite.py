@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
 
 from customer_import.transform.lookups import COUNTRY_TARGET, resolve_ids, row_countries
 from customer_import.transform.selection import fields_of
 from customer_import.validation.field_rules import (
-    add_text_column,
     advised,
     email_accepted,
-    length_columns,
+    entity_frame,
+    fields_not_text,
     length_rules,
     required,
     text_rule,
@@ -25,9 +25,13 @@ from customer_import.validation.rules import Chunk, Rule, Severity, Suite, descr
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import pandas as pd
+
     from customer_import.bss.models import Organisation
     from customer_import.config import FieldMapping
     from customer_import.run import Run
+    from customer_import.transform.selection import Texts
+    from customer_import.transform.source import Flags
     from customer_import.validation.country_checks import CountryChecks
 
 NAME = "account"
@@ -48,11 +52,10 @@ def account_suite(run: Run, checks: CountryChecks) -> Suite:
     rules = (*_presence(fields), *_validity(fields), *length_rules(NAME, fields), text_rule(NAME))
 
     def frame_of(chunk: Chunk) -> pd.DataFrame:
-        texts = chunk.account.add_prefix("account.")
-        frame = texts.assign(
-            **_helper_columns(chunk.account, fields, checks), **length_columns(texts, rules)
+        helpers = _helper_columns(chunk, fields, checks)
+        return entity_frame(
+            NAME, rules, chunk.account, helpers, fields_not_text(fields, chunk.source)
         )
-        return add_text_column(frame, NAME, fields, chunk.source)
 
     return Suite(NAME, rules, frame_of)
 
@@ -114,11 +117,10 @@ def _fitting(target: str, field: FieldMapping) -> Rule:
 
 
 def _helper_columns(
-    account: pd.DataFrame, fields: Mapping[str, FieldMapping], checks: CountryChecks
-) -> dict[str, pd.Series]:
-    countries = (
-        account[COUNTRY_TARGET].tolist() if COUNTRY_TARGET in account else [None] * len(account)
-    )
+    chunk: Chunk, fields: Mapping[str, FieldMapping], checks: CountryChecks
+) -> dict[str, Flags]:
+    account, size = chunk.account, len(chunk.source.frame)
+    countries = account.get(COUNTRY_TARGET, [None] * size)
     spelled = {code: code and code.strip().upper() for code in set(countries)}
     codes = [spelled[code] for code in countries]
     columns: dict[str, list[bool]] = {}
@@ -135,21 +137,21 @@ def _helper_columns(
                 for text, code in zip(account[target], codes, strict=True)
             ]
     if "phone" in account:
-        columns[_FITS.format("phone")] = checks.phones_fit(account["phone"].tolist(), codes)
+        columns[_FITS.format("phone")] = checks.phones_fit(account["phone"], codes)
     if _POSTAL_CODE in account:
-        columns[_FITS.format(_POSTAL_CODE)] = checks.postal_codes_fit(
-            account[_POSTAL_CODE].tolist(), codes
-        )
-    columns |= _known_columns(account, fields, checks.organisation)
-    return {
-        name: pd.Series(values, index=account.index, dtype=bool) for name, values in columns.items()
-    }
+        columns[_FITS.format(_POSTAL_CODE)] = checks.postal_codes_fit(account[_POSTAL_CODE], codes)
+    columns |= _known_columns(account, fields, checks.organisation, size)
+    return {name: np.array(values, np.bool_) for name, values in columns.items()}
 
 
 def _known_columns(
-    account: pd.DataFrame, fields: Mapping[str, FieldMapping], organisation: Organisation
+    account: Mapping[str, Texts],
+    fields: Mapping[str, FieldMapping],
+    organisation: Organisation,
+    size: int,
 ) -> dict[str, list[bool]]:
-    resolved = resolve_ids(account, fields, organisation, row_countries(account, organisation))
+    countries = row_countries(account, organisation, size)
+    resolved = resolve_ids(account, fields, organisation, countries)
     return {
         _KNOWN.format(target): [
             text is None or found is not None

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
 
 from customer_import.transform.selection import fields_of
 from customer_import.validation.field_rules import (
-    add_text_column,
     email_accepted,
-    length_columns,
+    entity_frame,
+    fields_not_text,
     length_rules,
     required,
     text_rule,
@@ -23,8 +23,11 @@ from customer_import.validation.rules import Chunk, Rule, Severity, Suite, descr
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pandas as pd
+
     from customer_import.config import FieldMapping
     from customer_import.run import Run
+    from customer_import.transform.source import Flags
 
 NAME = "contact"
 _HAS_NAME = "contact has a first or last name"
@@ -50,11 +53,8 @@ def contact_suite(run: Run) -> Suite:
     rules = (_name_rule(every), *needed, *emails, *length_rules(NAME, fields), text_rule(NAME))
 
     def frame_of(chunk: Chunk) -> pd.DataFrame:
-        texts = chunk.contact.add_prefix("contact.")
-        frame = texts.assign(
-            **{_HAS_NAME: _has_name(chunk.contact)}, **length_columns(texts, rules)
-        )
-        return add_text_column(frame, NAME, fields, chunk.source)
+        not_text = fields_not_text(fields, chunk.source)
+        return entity_frame(NAME, rules, chunk.contact, {_HAS_NAME: _has_name(chunk)}, not_text)
 
     return Suite(NAME, rules, frame_of)
 
@@ -74,9 +74,9 @@ def _name_rule(fields: Mapping[str, FieldMapping]) -> Rule:
     )
 
 
-def _has_name(contact: pd.DataFrame) -> pd.Series:
-    has_name = pd.Series(False, index=contact.index)  # noqa: FBT003 - the value of the series
+def _has_name(chunk: Chunk) -> Flags:
+    has_name = np.zeros(len(chunk.source.frame), np.bool_)
     for target in ("firstName", "lastName"):
-        if target in contact:
-            has_name |= contact[target].notna()
+        if target in chunk.contact:
+            has_name |= np.array([text is not None for text in chunk.contact[target]], np.bool_)
     return has_name

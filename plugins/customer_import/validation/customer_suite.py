@@ -46,7 +46,7 @@ def _frame(chunk: Chunk) -> pd.DataFrame:
         {
             "tenant.id": [key and key.lower() for key in chunk.source.frame["tenant.id"]],
             "has billing profile": chunk.has_billing_profile,
-            _DOMAIN_PREFIX_LENGTH: lengths(chunk.source.frame["tenant.domainPrefix"]),
+            _DOMAIN_PREFIX_LENGTH: lengths(chunk.source.frame["tenant.domainPrefix"].tolist()),
         }
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from customer_import.transform.selection import LOOKUPS
 from customer_import.validation.rules import Expectation, Rule, Severity, describe, must_be_present
@@ -15,10 +16,9 @@ from customer_import.validation.rules import Expectation, Rule, Severity, descri
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    import pandas as pd
-
     from customer_import.config import FieldMapping
-    from customer_import.transform.source import SourceFrame
+    from customer_import.transform.selection import Texts
+    from customer_import.transform.source import Flags, SourceFrame
 
 Lengths = np.ndarray[tuple[int], np.dtype[np.float64]]
 
@@ -109,23 +109,13 @@ def length_of(column: str) -> str:
     return f"{column} length"
 
 
-def lengths(texts: pd.Series) -> Lengths:
-    """Return the characters of each text, NaN where it is missing."""
-    return np.array([len(text) if text else np.nan for text in texts], np.float64)
-
-
-def length_columns(texts: pd.DataFrame, rules: Iterable[Rule]) -> dict[str, Lengths]:
-    """Return the length columns that rules look at.
+def lengths(texts: Texts) -> Lengths:
+    """Return the characters of each text, NaN where it is missing.
 
     Whether a text is there, and how long it is, Great Expectations sees ten times as fast in a
     column of numbers.
     """
-    looked_at = {rule.expectation.arguments["column"] for rule in rules}
-    return {
-        length_of(str(column)): lengths(texts[column])
-        for column in texts
-        if length_of(str(column)) in looked_at
-    }
+    return np.array([len(text) if text else np.nan for text in texts], np.float64)
 
 
 def _is_cut(target: str, field: FieldMapping) -> bool:
@@ -139,7 +129,7 @@ def _is_cut(target: str, field: FieldMapping) -> bool:
 
 def text_rule(prefix: str) -> Rule:
     """A list or an object where text is due counts as missing and is reported."""
-    column = f"{prefix} fields that are not text"
+    column = _not_text(prefix)
     return Rule(
         name="is_text",
         field=prefix,
@@ -150,16 +140,44 @@ def text_rule(prefix: str) -> Rule:
     )
 
 
-def add_text_column(
-    frame: pd.DataFrame, prefix: str, fields: Mapping[str, FieldMapping], source: SourceFrame
+def entity_frame(
+    prefix: str,
+    rules: Iterable[Rule],
+    texts: Mapping[str, Texts],
+    helpers: Mapping[str, Flags],
+    not_text: Texts,
 ) -> pd.DataFrame:
-    """Add the column that ``text_rule`` looks at: the row's fields, in words, that are not text, or ``None``."""
-    names: list[str | None] = [None] * len(frame)
+    """Make the frame of an entity's suite: the columns that its rules look at, and no others.
+
+    Args:
+        prefix: Of the entity's columns.
+        rules: The suite's.
+        texts: Per target field.
+        helpers: Columns of the suite's own.
+        not_text: What ``fields_not_text`` returned.
+    """
+    columns: dict[str, object] = {_not_text(prefix): not_text, **helpers}
+    looked_at = {rule.expectation.arguments["column"] for rule in rules}
+    for target, values in texts.items():
+        column = f"{prefix}.{target}"
+        if column in looked_at:
+            columns[column] = values
+        if length_of(column) in looked_at:
+            columns[length_of(column)] = lengths(values)
+    return pd.DataFrame(columns)
+
+
+def fields_not_text(fields: Mapping[str, FieldMapping], source: SourceFrame) -> Texts:
+    """Return per row the fields, in words, that are lists or objects; ``None`` where there are none."""
+    names: Texts = [None] * len(source.frame)
     for path, flags in source.not_text.items():
         field = next((field for field in fields.values() if path in field.sources), None)
         if field is None:
             continue
         for row in flags.nonzero()[0].tolist():
             names[row] = f"{names[row]}, {describe(field)}" if names[row] else describe(field)
-    frame[f"{prefix} fields that are not text"] = names
-    return frame
+    return names
+
+
+def _not_text(prefix: str) -> str:
+    return f"{prefix} fields that are not text"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from customer_import.config import FieldMapping
+    from customer_import.transform.selection import Texts
     from customer_import.transform.source import Flags, SourceFrame
 
 RowNumbers = np.ndarray[tuple[int], np.dtype[np.intp]]
@@ -86,14 +87,14 @@ class Chunk:
 
     Attributes:
         source: Source columns.
-        account: Text per account field.
-        contact: Text per contact field.
+        account: Texts per account field.
+        contact: Texts per contact field.
         has_billing_profile: Per customer.
     """
 
     source: SourceFrame
-    account: pd.DataFrame
-    contact: pd.DataFrame
+    account: Mapping[str, Texts]
+    contact: Mapping[str, Texts]
     has_billing_profile: Flags
 
 

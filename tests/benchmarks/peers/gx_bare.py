@@ -57,8 +57,8 @@ def _frame_and_rules(database: str, run: int) -> tuple[pd.DataFrame, list[Any]]:
     chunk = _chunk(rows, opened, organisation)
     texts = [
         chunk.source.frame[["tenant.id", "tenant.domainPrefix"]],
-        chunk.account.add_prefix("account."),
-        chunk.contact.add_prefix("contact."),
+        pd.DataFrame({f"account.{target}": texts for target, texts in chunk.account.items()}),
+        pd.DataFrame({f"contact.{target}": texts for target, texts in chunk.contact.items()}),
     ]
     made = [suite.frame_of(chunk) for suite in suites]
     every = pd.concat([*texts, *made], axis="columns")
