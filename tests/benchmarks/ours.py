@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 DIRECT = ImportType.DIRECT
+ONE_BATCH = 10_000
+"""Customers a load task: its start-up, which tasks have at the same time, is not measured over and over."""
 
 
 def extract(
@@ -189,9 +191,8 @@ def mapping(folder: str, database: str, run: int) -> dict[str, Any]:
     """Our transform alone, from rows in memory to bodies in memory: what ``normalize`` does."""
     from customer_import.transform.entities import build_entities
     from customer_import.transform.reference import read_organisation
-    from customer_import.transform.rows import read_customers
+    from customer_import.transform.rows import CHUNK_SIZE, read_customers
     from customer_import.transform.source import source_frame
-    from customer_import.transform.stage import CHUNK_SIZE
 
     engine = open_engine(f"sqlite:///{database}")
     opened = open_run(engine, run)
@@ -245,6 +246,7 @@ def configure(
             "rate_window_s": window_s,
         }
         instance["bss"] |= {"concurrency": concurrency}
+        instance["load_batch_size"] = ONE_BATCH
         if not slices:
             instance["full_read_every_days"] = None
     path.write_text(yaml.safe_dump(raw))

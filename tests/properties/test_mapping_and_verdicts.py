@@ -13,7 +13,7 @@ from customer_import.partner_center.flatten import find_domain_prefix
 from customer_import.transform.entities import build_entities
 from customer_import.transform.source import source_frame
 from customer_import.validation.stage import _chunk
-from customer_import.validation.verdicts import judge
+from customer_import.validation.verdicts import Evidence, judge
 from customer_import.words import ImportType
 from sandbox.bss.organisation import Organisation as Records
 from sandbox.bss.setup import organisation_setup
@@ -155,7 +155,9 @@ def test_verdicts_reject_or_pass_every_row_and_what_passes_the_bss_takes(
             key = rng.choice((key.upper(), "not a guid", ""))
         rows.append(row(number, key, source))
     suites, runner = runner_of(kind)
-    verdicts = judge(_chunk(rows, run, ORGANISATION), suites, runner.run)
+    evidence = Evidence(suites)
+    evidence.add(_chunk(rows, run, ORGANISATION))
+    verdicts = judge(evidence, runner.run)
     assert set(verdicts.rejected) <= set(range(ROWS))
     for findings in verdicts.rejected.values():
         assert findings

@@ -42,7 +42,7 @@ def read(engine, table, *columns):
 
 def test_verdicts_are_counted_and_recorded(engine):
     run = stage_run(engine, mixed())
-    summary = validate_customers(run, engine, chunk_size=3)
+    summary = validate_customers(run, engine, judged_at_once=3)
     assert (summary.evaluated, summary.rejected, summary.warned) == (4, 2, 1)
     assert summary.broken["customer.has_billing_profile customer.billingProfile"] == 1
     results = read(
@@ -68,7 +68,7 @@ def test_a_rejection_tells_every_reason_and_keeps_the_warnings(engine):
 
 def test_every_rule_has_a_result_summed_over_chunks(engine):
     run = stage_run(engine, mixed())
-    validate_customers(run, engine, chunk_size=2)
+    validate_customers(run, engine, judged_at_once=2)
     rows = read(
         engine, validation_results, "suite", "rule", "field", "evaluated", "unexpected", "success"
     )
@@ -108,7 +108,7 @@ def test_each_customer_is_rejected_or_staged_never_both_never_neither(engine):
         for n in range(40)
     ]
     run = stage_run(engine, customers, max_rejected_percent=100)
-    validate_customers(run, engine, chunk_size=25)
+    validate_customers(run, engine, judged_at_once=25)
     transform_customers(run, engine, chunk_size=9)
     rejected = {row[0] for row in read(engine, import_results, "tenant_id")}
     with engine.connect() as connection:

@@ -22,7 +22,7 @@ from customer_import.validation.customer_suite import customer_suite
 from customer_import.validation.expectations import SuiteRunner
 from customer_import.validation.field_rules import email_pattern
 from customer_import.validation.rules import Chunk, Expectation, Rule, Severity, Suite
-from customer_import.validation.verdicts import judge
+from customer_import.validation.verdicts import Evidence, judge
 from tests.validation.runs import (
     ADDRESS,
     COUNTRY_RULES,
@@ -58,7 +58,9 @@ def verdicts(customers, shipped=None, run=None, rules=None):
         contact=select_fields(source.frame, run.mappings.contact, run.import_type),
         has_billing_profile=np.array([row["has_billing_profile"] for row in customers], np.bool_),
     )
-    return judge(chunk, suites, runner.run)
+    evidence = Evidence(suites)
+    evidence.add(chunk)
+    return judge(evidence, runner.run)
 
 
 def broken(shipped=None, source=None, run=None, rules=None, **columns):
@@ -224,7 +226,7 @@ def test_a_rule_that_cannot_be_evaluated_is_our_error_not_bad_data():
         "",
         Expectation("ExpectColumnValuesToNotBeNull", {"column": "x"}),
     )
-    suite = Suite("odd", (rule,), lambda chunk: pd.DataFrame(chunk.account))
+    suite = Suite("odd", (rule,), lambda chunk: dict(chunk.account))
     with pytest.raises(CustomerImportError, match=r"suite odd: rule odd of account\.x"):
         SuiteRunner((suite,)).run(suite, pd.DataFrame({"y": [1]}))
 

@@ -36,7 +36,7 @@ from customer_import.load.statements import (
     result_statement,
 )
 from customer_import.points import reached
-from customer_import.staging.engine import insert_missing, reading
+from customer_import.staging.engine import durable, insert_missing, reading
 from customer_import.staging.tables import (
     staged_accounts,
     staged_contacts,
@@ -98,7 +98,7 @@ class Ledger:
     ) -> None:
         self.now = now
         self.holder = holder
-        self._engine = engine
+        self._engine = durable(engine)
         self._instance = instance
         self._committer: GroupCommitter[_Entry, _Answer] = GroupCommitter(self._commit, gather_s)
         self._renewal: asyncio.Task[None] | None = None

@@ -14,18 +14,24 @@ from customer_import.transform.selection import fields_of
 from customer_import.validation.field_rules import (
     advised,
     email_accepted,
-    entity_frame,
+    entity_columns,
     fields_not_text,
     length_rules,
     required,
     text_rule,
 )
-from customer_import.validation.rules import Chunk, Rule, Severity, Suite, describe, must_be_true
+from customer_import.validation.rules import (
+    Chunk,
+    Columns,
+    Rule,
+    Severity,
+    Suite,
+    describe,
+    must_be_true,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import pandas as pd
 
     from customer_import.bss.models import Organisation
     from customer_import.config import FieldMapping
@@ -51,13 +57,13 @@ def account_suite(run: Run, checks: CountryChecks) -> Suite:
 
     rules = (*_presence(fields), *_validity(fields), *length_rules(NAME, fields), text_rule(NAME))
 
-    def frame_of(chunk: Chunk) -> pd.DataFrame:
+    def columns_of(chunk: Chunk) -> Columns:
         helpers = _helper_columns(chunk, fields, checks)
-        return entity_frame(
+        return entity_columns(
             NAME, rules, chunk.account, helpers, fields_not_text(fields, chunk.source)
         )
 
-    return Suite(NAME, rules, frame_of)
+    return Suite(NAME, rules, columns_of)
 
 
 def _presence(fields: Mapping[str, FieldMapping]) -> list[Rule]:

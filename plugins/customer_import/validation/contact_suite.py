@@ -12,18 +12,24 @@ import numpy as np
 from customer_import.transform.selection import fields_of
 from customer_import.validation.field_rules import (
     email_accepted,
-    entity_frame,
+    entity_columns,
     fields_not_text,
     length_rules,
     required,
     text_rule,
 )
-from customer_import.validation.rules import Chunk, Rule, Severity, Suite, describe, must_be_true
+from customer_import.validation.rules import (
+    Chunk,
+    Columns,
+    Rule,
+    Severity,
+    Suite,
+    describe,
+    must_be_true,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pandas as pd
 
     from customer_import.config import FieldMapping
     from customer_import.run import Run
@@ -52,11 +58,11 @@ def contact_suite(run: Run) -> Suite:
     ]
     rules = (_name_rule(every), *needed, *emails, *length_rules(NAME, fields), text_rule(NAME))
 
-    def frame_of(chunk: Chunk) -> pd.DataFrame:
+    def columns_of(chunk: Chunk) -> Columns:
         not_text = fields_not_text(fields, chunk.source)
-        return entity_frame(NAME, rules, chunk.contact, {_HAS_NAME: _has_name(chunk)}, not_text)
+        return entity_columns(NAME, rules, chunk.contact, {_HAS_NAME: _has_name(chunk)}, not_text)
 
-    return Suite(NAME, rules, frame_of)
+    return Suite(NAME, rules, columns_of)
 
 
 def _name_rule(fields: Mapping[str, FieldMapping]) -> Rule:

@@ -1,19 +1,18 @@
 """Rules about the customer itself: the tenant id that keys everything, the billing profile, the domain prefix.
 
-Uniqueness is checked within a chunk, letter case ignored; across chunks the staging table's key
-sees to it.
+Uniqueness is checked among the customers that are looked at together, letter case ignored; beyond
+them the staging table's key sees to it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from customer_import.transform.selection import fields_of
 from customer_import.validation.field_rules import length_of, lengths
 from customer_import.validation.rules import (
     Chunk,
+    Columns,
     Expectation,
     Rule,
     Severity,
@@ -38,17 +37,16 @@ def customer_suite(run: Run) -> Suite:
     options = fields_of(run.mappings.sync_options, run.import_type)
     if any("tenant.domainPrefix" in option.sources for option in options.values()):
         rules.append(_DOMAIN_PREFIX)
-    return Suite(NAME, tuple(rules), _frame, needs_billing_profile=False)
+    return Suite(NAME, tuple(rules), _columns, needs_billing_profile=False)
 
 
-def _frame(chunk: Chunk) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "tenant.id": [key and key.lower() for key in chunk.source.frame["tenant.id"]],
-            "has billing profile": chunk.has_billing_profile,
-            _DOMAIN_PREFIX_LENGTH: lengths(chunk.source.frame["tenant.domainPrefix"].tolist()),
-        }
-    )
+def _columns(chunk: Chunk) -> Columns:
+    tenant_ids = chunk.source.frame["tenant.id"].tolist()
+    return {
+        "tenant.id": [key and key.lower() for key in tenant_ids],
+        "has billing profile": chunk.has_billing_profile,
+        _DOMAIN_PREFIX_LENGTH: lengths(chunk.source.frame["tenant.domainPrefix"].tolist()),
+    }
 
 
 _RULES = (

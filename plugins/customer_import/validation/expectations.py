@@ -55,7 +55,7 @@ class SuiteRunner:
 
         Args:
             suite: One of those that the runner was made with.
-            frame: What ``suite.frame_of`` made, indexed 0..n-1.
+            frame: The suite's columns, indexed 0..n-1.
 
         Returns:
             One result per rule, in the suite's order.

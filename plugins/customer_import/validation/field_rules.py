@@ -8,10 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from customer_import.transform.selection import LOOKUPS
-from customer_import.validation.rules import Expectation, Rule, Severity, describe, must_be_present
+from customer_import.validation.rules import (
+    Columns,
+    Expectation,
+    Rule,
+    Severity,
+    describe,
+    must_be_present,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -140,14 +146,14 @@ def text_rule(prefix: str) -> Rule:
     )
 
 
-def entity_frame(
+def entity_columns(
     prefix: str,
     rules: Iterable[Rule],
     texts: Mapping[str, Texts],
     helpers: Mapping[str, Flags],
     not_text: Texts,
-) -> pd.DataFrame:
-    """Make the frame of an entity's suite: the columns that its rules look at, and no others.
+) -> Columns:
+    """Make the columns that the rules of an entity's suite look at, and no others.
 
     Args:
         prefix: Of the entity's columns.
@@ -156,7 +162,7 @@ def entity_frame(
         helpers: Columns of the suite's own.
         not_text: What ``fields_not_text`` returned.
     """
-    columns: dict[str, object] = {_not_text(prefix): not_text, **helpers}
+    columns: Columns = {_not_text(prefix): not_text, **helpers}
     looked_at = {rule.expectation.arguments["column"] for rule in rules}
     for target, values in texts.items():
         column = f"{prefix}.{target}"
@@ -164,7 +170,7 @@ def entity_frame(
             columns[column] = values
         if length_of(column) in looked_at:
             columns[length_of(column)] = lengths(values)
-    return pd.DataFrame(columns)
+    return columns
 
 
 def fields_not_text(fields: Mapping[str, FieldMapping], source: SourceFrame) -> Texts:

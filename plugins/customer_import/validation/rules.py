@@ -19,11 +19,12 @@ from customer_import.words import ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import pandas as pd
-
     from customer_import.config import FieldMapping
     from customer_import.transform.selection import Texts
     from customer_import.transform.source import Flags, SourceFrame
+
+Columns = dict[str, "Texts | np.ndarray[tuple[int], np.dtype[np.generic]]"]
+"""Column name to its values."""
 
 RowNumbers = np.ndarray[tuple[int], np.dtype[np.intp]]
 """Rows of a frame, ascending."""
@@ -83,7 +84,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Chunk:
-    """What a suite looks at: some customers, before and after the mapping.
+    """Some customers, before and after the mapping.
 
     Attributes:
         source: Source columns.
@@ -100,26 +101,20 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Suite:
-    """Rules with the frame that they look at.
+    """Rules with the columns that they look at.
 
     Attributes:
         name: Key in ``validation_results`` and ``validation_findings``.
         rules: In the order in which their findings are told.
-        frame_of: Makes the frame with every column that the rules name; one row per customer,
-            indexed 0..n-1.
+        columns_of: Makes every column that the rules name, one value per customer of a chunk.
         needs_billing_profile: Whether customers without a billing profile are spared: all else
             would follow from that.
     """
 
     name: str
     rules: tuple[Rule, ...]
-    frame_of: Callable[[Chunk], pd.DataFrame]
+    columns_of: Callable[[Chunk], Columns]
     needs_billing_profile: bool = True
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns that the rules look at; every other one would only cost time."""
-        return list(dict.fromkeys(str(rule.expectation.arguments["column"]) for rule in self.rules))
 
 
 @dataclass(frozen=True)

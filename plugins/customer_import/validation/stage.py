@@ -1,8 +1,9 @@
 """The validation stage: each discovered customer is checked, and rejected with reasons or left for the transform.
 
-Rows stream through in chunks; findings, results and rejections of a chunk are written in one
-transaction. A run that repeats the stage first removes what it wrote before. When all is written,
-the run as a whole is judged (``checks``).
+Rows stream through in chunks, of which only what the rules look at is kept until there is enough to
+judge; findings, results and rejections are then written in one transaction. A run that repeats the
+stage first removes what it wrote before. When all is written, the run as a whole is judged
+(``checks``).
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ from customer_import.staging.bulk import insert_rows
 from customer_import.staging.engine import upsert
 from customer_import.staging.tables import import_results, validation_findings, validation_results
 from customer_import.transform.reference import read_country_rules, read_organisation
-from customer_import.transform.rows import VALIDATION_TASK, count_customers, read_customers
+from customer_import.transform.rows import (
+    CHUNK_SIZE,
+    VALIDATION_TASK,
+    count_customers,
+    read_customers,
+)
 from customer_import.transform.selection import select_fields
 from customer_import.transform.source import source_frame
 from customer_import.validation.account_suite import account_suite
@@ -32,7 +38,7 @@ from customer_import.validation.contact_suite import contact_suite
 from customer_import.validation.country_checks import CountryChecks
 from customer_import.validation.customer_suite import customer_suite
 from customer_import.validation.rules import Chunk, Severity
-from customer_import.validation.verdicts import Verdicts, judge
+from customer_import.validation.verdicts import Evidence, Verdicts, judge
 from customer_import.words import Outcome
 
 if TYPE_CHECKING:
@@ -47,8 +53,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-CHUNK_SIZE = 20_000
-"""An expectation costs some 6 ms a chunk, whatever its size; a chunk of this size takes some 50 MB."""
+JUDGED_AT_ONCE = 50_000
+"""An expectation costs some 6 ms, however few customers it looks at; this many take some 40 MB."""
 
 
 @dataclass(frozen=True)
@@ -100,13 +106,15 @@ class _Tally:
             (self.rejected if severity is Severity.CRITICAL else self.warned)[suite] += 1
 
 
-def validate_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) -> ValidateSummary:
+def validate_customers(
+    run: Run, engine: Engine, judged_at_once: int = JUDGED_AT_ONCE
+) -> ValidateSummary:
     """Check every discovered customer of a run and record the verdicts.
 
     Args:
         run: The run.
         engine: The staging database.
-        chunk_size: Customers a transaction.
+        judged_at_once: Customers a transaction.
 
     Raises:
         ConfigurationError: The run has no organisation: ``start_run`` did not finish.
@@ -120,7 +128,7 @@ def validate_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) -
     _forget(engine, run.id, suites)
     tally = _Tally()
     if count_customers(engine, run.id, is_validated=False):
-        _validate(run, engine, organisation, suites, tally, chunk_size)
+        _validate(run, engine, organisation, suites, tally, judged_at_once)
     _record_results(engine, run.id, suites, tally)
     _log_suites(suites, tally)
     rows = tally.rows
@@ -146,20 +154,33 @@ def _validate(
     organisation: Organisation,
     suites: Sequence[Suite],
     tally: _Tally,
-    chunk_size: int,
+    judged_at_once: int,
 ) -> None:
     from customer_import.validation.expectations import SuiteRunner  # noqa: PLC0415 - only when there is work for it
 
     runner = SuiteRunner(suites)
+    customers: list[StagedRow] = []
+    evidence = Evidence(suites)
+
+    def judge_gathered() -> None:
+        verdicts = judge(evidence, runner.run)
+        with engine.begin() as connection:
+            _record_verdicts(connection, run, customers, verdicts)
+            reached("before_validation_commit")
+        reached("after_validation_commit")
+        tally.add(verdicts, len(customers))
+
     with imports_uncollected():
-        for rows in read_customers(engine, run.id, chunk_size, is_validated=False):
-            verdicts = judge(_chunk(rows, run, organisation), suites, runner.run)
-            with engine.begin() as connection:
-                _record_chunk(connection, run, rows, verdicts)
-                reached("before_validation_commit")
-            reached("after_validation_commit")
-            tally.add(verdicts, len(rows))
-            del rows, verdicts  # not beside the next chunk
+        for rows in read_customers(
+            engine, run.id, min(CHUNK_SIZE, judged_at_once), is_validated=False
+        ):
+            evidence.add(_chunk(rows, run, organisation))
+            customers += (row.without_source() for row in rows)
+            if len(customers) >= judged_at_once:
+                judge_gathered()
+                customers, evidence = [], Evidence(suites)
+        if customers:
+            judge_gathered()
 
 
 def _chunk(rows: Sequence[StagedRow], run: Run, organisation: Organisation) -> Chunk:
@@ -186,7 +207,7 @@ def _forget(engine: Engine, run_id: int, suites: Sequence[Suite]) -> None:
         )
 
 
-def _record_chunk(
+def _record_verdicts(
     connection: Connection, run: Run, rows: Sequence[StagedRow], verdicts: Verdicts
 ) -> None:
     insert_rows(

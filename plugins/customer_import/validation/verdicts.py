@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from customer_import.validation.rules import Chunk, RowNumbers, Rule, RuleResult, Severity, Suite
+
+if TYPE_CHECKING:
+    from customer_import.transform.source import Flags
 
 RunSuite = Callable[[Suite, pd.DataFrame], list[RuleResult]]
 """Runs a suite on its frame; ``SuiteRunner.run``."""
@@ -49,21 +54,50 @@ class Verdicts:
     warned: dict[int, list[Finding]] = field(default_factory=dict)
 
 
-def judge(chunk: Chunk, suites: Sequence[Suite], run_suite: RunSuite) -> Verdicts:
-    """Run every suite on a chunk.
+class Evidence:
+    """What suites look at, gathered from chunk after chunk: far less than the customers themselves.
 
-    Customers without a billing profile are spared the suites that need one: all that those could
-    say follows from it.
+    Args:
+        suites: Names are unique.
     """
+
+    def __init__(self, suites: Sequence[Suite]) -> None:
+        self.suites = suites
+        self._columns: dict[str, dict[str, list[Any]]] = {
+            suite.name: defaultdict(list) for suite in suites
+        }  # Any: parts of a column
+        self._has_billing_profile: list[Flags] = []
+
+    def add(self, chunk: Chunk) -> None:
+        """Add a chunk's customers, after those that were added before."""
+        self._has_billing_profile.append(chunk.has_billing_profile)
+        for suite in self.suites:
+            for name, values in suite.columns_of(chunk).items():
+                self._columns[suite.name][name].append(values)
+
+    def rows_of(self, suite: Suite) -> RowNumbers:
+        """Return the customers that a suite looks at.
+
+        Those without a billing profile are spared the suites that need one: all that those could
+        say follows from it.
+        """
+        has_profile = np.concatenate(self._has_billing_profile)
+        return np.flatnonzero(has_profile | (not suite.needs_billing_profile))
+
+    def frame_of(self, suite: Suite) -> pd.DataFrame:
+        """Return a suite's columns, a row for each of ``rows_of``, indexed 0..n-1."""
+        columns = self._columns[suite.name].items()
+        frame = pd.DataFrame({name: _joined(parts) for name, parts in columns})
+        rows = self.rows_of(suite)
+        return frame if len(rows) == len(frame) else frame.iloc[rows].reset_index(drop=True)
+
+
+def judge(evidence: Evidence, run_suite: RunSuite) -> Verdicts:
+    """Run every suite on what was gathered; rows are numbered in the order of gathering."""
     results: dict[str, list[RuleResult]] = {}
     findings: list[Finding] = []
-    rows_with_profile = np.flatnonzero(chunk.has_billing_profile)
-    for suite in suites:
-        frame = suite.frame_of(chunk)[suite.columns]
-        rows = np.arange(len(frame))
-        if suite.needs_billing_profile and len(rows_with_profile) < len(frame):
-            rows = rows_with_profile
-            frame = frame.iloc[rows].reset_index(drop=True)
+    for suite in evidence.suites:
+        frame, rows = evidence.frame_of(suite), evidence.rows_of(suite)
         results[suite.name] = run_suite(suite, frame)
         for result in results[suite.name]:
             findings += _findings(suite.name, result, frame, rows)
@@ -75,6 +109,12 @@ def judge(chunk: Chunk, suites: Sequence[Suite], run_suite: RunSuite) -> Verdict
     return Verdicts(
         results, findings, dict(by_severity[Severity.CRITICAL]), dict(by_severity[Severity.WARNING])
     )
+
+
+def _joined(parts: list[Any]) -> Any:  # noqa: ANN401 - one kind of column, in parts and whole
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    return list(chain.from_iterable(parts))
 
 
 def _findings(

@@ -21,6 +21,8 @@ def load(folder: str, file: str, concurrency: int) -> dict[str, Any]:
     os.environ |= {
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "RUNTIME__LOG_LEVEL": "ERROR",
+        # It would look for its settings in the variables of an Airflow that is not there.
+        "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",
         "LOAD__WORKERS": str(concurrency),
         "NORMALIZE__WORKERS": "1",
         "DATA_WRITER__DISABLE_COMPRESSION": "true",

@@ -53,16 +53,19 @@ def _frame_and_rules(database: str, run: int) -> tuple[pd.DataFrame, list[Any]]:
     organisation = read_organisation(engine, run)
     checks = CountryChecks(read_country_rules(engine, run), organisation)
     suites = (customer_suite(opened), account_suite(opened, checks), contact_suite(opened))
-    (rows,) = read_customers(engine, run, 10_000_000, is_validated=False)
-    chunk = _chunk(rows, opened, organisation)
-    texts = [
-        chunk.source.frame[["tenant.id", "tenant.domainPrefix"]],
-        pd.DataFrame({f"account.{target}": texts for target, texts in chunk.account.items()}),
-        pd.DataFrame({f"contact.{target}": texts for target, texts in chunk.contact.items()}),
-    ]
-    made = [suite.frame_of(chunk) for suite in suites]
-    every = pd.concat([*texts, *made], axis="columns")
-    every = every.loc[:, ~every.columns.duplicated()]
+    frames = []
+    for rows in read_customers(engine, run, 10_000, is_validated=False):
+        chunk = _chunk(rows, opened, organisation)
+        columns = {
+            "tenant.id": chunk.source.frame["tenant.id"].tolist(),
+            "tenant.domainPrefix": chunk.source.frame["tenant.domainPrefix"].tolist(),
+            **{f"account.{target}": texts for target, texts in chunk.account.items()},
+            **{f"contact.{target}": texts for target, texts in chunk.contact.items()},
+        }
+        for suite in suites:
+            columns = suite.columns_of(chunk) | columns
+        frames.append(pd.DataFrame(columns))
+    every = pd.concat(frames, ignore_index=True)
     rules = [_plain(rule) for suite in suites for rule in suite.rules]
     return every[list(dict.fromkeys(rule.column for rule in rules))].copy(), rules
 
