@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 START_TIMEOUT_S = 240.0
 FIRST_PORT = 8080
+NO_SUMMARY = {
+    "error": "It failed before it could be recorded; the log of its task start_run says why."
+}
 OUTCOMES = ("created", "updated", "unchanged", "skipped", "ambiguous", "rejected", "failed")
 
 
@@ -251,7 +254,7 @@ def _show_results(api: AirflowApi, runs: list[ImportRun]) -> bool:
         + "".join(f"{name:>11}" for name in OUTCOMES)
     )
     for run in runs:
-        summary = api.xcom(run.dag_id, run.run_id, "finish_run") or {}
+        summary = api.xcom(run.dag_id, run.run_id, "finish_run") or NO_SUMMARY
         outcomes = summary.get("outcomes", {})
         name = run.dag_id.removeprefix("import_").removesuffix("_customers")
         counts = "".join(f"{outcomes.get(outcome, 0):>11}" for outcome in OUTCOMES)

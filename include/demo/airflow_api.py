@@ -111,9 +111,13 @@ class AirflowApi:
         return [(instance["task_id"], instance["state"]) for instance in instances]
 
     def xcom(self, dag_id: str, run_id: str, task_id: str) -> Any:  # noqa: ANN401 - JSON of any shape
-        """Return what a task returned."""
+        """Return what a task returned; ``None`` when it returned nothing."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value?deserialize=true"
-        return self._get(path)["value"]
+        answer = self._http.get(f"{self.url}/api/v2/{path}", timeout=TIMEOUT_S)
+        if answer.status_code == _NOT_FOUND:
+            return None
+        answer.raise_for_status()
+        return answer.json()["value"]
 
     def _get(self, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
         answer = self._http.get(f"{self.url}/api/v2/{path}", timeout=TIMEOUT_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 LATENCY_MS = 50
 BSS_CUSTOMER_ENDPOINTS = ("bss.accounts", "bss.contacts", "bss.sync_options")
-_WINDOW_S = 10.0
+_WINDOW_CALLS, _WINDOW_S = 500, 10.0
 _SMALL_RUN = 200
+_PAGES = ("first page", "deep page", "outcome filter", "sorted by name", "search, common word")
 
 
 @dataclass(frozen=True)
@@ -79,29 +81,46 @@ def extraction(report: Report, sizes: Sizes) -> None:
 
 
 def limits(report: Report, sizes: Sizes) -> None:
-    """At the ceiling: 500 calls a window of 10 s and resource, counted by fixed and by sliding windows."""
-    report.figures["limit_throttled"] = 0
-    for window in ("fixed", "sliding"):
-        shares = []
+    """At the ceiling: 500 calls a window of 10 s and resource, counted by fixed and by sliding windows.
+
+    Both at the same time: a run waits for the next window nearly all of its time.
+    """
+    windows = ("fixed", "sliding")
+    shares: dict[str, list[float]] = {window: [] for window in windows}
+    throttled = 0
+    with ThreadPoolExecutor(len(windows)) as threads:
         for _ in range(sizes.repeat):
-            # A window of its own for each run: the last run's would still be counted.
-            with arena(
-                customers=sizes.limited,
-                latency_ms=LATENCY_MS,
-                mix="direct=1",
-                rate_limit=f"500/{_WINDOW_S:g}",
-                rate_window=window,
-            ) as sandbox:
-                ours = sandbox.client(
-                    "extract", concurrency=64, requests_per_minute=3_000, window_s=_WINDOW_S
-                )
-                asked = sandbox.requests().get("partner_center.customers.subscriptions", 0)
-                report.figures["limit_throttled"] += sandbox.throttled()
-            # Full windows at once, the last one as fast as the latency lets it.
-            full, rest = divmod(asked - 1, 500)
-            ideal = full * _WINDOW_S + (rest + 1) / 64 * 2 * LATENCY_MS / 1000
-            shares.append(ideal / ours["seconds"])
-        report.figures[f"limit_share_{window}"] = statistics.median(shares)
+            runs = {window: threads.submit(_limited, window, sizes.limited) for window in windows}
+            for window, run in runs.items():
+                share, refused = run.result()
+                shares[window].append(share)
+                throttled += refused
+    report.figures["limit_throttled"] = throttled
+    for window in windows:
+        report.figures[f"limit_share_{window}"] = statistics.median(shares[window])
+
+
+def _limited(window: str, customers: int) -> tuple[float, int]:
+    """Return the share of the ideal time, and the 429 answers; in a new sandbox, whose windows are empty."""
+    limit = f"{_WINDOW_CALLS}/{_WINDOW_S:g}"
+    with arena(
+        customers=customers,
+        latency_ms=LATENCY_MS,
+        mix="direct=1",
+        rate_limit=limit,
+        rate_window=window,
+    ) as sandbox:
+        ours = sandbox.client(
+            "extract",
+            concurrency=64,
+            requests_per_minute=round(_WINDOW_CALLS * 60 / _WINDOW_S),
+            window_s=_WINDOW_S,
+        )
+        asked = sandbox.requests().get("partner_center.customers.subscriptions", 0)
+        # Full windows at once, the last one as fast as the latency lets it.
+        full, rest = divmod(asked - 1, _WINDOW_CALLS)
+        ideal = full * _WINDOW_S + (rest + 1) / 64 * 2 * LATENCY_MS / 1000
+        return ideal / ours["seconds"], sandbox.throttled()
 
 
 def loading(report: Report, sizes: Sizes) -> None:
@@ -173,8 +192,10 @@ def stages(report: Report, sizes: Sizes) -> None:
     report.notes |= {"stages_s": seconds, "stages_peak_mb": peaks}
     report.figures |= {
         "validate_vs_gx": seconds["validate"] / seconds["gx"],
-        "transform_vs_normalize": seconds["normalize"] / seconds["transform"],
+        # Both from memory to memory.
+        "transform_vs_normalize": seconds["normalize"] / seconds["mapping"],
     }
+    report.notes["transform_stage_vs_normalize"] = seconds["normalize"] / seconds["transform"]
     report.notes["peaks"] = {
         "many": {"validate": peaks["validate"], "transform": peaks["transform"]},
         "few": {"validate": peaks["validate_few"], "transform": peaks["transform_few"]},
@@ -238,13 +259,14 @@ def overhead(report: Report, sizes: Sizes) -> None:
 
 
 def pages(report: Report, sizes: Sizes) -> None:
-    """The slowest kind of page, by the ratio of its medians with many rows and with a thousand."""
+    """The slowest kind of page, by the ratio of its medians with many rows and with a thousand.
+
+    Without the search for one customer, which reads every name: its times are among what was measured.
+    """
     with tempfile.TemporaryDirectory(prefix="customer-import-bench-") as name:
         figures = run_pages(bare_environment(Path(name)), sizes.page_rows)
     report.notes["pages"] = figures
-    report.figures["pages_1m_vs_1k"] = max(
-        own["ratio"] for own in figures.values() if isinstance(own, dict)
-    )
+    report.figures["pages_1m_vs_1k"] = max(figures[kind]["ratio"] for kind in _PAGES)
 
 
 def interleave(runs: Mapping[str, Run], repeat: int) -> dict[str, dict[str, Any]]:

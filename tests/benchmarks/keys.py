@@ -46,5 +46,5 @@ KEYS = (
     _at_most("bss_requests_unchanged", 0, "BSS requests for customers, nothing changed"),
     _at_most("parse_vs_empty", 3, "parse time of our DAG files / of an empty one"),
     _at_most("overhead_vs_empty", 2, "run of 200 customers / DAG of empty tasks"),
-    _at_most("pages_1m_vs_1k", 2, "pages with a million rows / with a thousand"),
+    _at_most("pages_1m_vs_1k", 2, "pages with a million results / with a thousand"),
 )

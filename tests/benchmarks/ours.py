@@ -27,6 +27,7 @@ from customer_import.staging.migrate import migrate
 from customer_import.start import prepare_run
 from customer_import.words import ImportType
 from tests.benchmarks.client import measured
+from tests.benchmarks.overhead import SAME_SHAPE
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -152,7 +153,8 @@ def fill(folder: str, database: str, customers: int) -> dict[str, Any]:
     size = 10_000
     for first in range(0, customers, size):
         rows = [
-            customer(number, run_id=run.id, source=_source(number))
+            # In no order, as Partner Center lists them.
+            customer(number, tenant_id=str(uuid.uuid4()), run_id=run.id, source=_source(number))
             for number in range(first, min(first + size, customers))
         ]
         with engine.begin() as connection:
@@ -207,15 +209,16 @@ def mapping(folder: str, database: str, run: int) -> dict[str, Any]:
 
 
 def parse(folder: str, repeat: int = 30) -> dict[str, Any]:
-    """Parse our DAG files and an empty one in turn, in a warm process."""
+    """Parse our DAG files, an empty one, and one of as many tasks that do nothing, in turn, in a warm process."""
     import importlib.util
     import statistics
 
     from demo.settings import ROOT
 
-    empty = Path(folder) / "empty_dag.py"
+    empty, same_shape = Path(folder) / "empty_dag.py", Path(folder) / "same_shape.py"
     empty.write_text("from airflow.sdk import DAG\n\nwith DAG('empty', schedule=None):\n    pass\n")
-    files = [empty, *sorted((ROOT / "dags").glob("*.py"))]
+    same_shape.write_text(SAME_SHAPE)
+    files = [empty, same_shape, *sorted((ROOT / "dags").glob("*.py"))]
     seconds: dict[str, list[float]] = {file.name: [] for file in files}
     for _ in range(repeat + 3):
         for file in files:
@@ -226,8 +229,12 @@ def parse(folder: str, repeat: int = 30) -> dict[str, Any]:
             spec.loader.exec_module(importlib.util.module_from_spec(spec))
             seconds[file.name].append(time.perf_counter() - started)
     medians = {name: statistics.median(own[3:]) for name, own in seconds.items()}
-    base = medians.pop(empty.name)
-    return {"empty_s": base, "ratios": {name: own / base for name, own in medians.items()}}
+    base, shape = medians.pop(empty.name), medians.pop(same_shape.name)
+    return {
+        "empty_s": base,
+        "same_shape": shape / base,
+        "ratios": {name: own / base for name, own in medians.items()},
+    }
 
 
 def configure(

@@ -7,11 +7,11 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from customer_import.load.claims import Holder
 from customer_import.run import open_run
@@ -52,6 +52,26 @@ def killed_load(scene: Scene, run: Run, point: str, attempt: int = 1) -> None:
         text=True,
     )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_what_the_ledger_commits_during_a_load_survives_a_power_cut(scene: Scene):
+    run = scene.begin()
+    scene.stage(run, customers(3))
+    waits = []
+    writes = ("INSERT INTO tenant_links", "UPDATE tenant_links")
+
+    def look(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(writes):
+            raw = connection.connection.dbapi_connection
+            waits.append(raw.execute("PRAGMA synchronous").fetchone()[0])
+
+    event.listen(scene.engine, "before_cursor_execute", look)
+    load(run, scene.engine, 0, 1)
+    event.remove(scene.engine, "before_cursor_execute", look)
+    full = 2
+    assert len(waits) > 3
+    assert set(waits) == {full}
 
 
 @pytest.mark.parametrize(("engine", "point"), KILLS, indirect=["engine"])

@@ -10,7 +10,14 @@ import pytest
 from sqlalchemy import func, select
 
 from customer_import.errors import ConfigurationError
-from customer_import.staging.engine import database_url, insert_missing, reading, upsert
+from customer_import.staging.engine import (
+    database_url,
+    durable,
+    insert_missing,
+    open_engine,
+    reading,
+    upsert,
+)
 from customer_import.staging.tables import tenant_links
 
 if TYPE_CHECKING:
@@ -108,3 +115,14 @@ def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
         write_and_fail()
     with reading(engine) as connection:
         assert connection.execute(select(func.count()).select_from(tenant_links)).scalar_one() == 0
+
+
+def test_on_sqlite_only_durable_transactions_wait_for_the_disk(sqlite_database_url: str) -> None:
+    engine = open_engine(sqlite_database_url)
+
+    def waits(of: Engine) -> int:
+        with of.begin() as connection:
+            return connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
+
+    normal, full = 1, 2
+    assert [waits(of) for of in (engine, durable(engine), engine)] == [normal, full, normal]

@@ -100,3 +100,15 @@ def test_a_run_without_organisation_says_what_to_do(engine):
     run = begin_run(engine, "d", "r", ImportType.DIRECT, RunParams(instance="default"), None)
     with pytest.raises(ConfigurationError, match="from its first task"):
         transform_customers(run, engine)
+
+
+def test_customers_are_staged_in_the_order_of_their_ids_however_they_were_listed(engine):
+    listed = [customer(number, position=10 - number) for number in (3, 0, 2, 1)]
+    run = with_batch_size(stage_run(engine, listed), 2)
+    transform_customers(run, engine, chunk_size=3)
+    assert [(row.tenant_id, row.batch) for row in staged(engine)] == [
+        (tenant(0), 0),
+        (tenant(1), 0),
+        (tenant(2), 1),
+        (tenant(3), 1),
+    ]

@@ -53,8 +53,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-JUDGED_AT_ONCE = 50_000
-"""An expectation costs some 6 ms, however few customers it looks at; this many take some 40 MB."""
+JUDGED_AT_ONCE = 40_000
+"""An expectation costs some 6 ms, however few customers it looks at; this many take some 45 MB."""
 
 
 @dataclass(frozen=True)
