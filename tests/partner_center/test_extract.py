@@ -273,14 +273,15 @@ def test_faults_on_the_way_change_no_outcome(
 def test_a_tenant_without_a_usable_answer_fails_alone(
     make_run: MakeRun, make_hook: MakeHook, engine: Engine, sandbox: SandboxServer
 ) -> None:
+    # Three tries each: of two tenants, whichever comes first, five strikes leave one try.
     sandbox.faults.replace(
-        [FaultRule(endpoint=SUBSCRIPTIONS, kind=FaultKind.WRONG_JSON, calls=(1, 2, 3))]
+        [FaultRule(endpoint=SUBSCRIPTIONS, kind=FaultKind.WRONG_JSON, calls=(1, 2, 3, 4, 5))]
     )
     some = [key for key, _ in list(sandbox.source.customers.items())[:2]]
     run = make_run(
         ImportType.DIRECT,
         tenants=some,
-        instance={"partner_center": settings(concurrency=1)},
+        instance={"partner_center": settings(max_attempts=3)},
     )
     summary = extract_customers(run, engine, make_hook("app_only"))
     assert summary.failed == 1

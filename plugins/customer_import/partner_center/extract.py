@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SPARE_WORKERS = 16
+"""Beside those for the requests that may be under way: while some parse and stage, Partner Center stays busy."""
 _FLUSH_EVERY_S = 1.0
 _PROGRESS_EVERY_S = 5.0
 
@@ -219,15 +221,18 @@ class _Extraction:
         return reseller_ids
 
     async def fetch_tenants(self) -> None:
-        """Ask for every listed tenant, with a fixed number of workers."""
+        """Ask for every listed tenant, with a fixed number of workers; the session bounds the requests."""
         counts = await asyncio.to_thread(self._stage.counts)
         self._done, self._discovered = counts.listed - counts.pending, counts.discovered
         queue = _Shared(self._stage.pending())
-        concurrency = min(self._run.instance.partner_center.concurrency, counts.pending)
+        slots = self._run.instance.partner_center.concurrency
         try:
             async with asyncio.TaskGroup() as group:
                 ticker = group.create_task(self._tick(counts.listed, counts.pending))
-                workers = [group.create_task(self._work(queue)) for _ in range(concurrency)]
+                workers = [
+                    group.create_task(self._work(queue))
+                    for _ in range(min(slots + SPARE_WORKERS, counts.pending))
+                ]
                 await asyncio.gather(*workers)
                 ticker.cancel()
         except BaseExceptionGroup as errors:
