@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from aiohttp import web
 
 from customer_import.errors import (
     AmbiguousWriteError,
@@ -156,6 +159,33 @@ async def test_a_write_without_an_answer_is_not_sent_again(
 async def test_a_throttled_write_is_sent_again(session: ApiSession, script: Script) -> None:
     script.answers = [answer(b"", 429, {"Retry-After": "0"}), answer(b"", 201)]
     assert (await write(session)).status == 201
+
+
+async def test_what_waited_for_a_free_connection_stands_still_too_when_the_server_asks_for_a_pause(
+    script: Script, tokens: Tokens
+) -> None:
+    moments: list[float] = []
+
+    async def refuse(_: web.Request) -> web.Response:
+        await asyncio.sleep(0.1)  # the other request waits for the only connection meanwhile
+        moments.append(time.monotonic())
+        return web.Response(status=429, headers={"Retry-After": "1"})
+
+    async def accept(_: web.Request) -> web.Response:
+        moments.append(time.monotonic())
+        return web.Response(body=b"{}")
+
+    script.answers = [refuse, accept]
+    async with ApiSession(
+        service="Test",
+        base_url=script.url,
+        tokens=TokenSource(tokens.fetch),
+        read_detail=read_detail,
+        concurrency=1,
+    ) as session:
+        await asyncio.gather(read(session), read(session))
+    told, *later = moments
+    assert [moment - told >= 1 for moment in later] == [True, True]
 
 
 async def test_a_write_that_is_throttled_to_the_end_was_not_carried_out(

@@ -39,6 +39,10 @@ class Limiter(Protocol):
     def throttled(self, wait_s: float) -> None:
         """Let nothing leave for that long: the server refused a request because of its limit."""
 
+    @property
+    def pause_s(self) -> float:
+        """Seconds for which nothing may leave, because the server said so; 0 or less when anything may."""
+
 
 class Unlimited:
     """Lets every request leave at once, but stands still when the server says so."""
@@ -53,7 +57,7 @@ class Unlimited:
 
     async def __aenter__(self) -> Self:
         """Wait until the pause that the server asked for is over."""
-        while (wait := self._closed_until - self._clock()) > 0:
+        while (wait := self.pause_s) > 0:
             await self._sleep(wait)
         return self
 
@@ -63,6 +67,11 @@ class Unlimited:
     def throttled(self, wait_s: float) -> None:
         """Let nothing leave for ``wait_s`` seconds."""
         self._closed_until = max(self._closed_until, self._clock() + wait_s)
+
+    @property
+    def pause_s(self) -> float:
+        """What is left of the pause."""
+        return self._closed_until - self._clock()
 
 
 class WindowLimiter:
@@ -168,6 +177,11 @@ class WindowLimiter:
                 self._window_s,
             )
         self._closed_until = max(self._closed_until, self._clock() + wait_s)
+
+    @property
+    def pause_s(self) -> float:
+        """What is left of the pause."""
+        return self._closed_until - self._clock()
 
     def _wait_s(self) -> float | None:
         """Seconds to wait; ``None`` when only the answer of a request under way can tell."""

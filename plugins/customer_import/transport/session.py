@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -32,7 +33,7 @@ from customer_import.transport.sent import sent_texts
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from customer_import.transport.token import TokenSource
 
@@ -274,7 +275,7 @@ class ApiSession:
         while True:
             token = await self._tokens.get(rejected)
             all_headers = {**self._headers, **(headers or {}), "Authorization": f"Bearer {token}"}
-            async with limiter, self._slots:
+            async with limiter, self._slot(limiter):
                 if on_turn is not None:
                     await on_turn()
                 answer = await self._send(method, path, endpoint, params, all_headers, data)
@@ -292,6 +293,20 @@ class ApiSession:
             if error is None:
                 return answer
             self._raise(error, limiter)
+
+    @asynccontextmanager
+    async def _slot(self, limiter: Limiter) -> AsyncIterator[None]:
+        """Hold a slot; one that comes free when the server has asked for a pause is left to other resources."""
+        while True:
+            await self._slots.acquire()
+            if (pause := limiter.pause_s) <= 0:
+                break
+            self._slots.release()
+            await self._sleep(pause)
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     def _raise(self, error: ApiError, limiter: Limiter) -> None:
         if error.status == 401:  # noqa: PLR2004
