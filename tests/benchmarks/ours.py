@@ -27,7 +27,6 @@ from customer_import.staging.migrate import migrate
 from customer_import.start import prepare_run
 from customer_import.words import ImportType
 from tests.benchmarks.client import measured
-from tests.benchmarks.overhead import SAME_SHAPE
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -214,6 +213,7 @@ def parse(folder: str, repeat: int = 30) -> dict[str, Any]:
     import statistics
 
     from demo.settings import ROOT
+    from tests.benchmarks.overhead import SAME_SHAPE
 
     empty, same_shape = Path(folder) / "empty_dag.py", Path(folder) / "same_shape.py"
     empty.write_text("from airflow.sdk import DAG\n\nwith DAG('empty', schedule=None):\n    pass\n")
