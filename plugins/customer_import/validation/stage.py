@@ -76,7 +76,7 @@ class ValidateSummary:
 
 
 class _Tally:
-    """Sums over chunks."""
+    """Sums over the whole run."""
 
     def __init__(self) -> None:
         self.evaluated: Counter[str] = Counter()
@@ -87,7 +87,7 @@ class _Tally:
         self.broken: Counter[tuple[str, str, str]] = Counter()
 
     def add(self, verdicts: Verdicts, size: int) -> None:
-        """Add a chunk of ``size`` customers."""
+        """Add the verdicts on ``size`` customers."""
         self.rows.update(
             evaluated=size,
             rejected=len(verdicts.rejected),

@@ -25,7 +25,7 @@ class Finding:
     """One broken rule of one customer.
 
     Attributes:
-        row: The customer's row in the chunk.
+        row: The customer's number among those judged together.
         suite: Name of the suite.
         rule: The rule.
         message: In words, without the value.
@@ -39,13 +39,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What validation found out about a chunk.
+    """What validation found out about customers that were judged together.
 
     Attributes:
         results: Per suite, one result per rule.
         findings: In the order of suites, rules and rows.
-        rejected: Row to its critical findings, in that order.
-        warned: Row to its warnings.
+        rejected: Customer's number to its critical findings, in that order.
+        warned: Customer's number to its warnings.
     """
 
     results: dict[str, list[RuleResult]] = field(default_factory=dict)
