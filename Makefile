@@ -82,7 +82,7 @@ fuzz: $(STAMP) ## Property tests with many examples: EXAMPLES=10000
 bench: .venv/.bench ## Compare speed and memory with what one would use instead (under half an hour)
 	PYTHONPATH=$(PYTHONPATH):. $(BIN)/python -W ignore -m tests.benchmarks
 
-bench-quick: .venv/.bench ## The same at smaller sizes, once
+bench-quick: .venv/.bench ## The same at smaller sizes, once, without Airflow (under five minutes)
 	PYTHONPATH=$(PYTHONPATH):. $(BIN)/python -W ignore -m tests.benchmarks --quick
 
 .venv/.bench: $(STAMP) requirements-bench.txt

@@ -18,11 +18,12 @@ from tests.benchmarks.keys import KEYS
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, one run each")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, one run each, no Airflow")
     parser.add_argument("--only", nargs="*", choices=sorted(EXPERIMENTS), default=[])
     options = parser.parse_args()
     sizes = QUICK if options.quick else FULL
-    chosen = set(options.only) or set(EXPERIMENTS)
+    # A whole Airflow takes a minute to start and run, at any size.
+    chosen = set(options.only) or set(EXPERIMENTS) - ({"overhead"} if options.quick else set())
     if "memory" in chosen:
         chosen.add("stages")
     report = Report()
