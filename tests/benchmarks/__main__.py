@@ -18,7 +18,9 @@ from tests.benchmarks.keys import KEYS
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes, one run each, no Airflow")
+    parser.add_argument(
+        "--quick", action="store_true", help="smaller sizes, one run each, no Airflow"
+    )
     parser.add_argument("--only", nargs="*", choices=sorted(EXPERIMENTS), default=[])
     options = parser.parse_args()
     sizes = QUICK if options.quick else FULL
