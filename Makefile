@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 
 # uv trusts its own certificates unless told to use the system's, which a proxy's certificate is among.
 export UV_SYSTEM_CERTS := 1
-export PYTHONPATH := plugins:include
+export PYTHONPATH := plugins:.
 unexport PYTHONDONTWRITEBYTECODE
 
 # Where the demo keeps its Airflow; `make results` reads it unless AIRFLOW_HOME says otherwise.
@@ -31,15 +31,15 @@ help: ## List the targets
 install: $(STAMP) ## Make .venv with everything the project needs
 
 $(STAMP): requirements.txt requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d. Mend: make PYTHON=python3.11 ..." % sys.version_info[:2])'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Mend: install your system's venv package (Debian: python3-venv)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d. Hint: make PYTHON=python3.11 ..." % sys.version_info[:2])'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Hint: install your system's venv package (Debian: python3-venv)"; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode requirements-dev.txt
 	@touch $@
 
 .PHONY: demo
 demo: $(STAMP) ## Sandbox, Airflow and the three imports; ONCE=1 ends when they are done; SERVE_BODIES=folder; CUSTOMERS=n; PORT=n
-	@exec $(BIN)/python -m demo --home $(DEMO_HOME) --customers $(CUSTOMERS) --port $(PORT) \
+	@exec $(BIN)/python -m sandbox.demo --home $(DEMO_HOME) --customers $(CUSTOMERS) --port $(PORT) \
 	  $(if $(ONCE),--once) $(if $(SERVE_BODIES),--serve-bodies $(SERVE_BODIES))
 
 .PHONY: clean-demo
@@ -48,15 +48,15 @@ clean-demo: ## Forget the demo's state: Airflow, sandbox, imported customers
 
 .PHONY: results
 results: $(STAMP) ## The latest run of each import type, one JSON object a line
-	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -W ignore -m customer_import.results
+	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -W ignore -m customer_import.cli.results
 
 .PHONY: check-sandbox
 check-sandbox: $(STAMP) ## What the demo's sandbox says about the imported state: duplicates, missing contacts, contract violations
-	@$(BIN)/python -m demo --home $(DEMO_HOME) --check
+	@$(BIN)/python -m sandbox.demo --home $(DEMO_HOME) --check
 
 .PHONY: check-connections
 check-connections: $(STAMP) ## Try both ends of an instance with one read each: INSTANCE=name
-	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -W ignore -m customer_import.check $(INSTANCE)
+	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -W ignore -m customer_import.cli.check $(INSTANCE)
 
 # Tests that start a whole Airflow or many processes; those of one folder or file share them.
 SLOW := tests/browser tests/e2e tests/chaos tests/canary
@@ -68,22 +68,22 @@ test: $(STAMP) ## All tests, the fast ones first
 
 .PHONY: chaos
 chaos: $(STAMP) ## Kill, storm, ambiguous writes, overlapping runs: same BSS state as undisturbed? (takes long)
-	PYTHONPATH=$(PYTHONPATH):. $(BIN)/python -W ignore -m tests.chaos
+	$(BIN)/python -W ignore -m tests.chaos
 
 .PHONY: canary
 canary: $(STAMP) ## Do secrets or personal data turn up where they must not? Whole imports with faults in real Airflow
-	PYTHONPATH=$(PYTHONPATH):. $(BIN)/python -W ignore -m tests.canary
+	$(BIN)/python -W ignore -m tests.canary
 
 .PHONY: fuzz
 fuzz: $(STAMP) ## Property tests with many examples: EXAMPLES=10000
-	PYTHONPATH=$(PYTHONPATH):. $(BIN)/python -W ignore -m tests.properties $(EXAMPLES)
+	$(BIN)/python -W ignore -m tests.properties $(EXAMPLES)
 
 .PHONY: bench bench-quick
 bench: .venv/.bench ## Compare speed and memory with what one would use instead (under half an hour)
-	PYTHONPATH=$(PYTHONPATH):. $(BIN)/python -W ignore -m tests.benchmarks
+	$(BIN)/python -W ignore -m tests.benchmarks
 
 bench-quick: .venv/.bench ## The same at smaller sizes, once, without Airflow (under five minutes)
-	PYTHONPATH=$(PYTHONPATH):. $(BIN)/python -W ignore -m tests.benchmarks --quick
+	$(BIN)/python -W ignore -m tests.benchmarks --quick
 
 .venv/.bench: $(STAMP) requirements-bench.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements-bench.txt

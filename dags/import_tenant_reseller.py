@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from customer_import.pipeline import build_import_dag
-from customer_import.words import ImportType
+from customer_import.pipeline.import_dag import build_import_dag
+from customer_import.vocabulary import ImportType
 
 SCHEDULE = None
 """Cron expression or preset, such as ``"0 4 * * *"`` or ``"@daily"``; None: only by hand."""
@@ -23,6 +23,7 @@ has a result with its reason: open **Import Results**, the log of `load_customer
 | `extract_customers` | reads Partner Center into staging and classifies each tenant |
 | `validate_customers` | checks the data; critical findings reject a customer, warnings are kept with its result |
 | `transform_customers` | maps customers to accounts and contacts (`include/mappings`) |
+| `list_accounts` | lists the BSS accounts once, so that nobody is created who is there |
 | `load_customers` | writes them to the BSS in batches; its log lists every customer |
 | `finish_run` | checks that every customer has an outcome; its XCom is the summary |
 """

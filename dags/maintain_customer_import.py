@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from customer_import.maintenance import build_maintenance_dag
+from customer_import.pipeline.maintenance_dag import build_maintenance_dag
 
 SCHEDULE = "@daily"
 """Cron expression or preset, such as ``"0 4 * * *"``; None: only by hand."""

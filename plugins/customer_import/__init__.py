@@ -3,3 +3,7 @@
 The library behind the three DAGs. It is importable from DAG files, tasks and the API server alike because
 ``plugins/`` is on the path of all three; ``plugins/.airflowignore`` hides it from Airflow's plugin scan.
 """
+
+from __future__ import annotations
+
+__version__ = "2.0.0"

@@ -1,6 +1,6 @@
 """The one error hierarchy of the import.
 
-Every error answers, in words, what is wrong and what mends it. Errors carry fields (status, endpoint, tenant) so that
+Every error answers, in words, what is wrong and what to do. Errors carry fields (status, endpoint, tenant) so that
 code never parses a message. Messages hold no body, header, query string, e-mail address, phone number or person's name.
 This module imports nothing heavy: DAG files name these classes in their retry policy.
 """
@@ -15,13 +15,13 @@ class CustomerImportError(Exception):
 
 
 class ConfigurationError(CustomerImportError):
-    """A file, connection, variable or run parameter is wrong; a person must mend it, so a retry is useless.
+    """A file, connection, variable or run parameter is wrong; a person must correct it, so a retry is useless.
 
     Args:
         message: What is wrong.
         source: The file, connection or parameter it was found in.
         path: Where inside the source, as a dotted path.
-        mend: What to do about it.
+        hint: What to do about it.
     """
 
     def __init__(
@@ -30,21 +30,21 @@ class ConfigurationError(CustomerImportError):
         *,
         source: str | None = None,
         path: str | None = None,
-        mend: str | None = None,
+        hint: str | None = None,
     ) -> None:
         self.source = source
         self.path = path
-        self.mend = mend
+        self.hint = hint
         where = " at ".join(part for part in (source, path) if part)
         text = f"{where}: {message}" if where else message
-        super().__init__(f"{text.rstrip('.')}. Mend: {mend}" if mend else text)
+        super().__init__(f"{text.rstrip('.')}. Hint: {hint}" if hint else text)
 
 
 class AuthenticationError(CustomerImportError):
     """Credentials or consent were refused; the run stops at once because a retry cannot succeed.
 
     Args:
-        message: What was refused and what mends it, in words.
+        message: What was refused and what to do, in words.
         service: ``Partner Center`` or ``BSS``.
         code: The service's own error code, such as ``AADSTS700082``.
     """

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from demo.settings import ROOT, airflow_environment
+from sandbox.demo.settings import ROOT, airflow_environment
 from sandbox.info import SandboxInfo
 from tests.support.library_run import sandbox_environment
 

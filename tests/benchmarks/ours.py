@@ -14,18 +14,19 @@ import yaml
 from sqlalchemy import select
 
 from customer_import.bss.hook import BssHook
-from customer_import.config import load_instance
-from customer_import.load.batch import load_batch
-from customer_import.load.index import index_accounts, needs_index
-from customer_import.partner_center.extract import extract_customers
+from customer_import.config.instances import load_instance
+from customer_import.config.paths import instances_path
+from customer_import.database.engine import open_engine
+from customer_import.database.migrate import migrate
 from customer_import.partner_center.hook import PartnerCenterHook
-from customer_import.paths import instances_path
-from customer_import.results.summary import close_run
-from customer_import.run import Run, RunParams, begin_run, open_run
-from customer_import.staging.engine import open_engine
-from customer_import.staging.migrate import migrate
-from customer_import.start import prepare_run
-from customer_import.words import ImportType
+from customer_import.runs.parameters import RunParams
+from customer_import.runs.run import Run, begin_run, open_run
+from customer_import.tasks.extract.extract import extract_customers
+from customer_import.tasks.finish import close_run
+from customer_import.tasks.load.account_listing import list_accounts
+from customer_import.tasks.load.load import load_batch
+from customer_import.tasks.start import prepare_run
+from customer_import.vocabulary import ImportType
 from tests.benchmarks.client import measured
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def extract(
 
 def stage(folder: str, database: str) -> dict[str, Any]:
     """Everything before the load, for ``load`` and ``bodies``; not measured."""
-    from customer_import.transform.stage import transform_customers
-    from customer_import.validation.stage import validate_customers
+    from customer_import.tasks.transform.transform import transform_customers
+    from customer_import.tasks.validate.validate import validate_customers
 
     configure(32)
     engine = open_engine(f"sqlite:///{database}")
@@ -63,8 +64,7 @@ def stage(folder: str, database: str) -> dict[str, Any]:
     extract_customers(run, engine, hook())
     validate_customers(run, engine)
     transform_customers(run, engine)
-    if needs_index(run, engine):
-        index_accounts(run, engine)
+    list_accounts(run, engine)
     engine.dispose()  # SQLite's log is written back: the file is copied
     return {"run": run.id}
 
@@ -89,9 +89,9 @@ def load(folder: str, database: str, run: int, concurrency: int) -> dict[str, An
 def bodies(folder: str, database: str, run: int, file: str) -> dict[str, Any]:
     """Write the bodies that the load sends, for the peers; not measured."""
     from customer_import.bss.models import Organisation
-    from customer_import.load.customers import read_chunks
-    from customer_import.load.records import account_body, contact_body
-    from customer_import.run import get_reference
+    from customer_import.runs.reference_data import get_reference
+    from customer_import.tasks.load.customers import read_chunks
+    from customer_import.tasks.load.records import account_body, contact_body
 
     engine = open_engine(f"sqlite:///{database}")
     opened = open_run(engine, run)
@@ -114,8 +114,8 @@ def bodies(folder: str, database: str, run: int, file: str) -> dict[str, Any]:
 
 def recurring(folder: str, database: str, scope: str) -> dict[str, Any]:
     """A whole run of a scope; runs of one database follow upon each other."""
-    from customer_import.transform.stage import transform_customers
-    from customer_import.validation.stage import validate_customers
+    from customer_import.tasks.transform.transform import transform_customers
+    from customer_import.tasks.validate.validate import validate_customers
 
     configure(64, slices=False)
     engine = open_engine(f"sqlite:///{database}")
@@ -127,8 +127,7 @@ def recurring(folder: str, database: str, scope: str) -> dict[str, Any]:
         extract_customers(run, engine, hook())
         validate_customers(run, engine)
         transform_customers(run, engine)
-        if needs_index(run, engine):
-            index_accounts(run, engine)
+        list_accounts(run, engine)
         for batch in range(_batches(engine, run.id)):
             load_batch(run, engine, batch, attempt=1, task_id="t", map_index=batch)
         summary = close_run(engine, run.id, {})
@@ -139,9 +138,9 @@ def fill(folder: str, database: str, customers: int) -> dict[str, Any]:
     """Stage made-up customers without Partner Center, one in a hundred of them faulty; not measured."""
     from sqlalchemy import insert
 
-    from customer_import.run import put_reference
-    from customer_import.staging.tables import staged_customers
-    from tests.validation.runs import COUNTRY_RULES, ORGANISATION, customer
+    from customer_import.database.tables import staged_customers
+    from customer_import.runs.reference_data import put_reference
+    from tests.tasks.validate.runs import COUNTRY_RULES, ORGANISATION, customer
 
     _write_instances()
     engine = open_engine(f"sqlite:///{database}")
@@ -164,8 +163,8 @@ def fill(folder: str, database: str, customers: int) -> dict[str, Any]:
 
 def validate(folder: str, database: str, run: int) -> dict[str, Any]:
     """Our validation stage with its verdicts written; the library is imported before."""
-    from customer_import.validation.expectations import _import_quietly
-    from customer_import.validation.stage import validate_customers
+    from customer_import.tasks.validate.expectations import _import_quietly
+    from customer_import.tasks.validate.validate import validate_customers
 
     _import_quietly()
     engine = _copy(folder, database)
@@ -178,7 +177,7 @@ def validate(folder: str, database: str, run: int) -> dict[str, Any]:
 
 def transform(folder: str, database: str, run: int) -> dict[str, Any]:
     """Our transform stage, customers read from staging, accounts and contacts staged."""
-    from customer_import.transform.stage import transform_customers
+    from customer_import.tasks.transform.transform import transform_customers
 
     engine = _copy(folder, database)
     opened = open_run(engine, run)
@@ -190,10 +189,10 @@ def transform(folder: str, database: str, run: int) -> dict[str, Any]:
 
 def mapping(folder: str, database: str, run: int) -> dict[str, Any]:
     """Our transform alone, from rows in memory to bodies in memory: what ``normalize`` does."""
-    from customer_import.transform.entities import build_entities
-    from customer_import.transform.reference import read_organisation
-    from customer_import.transform.rows import CHUNK_SIZE, read_customers
-    from customer_import.transform.source import source_frame
+    from customer_import.mapping.source_frame import source_frame
+    from customer_import.runs.reference_data import read_organisation
+    from customer_import.runs.staged_customers import CHUNK_SIZE, read_customers
+    from customer_import.tasks.transform.entities import build_entities
 
     engine = open_engine(f"sqlite:///{database}")
     opened = open_run(engine, run)
@@ -212,7 +211,7 @@ def parse(folder: str, repeat: int = 30) -> dict[str, Any]:
     import importlib.util
     import statistics
 
-    from demo.settings import ROOT
+    from sandbox.demo.settings import ROOT
     from tests.benchmarks.overhead import SAME_SHAPE
 
     empty, same_shape = Path(folder) / "empty_dag.py", Path(folder) / "same_shape.py"
@@ -293,7 +292,7 @@ def _begin(engine: Engine, scope: str = "full") -> Run:
 
 
 def _batches(engine: Engine, run_id: int) -> int:
-    from customer_import.staging.tables import import_runs
+    from customer_import.database.tables import import_runs
 
     with engine.connect() as connection:
         return (

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from customer_import.staging.engine import open_engine
-from customer_import.staging.migrate import migrate
-from customer_import.words import ImportType
-from demo.settings import ROOT
+from customer_import.database.engine import open_engine
+from customer_import.database.migrate import migrate
+from customer_import.vocabulary import ImportType
+from sandbox.demo.settings import ROOT
 from tests.benchmarks.arena import arena
 from tests.chaos.airflow_process import RealAirflow, wait
 from tests.support.library_run import INSTANCES

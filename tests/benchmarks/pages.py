@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from demo.settings import airflow_environment
+from sandbox.demo.settings import airflow_environment
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
@@ -113,8 +113,8 @@ def use(connection: str) -> None:
 
 def fill(path: Path, size: int) -> None:
     """One ended run with this many results, between two small ones, so that its rows are not the last of the table."""
-    from customer_import.staging.engine import open_engine
-    from customer_import.staging.migrate import migrate
+    from customer_import.database.engine import open_engine
+    from customer_import.database.migrate import migrate
 
     engine = open_engine(f"sqlite:///{path}")
     migrate(engine)
@@ -137,7 +137,7 @@ def add_run(engine: Engine, number: int, size: int) -> None:
 
     from sqlalchemy import insert
 
-    from customer_import.staging.tables import import_results, import_runs
+    from customer_import.database.tables import import_results, import_runs
 
     rng = random.Random(number)  # noqa: S311 - invented customers
     start = datetime(2026, 1, 1 + number, tzinfo=UTC)

@@ -26,9 +26,9 @@ import requests
 import yaml
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from demo.airflow_api import AirflowApi
-from demo.processes import ChildProcess, free_port
-from demo.settings import POOL, airflow_environment, connections, variables, write_instances
+from sandbox.demo.airflow_api import AirflowApi
+from sandbox.demo.processes import ChildProcess, free_port
+from sandbox.demo.settings import POOL, airflow_environment, connections, variables, write_instances
 from sandbox.info import SandboxInfo
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def _chromium(own: str) -> str:
         for path in (Path(own), SYSTEM_CHROMIUM):
             if path.exists():
                 return str(path)
-    pytest.fail("no Chromium. Mend: playwright install chromium, or: apt-get install chromium")
+    pytest.fail("no Chromium. Hint: playwright install chromium, or: apt-get install chromium")
 
 
 @pytest.fixture

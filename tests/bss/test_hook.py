@@ -15,7 +15,7 @@ from customer_import.bss.organisation import read_organisation
 from customer_import.config.instances import BssConfig
 from customer_import.errors import AuthenticationError, ConfigurationError
 from sandbox import FaultKind, FaultRule, SandboxConfig, SandboxServer
-from tests.load.scene import connection_json
+from tests.tasks.load.scene import connection_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_import.bss.patch import difference, flatten, is_blank, read_field
-from customer_import.config import FieldMapping
+from customer_import.config.mapping import FieldMapping
 
 FIELDS = ("name", "email", "phone", "billingAddress.city", "billingAddress.address")
 TEXT = st.one_of(st.none(), st.text(max_size=12))

@@ -19,10 +19,10 @@ import orjson
 import requests
 import yaml
 
-from customer_import.words import ImportType
-from demo.airflow_api import AirflowApi
-from demo.processes import ChildProcess, free_port
-from demo.settings import (
+from customer_import.vocabulary import ImportType
+from sandbox.demo.airflow_api import AirflowApi
+from sandbox.demo.processes import ChildProcess, free_port
+from sandbox.demo.settings import (
     DAG_INSTANCES,
     POOL,
     ROOT,
@@ -263,7 +263,7 @@ def _results(evidence: Evidence) -> Iterator[None]:
     evidence.printed.mkdir()
     with (evidence.printed / "results.txt").open("wb") as printed:
         process = subprocess.Popen(
-            [sys.executable, "-m", "customer_import.results"],
+            [sys.executable, "-m", "customer_import.cli.results"],
             cwd=ROOT,
             env=airflow_environment(evidence.airflow, evidence.folder / "instances.yaml", 0),
             stdout=printed,

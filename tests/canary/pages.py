@@ -7,13 +7,13 @@ from urllib.parse import urlencode
 
 import requests
 
-from demo.settings import DAG_INSTANCES
+from sandbox.demo.settings import DAG_INSTANCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from demo.airflow_api import AirflowApi
+    from sandbox.demo.airflow_api import AirflowApi
 
 _IMPORT = "customer-import"
 _AIRFLOW = (

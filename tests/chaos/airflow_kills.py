@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Self
 import psutil
 import requests
 
-from customer_import.words import ImportType
-from demo.processes import DemoError
+from customer_import.vocabulary import ImportType
 from sandbox import FaultKind, FaultRule, SandboxConfig
+from sandbox.demo.processes import DemoError
 from tests.chaos.airflow_process import LateError, RealAirflow, kill, processes_of, wait
 from tests.chaos.arena import CUSTOMERS, EXISTING_ACCOUNTS, MIXES, Arena
 from tests.chaos.state import writes_of

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Self
 import orjson
 import psutil
 
-from demo.airflow_api import AirflowApi
-from demo.processes import ChildProcess, free_port
-from demo.settings import POOL, airflow_environment, connections, variables
+from sandbox.demo.airflow_api import AirflowApi
+from sandbox.demo.processes import ChildProcess, free_port
+from sandbox.demo.settings import POOL, airflow_environment, connections, variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from customer_import.words import ImportType
+from customer_import.vocabulary import ImportType
 from sandbox import FaultKind, FaultRule
 from tests.chaos.arena import LATE_S
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import yaml
 
-from customer_import.staging.engine import open_engine
-from customer_import.staging.migrate import migrate
-from customer_import.words import ImportType
+from customer_import.database.engine import open_engine
+from customer_import.database.migrate import migrate
+from customer_import.vocabulary import ImportType
 from sandbox import SandboxConfig, SandboxServer
 from sandbox.config import ClassMix
 from tests.chaos.state import (

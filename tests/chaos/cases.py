@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from customer_import.words import ImportType
+from customer_import.vocabulary import ImportType
 from tests.chaos.airflow_kills import Victim, airflow_arena, kill_in_airflow
 from tests.chaos.ambiguous import lose_answers
 from tests.chaos.arena import arena_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from demo.settings import ROOT, airflow_environment
+from sandbox.demo.settings import ROOT, airflow_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,8 +17,6 @@ def prepare(folder: Path) -> None:
     home.mkdir()
     os.environ.update(airflow_environment(home, folder / "instances.yaml", port=8793))
     os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "WARNING"
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        str(part) for part in (ROOT / "plugins", ROOT / "include", ROOT)
-    )
+    os.environ["PYTHONPATH"] = os.pathsep.join(str(part) for part in (ROOT / "plugins", ROOT))
     for name in ("AIRFLOW__API__BASE_URL", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"):
         os.environ.pop(name, None)

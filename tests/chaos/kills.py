@@ -10,7 +10,7 @@ from tests.chaos.worker import Kill
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from customer_import.words import ImportType
+    from customer_import.vocabulary import ImportType
     from tests.chaos.arena import Arena, Case
 
 _MANY = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from customer_import.words import ImportType, Outcome
+from customer_import.vocabulary import ImportType, Outcome
 from tests.chaos.state import BssState, compare_bss, compare_results, results_of
 
 if TYPE_CHECKING:

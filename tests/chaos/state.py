@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import select
 
-from customer_import.staging.engine import reading
-from customer_import.staging.tables import import_results, import_runs
+from customer_import.database.engine import reading
+from customer_import.database.tables import import_results, import_runs
 from sandbox.bss.setup import PROVIDER, TENANT_RESELLER
 from tests.support.bss_state import faults_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from customer_import.words import ImportType, Outcome
+from customer_import.vocabulary import ImportType, Outcome
 from sandbox import FaultKind, FaultRule
 from sandbox.faults import RetryAfterForm
 from tests.chaos.arena import LATE_S

@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-import customer_import.validation.expectations  # noqa: F401 - before the fork: every attempt needs it
-from customer_import.load.batch import load_batch
-from customer_import.load.index import index_accounts, needs_index
-from customer_import.partner_center.extract import extract_customers
+import customer_import.tasks.validate.expectations  # noqa: F401 - before the fork: every attempt needs it
+from customer_import.database.engine import open_engine
+from customer_import.failpoints import killing, watch
 from customer_import.partner_center.hook import PartnerCenterHook
-from customer_import.points import killing, watch
-from customer_import.results.summary import close_run
-from customer_import.run import RunParams, begin_run, open_run
-from customer_import.staging.engine import open_engine
-from customer_import.start import prepare_run
-from customer_import.transform.stage import transform_customers
-from customer_import.validation.stage import validate_customers
-from customer_import.words import ImportType, RunState
+from customer_import.runs.parameters import RunParams
+from customer_import.runs.run import begin_run, open_run
+from customer_import.tasks.extract.extract import extract_customers
+from customer_import.tasks.finish import close_run
+from customer_import.tasks.load.account_listing import list_accounts
+from customer_import.tasks.load.load import load_batch
+from customer_import.tasks.start import prepare_run
+from customer_import.tasks.transform.transform import transform_customers
+from customer_import.tasks.validate.validate import validate_customers
+from customer_import.vocabulary import ImportType, RunState
 from tests.support.library_run import INSTANCES, apply_environment
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from customer_import.run import Run
+    from customer_import.runs.run import Run
 
 COUNTS_FILE = "points.json"
 LOG_FILE = "worker.log"
@@ -143,8 +144,7 @@ def _start(job: Job, engine: Engine) -> int:
 
 def _transform(run: Run, engine: Engine) -> int:
     batches = transform_customers(run, engine).batches
-    if needs_index(run, engine):
-        index_accounts(run, engine)
+    list_accounts(run, engine)
     return batches
 
 

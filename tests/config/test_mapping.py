@@ -5,9 +5,9 @@ import shutil
 import pytest
 import yaml
 
-from customer_import.config import load_mappings
+from customer_import.config.mapping import load_mappings
+from customer_import.config.paths import include_folder
 from customer_import.errors import ConfigurationError
-from customer_import.paths import include_folder
 
 
 @pytest.fixture

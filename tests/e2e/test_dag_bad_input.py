@@ -10,11 +10,11 @@ import orjson
 import pytest
 from sqlalchemy import func, select
 
-from customer_import.paths import include_folder
-from customer_import.results.queries import latest_runs
-from customer_import.staging.engine import open_engine
-from customer_import.staging.tables import import_results, import_runs, staged_customers
-from customer_import.words import ImportType
+from customer_import.config.paths import include_folder
+from customer_import.database.engine import open_engine
+from customer_import.database.tables import import_results, import_runs, staged_customers
+from customer_import.runs.latest import latest_runs
+from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,11 +8,11 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from customer_import.results.queries import latest_runs
-from customer_import.staging.engine import open_engine
-from customer_import.staging.tables import import_results, import_runs
-from customer_import.words import ImportType, Outcome
-from demo.settings import REFRESH_TOKEN_VARIABLE
+from customer_import.database.engine import open_engine
+from customer_import.database.tables import import_results, import_runs
+from customer_import.runs.latest import latest_runs
+from customer_import.vocabulary import ImportType, Outcome
+from sandbox.demo.settings import REFRESH_TOKEN_VARIABLE
 from tests.support.bss_state import faults_of
 from tests.support.library_run import INSTANCES
 

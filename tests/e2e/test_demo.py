@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from customer_import.words import ImportType, Outcome
-from demo.processes import free_port
+from customer_import.vocabulary import ImportType, Outcome
+from sandbox.demo.processes import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,13 +35,21 @@ def environment(home: Path) -> dict[str, str]:
         k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "CUSTOMER_IMPORT"))
     }
     return inherited | {
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "plugins"), str(ROOT / "include")]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "plugins"), str(ROOT)]),
         "AIRFLOW_HOME": str(home / "airflow"),
     }
 
 
 def start(home: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "demo", "--home", str(home), "--customers", str(CUSTOMERS)]
+    command = [
+        sys.executable,
+        "-m",
+        "sandbox.demo",
+        "--home",
+        str(home),
+        "--customers",
+        str(CUSTOMERS),
+    ]
     return subprocess.Popen(
         [*command, "--port", str(free_port(18_280)), *more],
         cwd=ROOT,
@@ -97,7 +105,7 @@ def test_the_demo_imports_everybody_and_leaves_no_process(tmp_path: Path) -> Non
     assert processes_of(tmp_path) == []
 
     printed = subprocess.run(
-        [sys.executable, "-m", "customer_import.results"],
+        [sys.executable, "-m", "customer_import.cli.results"],
         env=environment(tmp_path),
         cwd=tmp_path,
         check=True,

@@ -15,8 +15,8 @@ import pytest
 import yaml
 from sqlalchemy import select
 
-from customer_import.staging.engine import reading
-from customer_import.staging.tables import import_results, tenant_links
+from customer_import.database.engine import reading
+from customer_import.database.tables import import_results, tenant_links
 from sandbox import FaultRule, SandboxConfig, SandboxServer
 from sandbox.config import CustomerClass
 from sandbox.population.generator import generate_customer
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine, Row
 
-    from customer_import.results.summary import Summary
-    from customer_import.run import Run
-    from customer_import.words import ImportType
+    from customer_import.runs.run import Run
+    from customer_import.tasks.finish import Summary
+    from customer_import.vocabulary import ImportType
     from sandbox import FaultKind
     from sandbox.bss.models import Account, Contact
     from sandbox.bss.organisation import Organisation

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from customer_import.staging.engine import open_engine
-from customer_import.staging.migrate import migrate
-from customer_import.words import ImportType
+from customer_import.database.engine import open_engine
+from customer_import.database.migrate import migrate
+from customer_import.vocabulary import ImportType
 from tests.imports.scene import Scene, on, open_scene
 from tests.imports.victim import kill_load
 from tests.support.kill_points import CREATE_POINTS, UPDATE_POINTS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from customer_import.run import Run
+    from customer_import.runs.run import Run
 
 CUSTOMERS = 6
 """More than are at work at once."""

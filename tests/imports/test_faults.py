@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from customer_import.paths import INCLUDE_VARIABLE, include_folder
-from customer_import.words import ImportType
+from customer_import.config.paths import INCLUDE_VARIABLE, include_folder
+from customer_import.vocabulary import ImportType
 from sandbox import FaultKind
 from tests.imports.scene import on
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from customer_import.words import ImportType
+from customer_import.vocabulary import ImportType
 from tests.imports.scene import Scene, on
 
 DIRECT, INDIRECT, TENANT_RESELLER = (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from customer_import.words import ImportType
+from customer_import.vocabulary import ImportType
 from sandbox.config import ClassMix
 from sandbox.population.generator import generate
 from tests.imports.scene import RESELLERS, SEED, on

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from customer_import.words import ImportType
+from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Row
 
-    from customer_import.run import Run
+    from customer_import.runs.run import Run
     from sandbox.partner_center.source import Source
     from sandbox.population.models import Customer
 
 UNMENDED = {"no_contact_name", "country_unknown", "billing_profile_null", "email_refused"}
-"""Peculiarities that a person has to mend in Partner Center."""
+"""Peculiarities that a person has to correct in Partner Center."""
 NO_RESELLER = {"relationship_none", "relationship_advisor"}
 IMPORTED = {"created", "updated", "unchanged"}
 PREVIEWED = {"would_create", "would_update", "unchanged"}

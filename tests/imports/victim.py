@@ -12,8 +12,8 @@ import signal
 from typing import TYPE_CHECKING
 
 from customer_import import points
-from customer_import.run import open_run
-from customer_import.staging.engine import open_engine
+from customer_import.database.engine import open_engine
+from customer_import.runs.run import open_run
 from tests.support.library_run import load
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from customer_import.run import Run
+    from customer_import.runs.run import Run
 
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PATIENCE_S = 120.0

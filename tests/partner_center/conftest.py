@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import Engine, insert
 
-from customer_import.config import InstanceConfig, load_mappings
+from customer_import.config.instances import InstanceConfig
+from customer_import.config.mapping import load_mappings
+from customer_import.database.engine import open_engine
+from customer_import.database.migrate import migrate
+from customer_import.database.tables import import_runs
 from customer_import.partner_center.hook import PartnerCenterHook
-from customer_import.run import Run, RunParams
-from customer_import.staging.engine import open_engine
-from customer_import.staging.migrate import migrate
-from customer_import.staging.tables import import_runs
-from customer_import.words import ImportType
+from customer_import.runs.parameters import RunParams
+from customer_import.runs.run import Run
+from customer_import.vocabulary import ImportType
 from sandbox.config import SandboxConfig
 from sandbox.server import SandboxServer
 

@@ -14,7 +14,7 @@ from customer_import.errors import AuthenticationError, ConfigurationError, Retr
 from customer_import.partner_center.auth import Flow
 from customer_import.partner_center.check import check_partner_center
 from customer_import.partner_center.hook import PartnerCenterHook, read_connection
-from customer_import.words import ImportType
+from customer_import.vocabulary import ImportType
 from sandbox.faults import FaultKind, FaultRule
 from tests.partner_center.conftest import VARIABLE, MakeRun, Saved, connection_json
 
@@ -213,7 +213,7 @@ def test_a_wrong_connection_is_refused_with_the_mend(extra: dict, parts: dict, w
     with pytest.raises(ConfigurationError, match=words) as caught:
         read_connection(connection(extra, **parts), "pc")
     assert "hidden" not in str(caught.value)
-    assert "Mend:" in str(caught.value)
+    assert "Hint:" in str(caught.value)
 
 
 def test_a_missing_connection_is_told() -> None:

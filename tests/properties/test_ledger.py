@@ -19,21 +19,21 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
 from customer_import.bss.models import Account, Contact, Organisation, SyncOption
+from customer_import.database.engine import open_engine
+from customer_import.database.migrate import migrate
+from customer_import.database.tables import import_results, tenant_links
 from customer_import.errors import AmbiguousWriteError, RejectedRequestError, RetriableError
-from customer_import.load.claims import Holder
-from customer_import.load.customers import StagedCustomer
-from customer_import.load.ledger import Ledger
-from customer_import.load.reconcile import Match
-from customer_import.load.survey import Surveyor
-from customer_import.load.tenant import TenantLoader
-from customer_import.load.work import BatchContext
-from customer_import.points import POINTS, watch
-from customer_import.run import record_run
-from customer_import.staging.engine import open_engine
-from customer_import.staging.migrate import migrate
-from customer_import.staging.tables import import_results, tenant_links
+from customer_import.failpoints import POINTS, watch
+from customer_import.runs.run import record_run
+from customer_import.tasks.load.claims import Holder
+from customer_import.tasks.load.comparison import Comparer
+from customer_import.tasks.load.customers import StagedCustomer
+from customer_import.tasks.load.ledger import Ledger
+from customer_import.tasks.load.reconcile import Match
+from customer_import.tasks.load.tenant import TenantLoader
+from customer_import.tasks.load.work import BatchContext
 from tests.properties.counting import examined
-from tests.validation.runs import ORGANISATION, a_run
+from tests.tasks.validate.runs import ORGANISATION, a_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from customer_import.bss.client import OnTurn
-    from customer_import.run import Run
+    from customer_import.runs.run import Run
 
 TENANTS = ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002")
 MARKER = 5
@@ -240,7 +240,7 @@ def load(
             engine, "default", Holder(run.id, 0, number), now=lambda: clock[0], gather_s=0.0
         )
         context = BatchContext(run, LOOK_UPS, bss, ledger, "load_customers", 0)  # type: ignore[arg-type]
-        loader = TenantLoader(context, Surveyor(context), sleep)
+        loader = TenantLoader(context, Comparer(context), sleep)
         try:
             for tenant in TENANTS:
                 match = Match(next(iter(known[tenant]), None))

@@ -9,19 +9,19 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
+from customer_import.mapping.source_frame import source_frame
 from customer_import.partner_center.flatten import find_domain_prefix
-from customer_import.transform.entities import build_entities
-from customer_import.transform.source import source_frame
-from customer_import.validation.stage import _chunk
-from customer_import.validation.verdicts import Evidence, judge
-from customer_import.words import ImportType
+from customer_import.tasks.transform.entities import build_entities
+from customer_import.tasks.validate.validate import _chunk
+from customer_import.tasks.validate.verdicts import Evidence, judge
+from customer_import.vocabulary import ImportType
 from sandbox.bss.organisation import Organisation as Records
 from sandbox.bss.setup import organisation_setup
 from sandbox.bss.validation import Validator
 from sandbox.journal import Journal
 from tests.properties.counting import examined
 from tests.properties.strategies import any_value, guids, texts, values
-from tests.validation.runs import COUNTRY_RULES, GOOD, a_run, tenant
+from tests.tasks.validate.runs import COUNTRY_RULES, GOOD, a_run, tenant
 
 ROWS = 100
 FRAME = 20
@@ -125,11 +125,11 @@ def runner_of(kind: ImportType) -> tuple[Any, Any]:
     """Suites and their Great Expectations runner, made once: a run of it judges a whole batch."""
     if kind not in _runners:
         from customer_import.partner_center.models import CountryRules
-        from customer_import.validation.account_suite import account_suite
-        from customer_import.validation.contact_suite import contact_suite
-        from customer_import.validation.country_checks import CountryChecks
-        from customer_import.validation.customer_suite import customer_suite
-        from customer_import.validation.expectations import SuiteRunner
+        from customer_import.tasks.validate.account_suite import account_suite
+        from customer_import.tasks.validate.contact_suite import contact_suite
+        from customer_import.tasks.validate.country_checks import CountryChecks
+        from customer_import.tasks.validate.customer_suite import customer_suite
+        from customer_import.tasks.validate.expectations import SuiteRunner
 
         rules = {code: CountryRules.model_validate(body) for code, body in COUNTRY_RULES.items()}
         checks = CountryChecks(rules, ORGANISATION)

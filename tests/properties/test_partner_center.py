@@ -7,7 +7,7 @@ import asyncio
 import orjson
 from hypothesis import strategies as st
 
-from customer_import.config import load_mappings
+from customer_import.config.mapping import load_mappings
 from customer_import.errors import ApiError, RetriableError
 from customer_import.partner_center.client import _parse_subscription, _parse_tenant, _tenant_key
 from customer_import.partner_center.flatten import find_domain_prefix, flatten_customer

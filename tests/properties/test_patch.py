@@ -6,7 +6,7 @@ import orjson
 from hypothesis import strategies as st
 
 from customer_import.bss.patch import difference
-from customer_import.config import load_mappings
+from customer_import.config.mapping import load_mappings
 from sandbox.bss.organisation import Organisation
 from sandbox.bss.patch import apply_patch
 from sandbox.bss.read_model import ReadModel

@@ -12,7 +12,7 @@ import pytest
 from sandbox import SandboxInfo
 from sandbox.cli import main
 
-INCLUDE = Path(__file__).parents[2] / "include"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def serve(tmp_path):
         info_file = tmp_path / f"info-{len(running)}.json"
         process = subprocess.Popen(
             [sys.executable, "-m", "sandbox", "serve", "--info-file", info_file, *arguments],
-            env={**os.environ, "PYTHONPATH": str(INCLUDE)},
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             text=True,
         )

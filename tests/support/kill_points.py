@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from customer_import.points import POINTS
+from customer_import.failpoints import POINTS
 
 _FIRST, _LAST = POINTS.index("before_account_post"), POINTS.index("after_sync_options_post")
 CREATE_POINTS = (*POINTS[_FIRST : _LAST + 1], "after_outcome")

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from customer_import.load.batch import load_batch
-from customer_import.load.index import index_accounts, needs_index
-from customer_import.partner_center.extract import extract_customers
 from customer_import.partner_center.hook import PartnerCenterHook
-from customer_import.results.summary import Summary, close_run
-from customer_import.run import Run, RunParams, begin_run
-from customer_import.start import prepare_run
-from customer_import.transform.stage import transform_customers
-from customer_import.validation.stage import validate_customers
-from customer_import.words import ImportType
-from demo.settings import connections, variables, write_instances
+from customer_import.runs.parameters import RunParams
+from customer_import.runs.run import Run, begin_run
+from customer_import.tasks.extract.extract import extract_customers
+from customer_import.tasks.finish import Summary, close_run
+from customer_import.tasks.load.account_listing import list_accounts
+from customer_import.tasks.load.load import load_batch
+from customer_import.tasks.start import prepare_run
+from customer_import.tasks.transform.transform import transform_customers
+from customer_import.tasks.validate.validate import validate_customers
+from customer_import.vocabulary import ImportType
+from sandbox.demo.settings import connections, variables, write_instances
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,10 +81,9 @@ def load(engine: Engine, run: Run, attempt: int = 1) -> Run:
     """Load every batch of a staged run."""
     from sqlalchemy import select
 
-    from customer_import.staging.tables import staged_accounts
+    from customer_import.database.tables import staged_accounts
 
-    if needs_index(run, engine):
-        index_accounts(run, engine)
+    list_accounts(run, engine)
     with engine.connect() as connection:
         batches = (
             connection.execute(

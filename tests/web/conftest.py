@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from customer_import.paths import INSTANCES_VARIABLE
-from customer_import.staging.engine import open_engine
-from customer_import.staging.migrate import migrate
-from customer_import.words import ImportType
+from customer_import.config.paths import INSTANCES_VARIABLE
+from customer_import.database.engine import open_engine
+from customer_import.database.migrate import migrate
+from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert
 
-from customer_import.staging.tables import (
+from customer_import.database.tables import (
     import_results,
     import_runs,
     staged_accounts,
@@ -17,7 +17,7 @@ from customer_import.staging.tables import (
     staged_customers,
     tenant_links,
 )
-from customer_import.words import ImportType, Outcome
+from customer_import.vocabulary import ImportType, Outcome
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.routing import APIRoute
 
-from customer_import.words import ImportType
+from customer_import.vocabulary import ImportType
 from tests.web.conftest import PREFIX
 from tests.web.data import add_results, add_run, tenant_id
 

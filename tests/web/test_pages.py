@@ -9,8 +9,8 @@ import orjson
 import pytest
 from sqlalchemy import text
 
-from customer_import.staging.engine import open_engine
-from customer_import.words import ImportType
+from customer_import.database.engine import open_engine
+from customer_import.vocabulary import ImportType
 from tests.web.conftest import PREFIX
 from tests.web.data import add_link, add_results, add_run, add_sent, add_staged, tenant_id
 from tests.web.markup import Markup

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from customer_import.staging.engine import reading
+from customer_import.database.engine import reading
+from customer_import.vocabulary import Outcome
 from customer_import.web.paging import CursorError
 from customer_import.web.results import ResultFilter, ResultOrder, read_results
-from customer_import.words import Outcome
 from tests.web.data import add_results, add_run
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from customer_import.staging.engine import reading
+from customer_import.database.engine import reading
+from customer_import.vocabulary import ImportType
 from customer_import.web.results import (
     MOST_STARTED,
     ResultFilter,
@@ -16,7 +17,6 @@ from customer_import.web.results import (
     read_history,
     read_results,
 )
-from customer_import.words import ImportType
 from tests.web.data import add_results, add_run, tenant_id
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import uvicorn
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from customer_import.words import ImportType
+from customer_import.vocabulary import ImportType
 from tests.web.conftest import PREFIX
 from tests.web.data import add_results, add_run, add_sent, add_staged, tenant_id
 from tests.web.markup import Markup

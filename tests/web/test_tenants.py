@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from customer_import.staging.engine import reading
+from customer_import.database.engine import reading
+from customer_import.vocabulary import ImportType
 from customer_import.web.airflow_runs import DagRunFact
 from customer_import.web.models import ShownState, TenantStatus
 from customer_import.web.tenants import (
@@ -19,7 +20,6 @@ from customer_import.web.tenants import (
     read_tenants,
     selectable_tenants,
 )
-from customer_import.words import ImportType
 from tests.web.data import START, add_link, add_results, add_run, add_staged, tenant_id
 
 if TYPE_CHECKING:

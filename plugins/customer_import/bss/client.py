@@ -23,14 +23,14 @@ from customer_import.bss.models import (
 )
 from customer_import.bss.query import equals
 from customer_import.errors import AmbiguousWriteError, RejectedRequestError
-from customer_import.transport.session import parse_json
+from customer_import.http.session import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from customer_import.bss.patch import Difference
-    from customer_import.transport.limiter import Limiter
-    from customer_import.transport.session import Answer, ApiSession
+    from customer_import.http.limiter import Limiter
+    from customer_import.http.session import Answer, ApiSession
 
     OnTurn = Callable[[], Awaitable[None]]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from customer_import.transport.classify import ErrorDetail
-from customer_import.transport.sent import without_sent
-from customer_import.transport.session import parse_json
+from customer_import.http.classify import ErrorDetail
+from customer_import.http.redaction import redact
+from customer_import.http.session import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,14 +27,14 @@ _PERSONAL = (
 )
 
 
-def read_detail(body: bytes, sent: Collection[str] = ()) -> ErrorDetail:
+def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail:
     """Return what an error body says; nothing when it is empty or not the BSS's error model.
 
     403 means a missing right or a rate limit: ``code`` and ``type`` tell which (docs/bss.md section 6, trap 10).
 
     Args:
         body: As answered.
-        sent: What the request carried; removed from the message, before patterns look for what else is personal.
+        request_texts: What the request carried; removed from the message before patterns look for more.
     """
     try:
         parsed = parse_json(body)
@@ -46,7 +46,7 @@ def read_detail(body: bytes, sent: Collection[str] = ()) -> ErrorDetail:
     is_retriable = parsed.get("isRetriableError")
     return ErrorDetail(
         code=code or kind,
-        message=_message(parsed, kind or code, sent),
+        message=_message(parsed, kind or code, request_texts),
         is_retriable=is_retriable if isinstance(is_retriable, bool) else None,
         is_rate_limit=any(_RATE_LIMIT.search(name) for name in (kind, code) if name),
     )
@@ -60,8 +60,8 @@ def scrub(text: str) -> str:
     return text if len(text) <= MAX_MESSAGE_LENGTH else text[: MAX_MESSAGE_LENGTH - 1] + "…"
 
 
-def _message(body: dict[str, object], kind: str | None, sent: Collection[str]) -> str:
-    said = scrub(without_sent(_text(body.get("developerMessage")) or "", sent))
+def _message(body: dict[str, object], kind: str | None, request_texts: Collection[str]) -> str:
+    said = scrub(redact(_text(body.get("developerMessage")) or "", request_texts))
     place = ".".join(
         part for part in (_name(body.get("entity")), _name(body.get("property"))) if part
     )

@@ -2,7 +2,7 @@
 
 Built on the HTTP provider's hook for its connection type and base URL only. That hook would send unknown extra keys as
 headers, login and password as Basic credentials to every endpoint, and a failed request again whatever its method; so
-requests go through ``customer_import.transport``, and the inherited ways of sending one refuse in words.
+requests go through ``customer_import.http``, and the inherited ways of sending one refuse in words.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from customer_import.bss.error_body import read_detail
 from customer_import.bss.token import SERVICE, BssCredentials, fetch_token
 from customer_import.config.instances import BssConfig
 from customer_import.errors import ConfigurationError, CustomerImportError
-from customer_import.transport.limiter import WindowLimiter
-from customer_import.transport.session import ApiSession, RetrySettings
-from customer_import.transport.token import AccessToken, TokenSource
+from customer_import.http.limiter import WindowLimiter
+from customer_import.http.session import ApiSession, RetrySettings
+from customer_import.http.token import AccessToken, TokenSource
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -82,7 +82,7 @@ class BssHook(HttpHook):
         """Refuse: a plain session would send the application user's password to every endpoint."""
         message = "the BSS hook has no plain HTTP session"
         raise ConfigurationError(
-            message, source=f"connection {self.http_conn_id}", mend="use BssHook().session(config)"
+            message, source=f"connection {self.http_conn_id}", hint="use BssHook().session(config)"
         )
 
     def run(self, *_args: object, **_kwargs: object) -> NoReturn:
@@ -116,18 +116,18 @@ class BssHook(HttpHook):
                 continue
             if any(word in key.lower() for word in _SECRET_WORDS):
                 message = "a secret must not stand in a connection's extra"
-                mend = "remove it; keep the client secret in an Airflow Variable that client_secret_variable names"
-                raise self._fault(message, mend, f"extra.{key}")
+                hint = "remove it; keep the client secret in an Airflow Variable that client_secret_variable names"
+                raise self._fault(message, hint, f"extra.{key}")
             close = difflib.get_close_matches(key, _EXTRA_KEYS, n=1)
-            mend = (
+            hint = (
                 f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(_EXTRA_KEYS)}"
             )
             message = f"the key {key!r} is not known"
-            raise self._fault(message, mend, f"extra.{key}")
+            raise self._fault(message, hint, f"extra.{key}")
         return {key: str(value) for key, value in extra.items()}
 
     def _credentials(self, connection: Connection, extra: dict[str, str]) -> BssCredentials:
-        for path, value, mend in (
+        for path, value, hint in (
             ("host", connection.host, "enter the BSS host"),
             ("login", connection.login, "enter the application user"),
             ("password", connection.password, "enter the application user's password"),
@@ -144,14 +144,14 @@ class BssHook(HttpHook):
         ):
             if not value:
                 message = "it is empty"
-                raise self._fault(message, mend, path)
+                raise self._fault(message, hint, path)
         name = extra["client_secret_variable"]
         try:
             secret = Variable.get(name)
         except (AirflowException, AirflowRuntimeError, KeyError) as error:
             message = f"the Airflow Variable {name!r} does not exist"
-            mend = "create it with the client secret as its value"
-            raise self._fault(message, mend, "extra.client_secret_variable") from error
+            hint = "create it with the client secret as its value"
+            raise self._fault(message, hint, "extra.client_secret_variable") from error
         mask_secret(secret)
         mask_secret(connection.password)
         return BssCredentials(
@@ -168,12 +168,12 @@ class BssHook(HttpHook):
             return ssl.create_default_context(cafile=ca_file)
         except (OSError, ssl.SSLError) as error:
             message = "the file holds no certificate authority that can be read"
-            mend = "name a PEM file that every worker can read"
-            raise self._fault(message, mend, "extra.ca_file") from error
+            hint = "name a PEM file that every worker can read"
+            raise self._fault(message, hint, "extra.ca_file") from error
 
-    def _fault(self, message: str, mend: str, path: str | None = None) -> ConfigurationError:
+    def _fault(self, message: str, hint: str, path: str | None = None) -> ConfigurationError:
         source = f"connection {self.http_conn_id}"
-        return ConfigurationError(message, source=source, path=path, mend=mend)
+        return ConfigurationError(message, source=source, path=path, hint=hint)
 
 
 def open_client(session: ApiSession, config: BssConfig) -> BssClient:

@@ -77,22 +77,22 @@ def find_tenant_marker(
         message = (
             f"there is no account custom field {wanted!r}, which holds the Microsoft tenant id"
         )
-        mend = (
+        hint = (
             "create it in BSS > Setup > Office > Accounts > Custom Fields as a simple value of type text, "
             "or name another one as tenant_marker_field in instances.yaml"
         )
-        raise ConfigurationError(message, source=_SOURCE, path="custom fields", mend=mend)
+        raise ConfigurationError(message, source=_SOURCE, path="custom fields", hint=hint)
     if len(found) > 1:
         message = f"several account custom fields are called {wanted!r}"
-        mend = f"name one by id in instances.yaml: {', '.join(str(f.id) for f in found)}"
-        raise ConfigurationError(message, source=_SOURCE, path="custom fields", mend=mend)
+        hint = f"name one by id in instances.yaml: {', '.join(str(f.id) for f in found)}"
+        raise ConfigurationError(message, source=_SOURCE, path="custom fields", hint=hint)
     marker = found[0]
     is_text = marker.type.lower() in _TEXT_TYPES and marker.value_type.lower() in _TEXT_VALUES
     if not is_text or marker.is_read_only:
         fault = "is read-only" if is_text else f"has the type {marker.type} {marker.value_type}"
         message = f"the account custom field {marker.name!r} {fault} and cannot hold the tenant id"
-        mend = "make it a writable simple value of type text, or name another one as tenant_marker_field"
-        raise ConfigurationError(message, source=_SOURCE, path="custom fields", mend=mend)
+        hint = "make it a writable simple value of type text, or name another one as tenant_marker_field"
+        raise ConfigurationError(message, source=_SOURCE, path="custom fields", hint=hint)
     return marker
 
 
@@ -117,8 +117,8 @@ async def _find_user(client: BssClient, config: BssConfig, username: str | None)
         if _is_same(user.username, username):
             return user
     message = "the responsible user does not exist"
-    mend = "correct responsible_user in the run's parameters or in instances.yaml; it is the BSS user name"
-    raise ConfigurationError(message, source=_SOURCE, path="users", mend=mend)
+    hint = "correct responsible_user in the run's parameters or in instances.yaml; it is the BSS user name"
+    raise ConfigurationError(message, source=_SOURCE, path="users", hint=hint)
 
 
 async def _find_rule(
@@ -133,8 +133,8 @@ async def _find_rule(
         if _is_same(rule.name, name):
             return rule.id
     message = f"there is no permission rule {name!r}"
-    mend = f"choose one of: {', '.join(sorted(rule.name for rule in rules)) or 'none is defined'}"
-    raise ConfigurationError(message, source=_SOURCE, path="permission rules", mend=mend)
+    hint = f"choose one of: {', '.join(sorted(rule.name for rule in rules)) or 'none is defined'}"
+    raise ConfigurationError(message, source=_SOURCE, path="permission rules", hint=hint)
 
 
 def _is_same(left: str, right: str) -> bool:

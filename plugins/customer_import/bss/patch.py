@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from customer_import.bss.models import Json
-    from customer_import.config import FieldMapping
+    from customer_import.config.mapping import FieldMapping
 
 _COUNTRY, _STATE = "billingAddress.countryId", "billingAddress.stateId"
 

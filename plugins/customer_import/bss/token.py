@@ -10,9 +10,9 @@ import aiohttp
 
 from customer_import.bss.error_body import read_detail
 from customer_import.errors import AuthenticationError, RetriableError
-from customer_import.transport.classify import retry_after_s
-from customer_import.transport.session import parse_json
-from customer_import.transport.token import AccessToken
+from customer_import.http.classify import retry_after_s
+from customer_import.http.session import parse_json
+from customer_import.http.token import AccessToken
 
 if TYPE_CHECKING:
     import ssl
@@ -23,7 +23,7 @@ TOKEN_TIMEOUT_S = 30.0
 DEFAULT_LIFETIME_S = 3600.0
 _ENDPOINT = "POST /oauth/token"
 _RETRIABLE = frozenset({408, 425, 429})
-_MENDS = {
+_HINTS = {
     "invalid_client": "the client key or the client secret is wrong; check BSS > Setup > API Credentials, "
     "the connection's extra client_key and the Variable that it names",
     "invalid_grant": "the application user or its password is wrong; check login and password of the connection",
@@ -100,7 +100,7 @@ def _read_token(
         raise _not_had(message, status, wait)
     if status >= 300:  # noqa: PLR2004 - whatever is not a success
         code = str(fields.get("error") or f"HTTP {status}")
-        message = _MENDS.get(
+        message = _HINTS.get(
             code,
             "the sign-in was refused; check the connection's host, user, client key and secret",
         )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from customer_import.config.paths import INCLUDE_VARIABLE, include_folder
 from customer_import.errors import ConfigurationError
-from customer_import.paths import INCLUDE_VARIABLE, include_folder
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -60,7 +60,7 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
 
     Raises:
         ConfigurationError: The file is missing, is not YAML, or does not fit the model; every fault is named
-            with its path, the first with its mend.
+            with its path, the first with its hint.
     """
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
@@ -69,14 +69,14 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
         raise ConfigurationError(
             message,
             source=path.name,
-            mend=f"put the file in {include_folder().name}/, or set {INCLUDE_VARIABLE}",
+            hint=f"put the file in {include_folder().name}/, or set {INCLUDE_VARIABLE}",
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else None
         problem = getattr(error, "problem", None) or "is not valid UTF-8 YAML"
         raise ConfigurationError(
-            str(problem), source=path.name, path=where, mend="correct that line"
+            str(problem), source=path.name, path=where, hint="correct that line"
         ) from error
     try:
         return model.model_validate(raw)
@@ -84,8 +84,8 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
         faults = error.errors(include_url=False)
         first, *more = [_describe(fault) for fault in faults]
         message = "; ".join([first[1], *(f"at {where}: {what}" for where, what in more)])
-        mend = _mend(faults[0], model)
-        raise ConfigurationError(message, source=path.name, path=first[0], mend=mend) from error
+        hint = _hint(faults[0], model)
+        raise ConfigurationError(message, source=path.name, path=first[0], hint=hint) from error
 
 
 def _describe(fault: ErrorDetails) -> tuple[str, str]:
@@ -97,7 +97,7 @@ def _describe(fault: ErrorDetails) -> tuple[str, str]:
     return where, fault["msg"].removeprefix("Value error, ")
 
 
-def _mend(fault: ErrorDetails, model: type[BaseModel]) -> str:
+def _hint(fault: ErrorDetails, model: type[BaseModel]) -> str:
     if fault["type"] == "missing":
         return "add the key"
     if fault["type"] == "extra_forbidden":

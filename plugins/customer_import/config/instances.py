@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from customer_import.config.files import FrozenModel, read_model
+from customer_import.config.paths import instances_path
 from customer_import.errors import ConfigurationError
-from customer_import.paths import instances_path
-from customer_import.words import ImportType
+from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +113,7 @@ def load_instances(path: Path | None = None) -> dict[str, InstanceConfig]:
     """Read every instance, by name.
 
     Raises:
-        ConfigurationError: The file is missing or wrong; names file, path and mend.
+        ConfigurationError: The file is missing or wrong; names file, path and hint.
     """
     return dict(read_model(path or instances_path(), _InstancesFile).instances)
 
@@ -135,25 +135,25 @@ def load_instance(
     instances = load_instances(path)
     if name not in instances:
         close = difflib.get_close_matches(name, instances, n=1)
-        mend = (
+        hint = (
             f"did you mean {close[0]!r}?"
             if close
             else f"choose one of: {', '.join(sorted(instances))}"
         )
         message = f"there is no instance {name!r}"
-        raise ConfigurationError(message, source=path.name, mend=mend)
+        raise ConfigurationError(message, source=path.name, hint=hint)
     instance = instances[name]
     if import_type is not None and import_type not in instance.import_types:
         takers = [
             key for key, value in sorted(instances.items()) if import_type in value.import_types
         ]
         message = f"instance {name!r} does not take the {import_type} import"
-        mend = (
+        hint = (
             f"choose one of: {', '.join(takers)}"
             if takers
             else f"add {import_type} to its import_types"
         )
         raise ConfigurationError(
-            message, source=path.name, path=f"instances.{name}.import_types", mend=mend
+            message, source=path.name, path=f"instances.{name}.import_types", hint=hint
         )
     return instance

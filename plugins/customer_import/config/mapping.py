@@ -1,7 +1,7 @@
 """The mapping files of ``include/mappings/`` as frozen models: which Partner Center value goes where in the BSS.
 
 A mapping is data. It can name sources, fallbacks and transforms from fixed catalogues; it cannot import or evaluate
-anything. Applying it to customers is the business of ``customer_import.transform``.
+anything. Applying it to customers is the business of ``customer_import.mapping``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from customer_import.config.files import FrozenModel, read_model
+from customer_import.config.paths import include_folder
 from customer_import.errors import ConfigurationError
-from customer_import.paths import include_folder
-from customer_import.words import ImportType
+from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -234,10 +234,10 @@ class Mappings(FrozenModel):
             return None
         if name not in self.ordering_options:
             message = f"there is no ordering-options profile {name!r}"
-            mend = (
+            hint = (
                 f"choose one of: {', '.join(sorted(self.ordering_options)) or 'none are defined'}"
             )
-            raise ConfigurationError(message, source="ordering_options.yaml", mend=mend)
+            raise ConfigurationError(message, source="ordering_options.yaml", hint=hint)
         return self.ordering_options[name]
 
 
@@ -249,7 +249,7 @@ def load_mappings(folder: Path | None = None) -> Mappings:
 
     Raises:
         ConfigurationError: A file is missing or wrong: unknown key, unknown source, unknown or duplicate target; names
-            file, path and mend.
+            file, path and hint.
     """
     folder = folder or include_folder() / "mappings"
     return Mappings(

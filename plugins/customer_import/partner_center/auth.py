@@ -1,7 +1,7 @@
 """Signs in at Microsoft Entra ID with ``msal``: app-only and App+User.
 
 The flows are those of docs/partner-center.md section 3. Every refusal becomes one sentence that says
-what a person has to mend. Entra's own error text is not repeated: it names the person who signed
+what a person has to do. Entra's own error text is not repeated: it names the person who signed
 in. Where the refresh token comes from and where its successor goes is the caller's business.
 """
 
@@ -18,7 +18,7 @@ import requests
 from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS
 
 from customer_import.errors import AuthenticationError, RetriableError
-from customer_import.transport.token import AccessToken
+from customer_import.http.token import AccessToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ _SERVER_ERROR = 500
 _TRANSIENT_CODES = frozenset({"90033", "90006", "90024"})
 
 _CONSENT_AGAIN = "a person must sign in with MFA, consent again and store the new refresh token"
-_MENDS: dict[str, str] = {
+_HINTS: dict[str, str] = {
     "700082": f"the refresh token has expired; {_CONSENT_AGAIN}",
     "70008": f"the refresh token has expired; {_CONSENT_AGAIN}",
     "50173": f"the refresh token was revoked; {_CONSENT_AGAIN}",
@@ -110,7 +110,7 @@ class PartnerCenterAuth:
         """Ask for an access token.
 
         Raises:
-            AuthenticationError: Entra ID refused; says what mends it.
+            AuthenticationError: Entra ID refused; says what to do.
             RetriableError: Entra ID could not be reached or is not able to answer now.
         """
         return await asyncio.to_thread(self._fetch)
@@ -210,6 +210,6 @@ def _refusal(answer: dict[str, Any]) -> AuthenticationError | RetriableError:
         return RetriableError(
             message, service=SERVICE, endpoint=_ENDPOINT, code=code or error, is_sent=False
         )
-    mend = _MENDS.get(code, "look the code up in Microsoft's list of sign-in errors")
-    message = f"the sign-in was refused: {mend}"
+    hint = _HINTS.get(code, "look the code up in Microsoft's list of sign-in errors")
+    message = f"the sign-in was refused: {hint}"
     return AuthenticationError(message, service=SERVICE, code=f"AADSTS{code}" if code else error)

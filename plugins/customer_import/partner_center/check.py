@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from customer_import.partner_center.client import PartnerCenterClient
 from customer_import.partner_center.hook import PartnerCenterHook
-from customer_import.words import ImportType
+from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
     from customer_import.config.instances import InstanceConfig
@@ -41,7 +41,7 @@ def check_partner_center(
         hook: Another hook than that of the instance's connection.
 
     Raises:
-        AuthenticationError: The sign-in or the rights were refused; says what mends it.
+        AuthenticationError: The sign-in or the rights were refused; says what to do.
         ConfigurationError: The connection is wrong, or the partner is not an indirect provider.
         ApiError: Partner Center cannot be reached or refuses.
     """

@@ -17,8 +17,12 @@ from urllib.parse import quote, urlencode
 from pydantic import ValidationError
 
 from customer_import.errors import RejectedRequestError
+from customer_import.failpoints import reached
+from customer_import.http.session import parse_json
 from customer_import.partner_center.audit import AuditRecord, parse_record
+from customer_import.partner_center.error_body import not_a_provider, run_ending_error
 from customer_import.partner_center.flatten import FlatCustomer, flatten_customer
+from customer_import.partner_center.limits import Limits
 from customer_import.partner_center.models import (
     CountryRules,
     ListedTenant,
@@ -26,18 +30,14 @@ from customer_import.partner_center.models import (
     Subscription,
 )
 from customer_import.partner_center.paging import Item, Link, Page, list_pages, parse_page
-from customer_import.partner_center.rate_windows import Limits
-from customer_import.partner_center.wire import not_a_provider, run_ending_error
-from customer_import.points import reached
-from customer_import.transport.session import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
     from datetime import date
 
     from customer_import.config.instances import PartnerCenterConfig
-    from customer_import.transport.limiter import Limiter
-    from customer_import.transport.session import ApiSession
+    from customer_import.http.limiter import Limiter
+    from customer_import.http.session import ApiSession
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from customer_import.transport.session import BOM, parse_json
+from customer_import.http.session import BOM, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

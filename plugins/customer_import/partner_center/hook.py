@@ -22,10 +22,10 @@ from pydantic import Field, ValidationError
 from customer_import.config.files import FrozenModel
 from customer_import.config.instances import PartnerCenterConfig
 from customer_import.errors import ConfigurationError
+from customer_import.http.session import ApiSession, RetrySettings
+from customer_import.http.token import TokenSource
 from customer_import.partner_center.auth import SERVICE, Credentials, Flow, PartnerCenterAuth
-from customer_import.partner_center.wire import read_detail
-from customer_import.transport.session import ApiSession, RetrySettings
-from customer_import.transport.token import TokenSource
+from customer_import.partner_center.error_body import read_detail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,7 +168,7 @@ class PartnerCenterHook(BaseHook):
             raise ConfigurationError(
                 message,
                 source=f"connection {self.partner_center_conn_id}",
-                mend="create it under Admin > Connections",
+                hint="create it under Admin > Connections",
             ) from error
 
     def _save_in_variable(self, token: str) -> None:
@@ -196,8 +196,8 @@ def read_connection(connection: Connection, conn_id: str) -> ConnectionSettings:
     ):
         if not value:
             message = f"the {part} is missing"
-            mend = "host is the API, login the client id, password the client secret"
-            raise ConfigurationError(message, source=source, path=part, mend=mend)
+            hint = "host is the API, login the client id, password the client secret"
+            raise ConfigurationError(message, source=source, path=part, hint=hint)
     extra = _read_extra(connection.extra_dejson, source)
     mask_secret(connection.password)
     base_url = _base_url(connection)
@@ -227,7 +227,7 @@ def _read_refresh_token(variable: str | None) -> str | None:
         raise ConfigurationError(
             message,
             source=f"variable {variable}",
-            mend="sign in once with MFA and store the refresh token in this Airflow Variable",
+            hint="sign in once with MFA and store the refresh token in this Airflow Variable",
         )
     mask_secret(token)
     return token
@@ -251,14 +251,14 @@ def _read_extra(raw: dict[str, Any], source: str) -> _Extra:
             fault["msg"],
             source=source,
             path=".".join(("extra", *map(str, fault["loc"]))),
-            mend="correct the connection's extra",
+            hint="correct the connection's extra",
         ) from None  # pydantic's own text repeats the input
     if extra.flow is Flow.APP_USER and not extra.refresh_token_variable:
         message = (
             "the flow app_user needs the name of the Airflow Variable that holds the refresh token"
         )
         raise ConfigurationError(
-            message, source=source, path="extra.refresh_token_variable", mend="add the key"
+            message, source=source, path="extra.refresh_token_variable", hint="add the key"
         )
     return extra
 
@@ -269,12 +269,12 @@ def _unknown_key(key: str, source: str) -> ConfigurationError:
     is_typing_error = bool(difflib.get_close_matches(key, known, n=1, cutoff=0.85))
     if _SECRET_KEY.search(key) and not is_typing_error:
         message = "a secret does not belong into the extra, which Airflow shows in clear text"
-        mend = (
+        hint = (
             "put the token into an Airflow Variable and its name into refresh_token_variable"
             if "token" in key.lower()
             else "put the client secret into the connection's password"
         )
     else:
         message = "the key is not known"
-        mend = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
-    return ConfigurationError(message, source=source, path=f"extra.{key}", mend=mend)
+        hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+    return ConfigurationError(message, source=source, path=f"extra.{key}", hint=hint)

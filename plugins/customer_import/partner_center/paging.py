@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from customer_import.errors import ApiError, RetriableError
-from customer_import.transport.session import parse_json
+from customer_import.http.session import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

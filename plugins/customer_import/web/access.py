@@ -14,7 +14,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, HTTPException, status
 
-from customer_import.words import ImportType
+from customer_import.vocabulary import ImportType
 
 
 def readable_types(user: GetUserDep) -> tuple[ImportType, ...]:

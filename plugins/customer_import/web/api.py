@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from customer_import.vocabulary import ImportType, Mode
 from customer_import.web.access import ReadableTypes
 from customer_import.web.database import ConnectionDep
 from customer_import.web.hierarchy import TenantList, open_tenant_list, start_request
@@ -36,7 +37,6 @@ from customer_import.web.requests import (
 )
 from customer_import.web.results import failed_tenants, read_history, read_results
 from customer_import.web.runs import get_run, list_runs, run_params
-from customer_import.words import ImportType, Mode
 
 router = APIRouter(
     prefix="/api",

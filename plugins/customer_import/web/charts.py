@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from customer_import.words import Outcome
+from customer_import.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,9 +14,9 @@ from alembic.script import ScriptDirectory
 from fastapi import Depends
 from sqlalchemy import Connection, Engine
 
-from customer_import.staging import migrations
-from customer_import.staging.engine import open_engine, reading
-from customer_import.staging.migrate import VERSION_TABLE
+from customer_import.database import migrations
+from customer_import.database.engine import open_engine, reading
+from customer_import.database.migrate import VERSION_TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from customer_import.staging.engine import reading
+from customer_import.database.engine import reading
 from customer_import.web.results import iterate_results
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from customer_import.params import instance_names
+from customer_import.config.instance_names import instance_names
+from customer_import.vocabulary import ImportType, Mode
 from customer_import.web.airflow_runs import active_dag_runs
 from customer_import.web.models import Page, StartRequest
 from customer_import.web.results import MOST_STARTED
@@ -18,7 +19,6 @@ from customer_import.web.tenants import (
     read_tenants,
     selectable_tenants,
 )
-from customer_import.words import ImportType, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

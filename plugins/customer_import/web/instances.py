@@ -7,13 +7,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from customer_import.config.instances import InstanceConfig, load_instances
+from customer_import.config.paths import instances_path
 from customer_import.errors import ConfigurationError
-from customer_import.paths import instances_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from customer_import.words import ImportType
+    from customer_import.vocabulary import ImportType
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from customer_import.words import ImportType, Mode, Outcome
+from customer_import.vocabulary import ImportType, Mode, Outcome
 
 
 class View(BaseModel):

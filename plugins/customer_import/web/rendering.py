@@ -13,8 +13,8 @@ from urllib.parse import quote, urlencode
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from customer_import.vocabulary import ImportType, Mode, Outcome
 from customer_import.web.static_files import static_url
-from customer_import.words import ImportType, Mode, Outcome
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, HTTPException, Path, Query, status
 from pydantic import AfterValidator
 
+from customer_import.vocabulary import ImportType, Outcome
 from customer_import.web.models import TenantStatus
 from customer_import.web.results import ResultFilter, ResultOrder
 from customer_import.web.tenants import TenantFilter
-from customer_import.words import ImportType, Outcome
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

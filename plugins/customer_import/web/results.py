@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 from sqlalchemy import or_, select
 
-from customer_import.run import as_utc
-from customer_import.staging.tables import import_results, import_runs
+from customer_import.database.tables import import_results, import_runs
+from customer_import.runs.run import as_utc
+from customer_import.vocabulary import ImportType, Mode, Outcome
 from customer_import.web.models import HistoryEntry, Page, ResultView, View
 from customer_import.web.paging import KeyPage, Order, read_page
-from customer_import.words import ImportType, Mode, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

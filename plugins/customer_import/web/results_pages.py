@@ -14,12 +14,14 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, StreamingResponse
 
 from customer_import.errors import ConfigurationError
+from customer_import.vocabulary import ImportType, Mode, Outcome
 from customer_import.web.access import ReadableTypes, StartableTypes
 from customer_import.web.charts import outcome_chart
 from customer_import.web.database import ConnectionDep, EngineDep
 from customer_import.web.export import csv_pieces
 from customer_import.web.instances import read_instances
 from customer_import.web.models import Page
+from customer_import.web.payloads import read_sent
 from customer_import.web.rendering import render
 from customer_import.web.requests import (
     Cursor,
@@ -32,8 +34,6 @@ from customer_import.web.requests import (
 )
 from customer_import.web.results import ResultFilter, find_result, read_history, read_results
 from customer_import.web.runs import find_run, latest_run, list_runs
-from customer_import.web.sent import read_sent
-from customer_import.words import ImportType, Mode, Outcome
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

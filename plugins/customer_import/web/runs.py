@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from customer_import.run import as_utc
-from customer_import.staging.tables import import_results, import_runs, staged_customers
+from customer_import.database.tables import import_results, import_runs, staged_customers
+from customer_import.runs.run import as_utc
+from customer_import.vocabulary import ImportType, Mode, Outcome, RunState
 from customer_import.web.airflow_runs import find_dag_run
 from customer_import.web.models import Page, Progress, RunView, ShownState
 from customer_import.web.paging import Order, read_page
-from customer_import.words import ImportType, Mode, Outcome, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

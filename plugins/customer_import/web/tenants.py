@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 from sqlalchemy import and_, case, exists, false, func, or_, select, true
 
-from customer_import.staging.tables import (
+from customer_import.database.tables import (
     import_results,
     import_runs,
     staged_customers,
     tenant_links,
 )
+from customer_import.vocabulary import ImportType, Mode, Outcome, RunState
 from customer_import.web.models import Page, ResellerView, TenantStatus, TenantView, View
 from customer_import.web.paging import Order, read_page
 from customer_import.web.results import MOST_STARTED, text_condition
-from customer_import.words import ImportType, Mode, Outcome, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

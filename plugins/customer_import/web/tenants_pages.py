@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
 
+from customer_import.vocabulary import ImportType, Mode
 from customer_import.web.access import ReadableTypes, StartableTypes
 from customer_import.web.airflow_runs import active_dag_runs, is_paused
 from customer_import.web.database import ConnectionDep
@@ -22,7 +23,6 @@ from customer_import.web.models import Page, TenantStatus
 from customer_import.web.rendering import render
 from customer_import.web.requests import Cursor, OptionalName, TenantFilterDep, of_dag
 from customer_import.web.runs import find_run, list_runs
-from customer_import.words import ImportType, Mode
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

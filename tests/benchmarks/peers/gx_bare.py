@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from customer_import.run import open_run
-from customer_import.staging.engine import open_engine
-from customer_import.transform.reference import read_country_rules, read_organisation
-from customer_import.transform.rows import read_customers
-from customer_import.validation.account_suite import account_suite
-from customer_import.validation.contact_suite import contact_suite
-from customer_import.validation.country_checks import CountryChecks
-from customer_import.validation.customer_suite import customer_suite
-from customer_import.validation.stage import _chunk
+from customer_import.database.engine import open_engine
+from customer_import.runs.reference_data import read_country_rules, read_organisation
+from customer_import.runs.run import open_run
+from customer_import.runs.staged_customers import read_customers
+from customer_import.tasks.validate.account_suite import account_suite
+from customer_import.tasks.validate.contact_suite import contact_suite
+from customer_import.tasks.validate.country_checks import CountryChecks
+from customer_import.tasks.validate.customer_suite import customer_suite
+from customer_import.tasks.validate.validate import _chunk
 from tests.benchmarks.client import measured
 
 if TYPE_CHECKING:
-    from customer_import.validation.rules import Rule
+    from customer_import.tasks.validate.rules import Rule
 
 
 def validate(folder: str, database: str, run: int) -> dict[str, Any]:

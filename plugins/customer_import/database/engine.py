@@ -1,0 +1,161 @@
+"""Opens the import's database, SQLite or PostgreSQL, and holds the few statements that differ between them.
+
+A write transaction on SQLite begins IMMEDIATE: a deferred one that reads before it writes fails at once under load, and
+no lock wait helps there. Keep transactions short and never wait for the network inside one.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL, Engine, UniqueConstraint, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+
+from customer_import.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy import Connection, Table
+
+CONNECTION_ID = "customer_import_db"
+SQLITE_LOCK_WAIT_S = 60
+
+
+def database_url() -> str:
+    """Return the SQLAlchemy URL of connection ``customer_import_db``, by default a SQLite file in AIRFLOW_HOME.
+
+    Raises:
+        ConfigurationError: The connection is neither PostgreSQL nor SQLite.
+    """
+    from airflow.sdk import BaseHook  # noqa: PLC0415 - keeps Airflow out of library-level use
+    from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415
+
+    try:
+        connection = BaseHook.get_connection(CONNECTION_ID)
+    except AirflowNotFoundException:
+        home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
+        return f"sqlite:///{home / 'customer_import.db'}"
+    kind = (connection.conn_type or "").lower()
+    if kind in {"postgres", "postgresql"}:
+        url = URL.create(
+            "postgresql+psycopg2",
+            username=connection.login,
+            password=connection.password,
+            host=connection.host or None,
+            port=connection.port,
+            database=connection.schema,
+            query={key: str(value) for key, value in connection.extra_dejson.items()},
+        )
+        return url.render_as_string(hide_password=False)
+    if kind == "sqlite":
+        return f"sqlite:///{connection.host}"
+    message = f"the connection type {connection.conn_type!r} is not supported"
+    raise ConfigurationError(
+        message,
+        source=f"connection {CONNECTION_ID}",
+        path="conn_type",
+        hint="use postgres, sqlite, or no connection at all",
+    )
+
+
+def open_engine(url: str | None = None) -> Engine:
+    """Return this process's engine for a URL, by default the configured database's."""
+    return _engine(url or database_url())
+
+
+@cache
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(
+            parsed, connect_args={"timeout": SQLITE_LOCK_WAIT_S, "check_same_thread": False}
+        )
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(parsed, pool_pre_ping=True, pool_size=5, max_overflow=5)
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that only reads; on SQLite it waits for nobody."""
+    with engine.connect().execution_options(is_read_only=True) as connection:
+        yield connection
+
+
+def durable(engine: Engine) -> Engine:
+    """Return an engine on the same connections whose commits also survive a power cut.
+
+    PostgreSQL's always do. SQLite's others survive whatever happens to the process: after a power cut the last ones
+    may be missing, and a stage is repeated; waiting for the disk at each of them would cost more than it saves.
+    """
+    return engine.execution_options(is_durable=True)
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    keep: Sequence[str] = (),
+) -> None:
+    """Insert rows, overwriting those whose unique key exists.
+
+    Args:
+        connection: An open write transaction.
+        table: Its first unique constraint, else its primary key, decides what "exists" means.
+        rows: Dicts of column to value, all with the same keys.
+        keep: Columns that an existing row keeps.
+    """
+    if not rows:
+        return
+    keys = _conflict_columns(table)
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    overwritten = {
+        name: statement.excluded[name] for name in rows[0] if name not in keys and name not in keep
+    }
+    if overwritten:
+        statement = statement.on_conflict_do_update(index_elements=keys, set_=overwritten)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=keys)
+    connection.execute(statement, list(rows))
+
+
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows whose unique key does not exist yet; leave the others as they are."""
+    if not rows:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(
+        insert(table).on_conflict_do_nothing(index_elements=_conflict_columns(table)), list(rows)
+    )
+
+
+def _conflict_columns(table: Table) -> list[str]:
+    unique = next(
+        (c for c in table.constraints if isinstance(c, UniqueConstraint)), table.primary_key
+    )
+    return [column.name for column in unique.columns]
+
+
+def _set_up_sqlite(dbapi_connection: Any, _record: Any) -> None:  # noqa: ANN401 - DBAPI objects have no common type
+    dbapi_connection.isolation_level = None  # SQLAlchemy, not sqlite3, begins transactions
+    for pragma in (
+        f"busy_timeout={SQLITE_LOCK_WAIT_S * 1000}",
+        "journal_mode=WAL",
+        "foreign_keys=ON",
+    ):
+        dbapi_connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    # Outside of a transaction only; it stays with the connection, which is another user's next time.
+    waits_for_disk = "FULL" if options.get("is_durable") else "NORMAL"
+    connection.exec_driver_sql(f"PRAGMA synchronous={waits_for_disk}")
+    connection.exec_driver_sql("BEGIN" if options.get("is_read_only") else "BEGIN IMMEDIATE")

@@ -1,0 +1,25 @@
+"""Keeps the garbage collector away from what will not become garbage.
+
+A task process holds some hundred thousand objects of imported libraries. A stage makes millions of
+short-lived ones, and each full collection that they cause looks through the libraries' again: a tenth
+of the stage's time.
+"""
+
+from __future__ import annotations
+
+import gc
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def gc_frozen() -> Iterator[None]:
+    """Leave out of collections, until the block ends, all that is in memory when it begins."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

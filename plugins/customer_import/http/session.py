@@ -1,0 +1,357 @@
+"""One keep-alive HTTP session to one service: bearer token, limits, classification, retries.
+
+Reads are repeated freely. A write is repeated only when it certainly did not arrive; otherwise the
+session raises ``AmbiguousWriteError`` and leaves it to the caller to find out. Nothing of a request
+or answer is ever logged but its endpoint, status and timing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import aiohttp
+import orjson
+
+from customer_import.errors import (
+    AmbiguousWriteError,
+    ApiError,
+    AuthenticationError,
+    RetriableError,
+    ThrottledError,
+)
+from customer_import.http.classify import DetailReader, classify
+from customer_import.http.limiter import Limiter, Unlimited
+from customer_import.http.proxy import environment_proxy
+from customer_import.http.redaction import request_texts
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from customer_import.http.token import TokenSource
+
+log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+
+BOM = b"\xef\xbb\xbf"
+CONNECT_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer: status, headers and the body as bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RetrySettings:
+    """How long a request is tried.
+
+    Attributes:
+        max_attempts: Tries in all.
+        budget_s: No new try starts when it would begin later than this after the first.
+        base_s: First wait; doubled each time, with full jitter.
+        max_wait_s: Longest wait that we choose ourselves; a Retry-After may be longer.
+    """
+
+    max_attempts: int = 6
+    budget_s: float = 600.0
+    base_s: float = 0.5
+    max_wait_s: float = 30.0
+
+
+def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
+    """Parse a JSON body, with or without a byte order mark (docs/partner-center.md, Q1 to Q3).
+
+    Raises:
+        ValueError: The body is not JSON.
+    """
+    return orjson.loads(body.removeprefix(BOM))
+
+
+class ApiSession:
+    """A session to one service; use it as an async context manager.
+
+    Args:
+        service: Name for messages, ``Partner Center`` or ``BSS``.
+        base_url: Scheme, host and port.
+        tokens: Where bearer tokens come from.
+        read_detail: The service's reader of error bodies.
+        headers: Sent with every request.
+        concurrency: Most requests under way at once; also the size of the connection pool.
+        timeout_s: Bound on one request, from its start to the last byte.
+        retry: How long a request is tried.
+        tls: TLS settings; ``None`` for the system's.
+        sleep: Waits that many seconds.
+        jitter: Number between 0 and 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        base_url: str,
+        tokens: TokenSource,
+        read_detail: DetailReader,
+        headers: Mapping[str, str] | None = None,
+        concurrency: int = 16,
+        timeout_s: float = 60.0,
+        retry: RetrySettings | None = None,
+        tls: ssl.SSLContext | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.service = service
+        self.base_url = base_url.rstrip("/")
+        self.requests = 0
+        self._tokens = tokens
+        self._read_detail = read_detail
+        self._headers = dict(headers or {})
+        self._concurrency = concurrency
+        self._slots = asyncio.Semaphore(concurrency)
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
+        self._retry = retry or RetrySettings()
+        self._tls = tls
+        self._sleep = sleep
+        self._jitter = jitter
+        self._unlimited = Unlimited(sleep=sleep)
+        self._client: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the connection pool."""
+        connector = aiohttp.TCPConnector(limit=self._concurrency, ssl=self._tls or True)
+        self._client = aiohttp.ClientSession(
+            connector=connector,
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=environment_proxy(self.base_url),
+        )
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close the connection pool."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def read(
+        self,
+        path: str,
+        *,
+        endpoint: str,
+        parse: Callable[[bytes], Value],
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        limiter: Limiter | None = None,
+    ) -> Value:
+        """GET and parse; tried again on whatever may pass, a body that does not parse included.
+
+        Args:
+            path: Path and query, from the root of the service.
+            endpoint: Path template for messages, such as ``/v1/customers/{id}``.
+            parse: Reads the body's bytes; raises ``ValueError`` when they are malformed.
+            params: Query parameters.
+            headers: Extra headers; the same for every try.
+            limiter: The resource's rate limiter.
+
+        Raises:
+            AuthenticationError: The token was refused, also after it was renewed.
+            RetriableError: Still no usable answer after the last try.
+            RejectedRequestError: Any other 4xx.
+        """
+        name = f"GET {endpoint}"
+
+        async def attempt() -> Value:
+            answer = await self._exchange(
+                "GET", path, name, limiter, params=params, headers=headers
+            )
+            try:
+                return parse(answer.body)
+            except ValueError as error:
+                message = "the answer is malformed"
+                raise RetriableError(
+                    message, service=self.service, endpoint=name, status=answer.status
+                ) from error
+
+        return await self._repeat(attempt, lambda _: True)
+
+    async def write(
+        self,
+        method: str,
+        path: str,
+        *,
+        endpoint: str,
+        json: object,
+        is_idempotent: bool = False,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        limiter: Limiter | None = None,
+        on_turn: Callable[[], Awaitable[None]] | None = None,
+    ) -> Answer:
+        """Send a body.
+
+        Args:
+            method: ``POST``, ``PUT`` or ``PATCH``.
+            path: Path and query.
+            endpoint: Path template for messages.
+            json: The body.
+            is_idempotent: Whether sending it twice does the same as once.
+            content_type: Of the body.
+            headers: Extra headers.
+            limiter: The resource's rate limiter.
+            on_turn: Awaited before every try, when it has its place and leaves next; what it raises
+                keeps it from leaving.
+
+        Raises:
+            AmbiguousWriteError: The write was sent and its outcome is unknown (only when not
+                idempotent).
+            AuthenticationError: As for ``read``.
+            RetriableError: It certainly was not carried out, also at the last try.
+            RejectedRequestError: Any other 4xx.
+        """
+        name = f"{method} {endpoint}"
+        data = orjson.dumps(json)
+        sent_headers = {**(headers or {}), "Content-Type": content_type}
+
+        async def attempt() -> Answer:
+            return await self._exchange(
+                method, path, name, limiter, headers=sent_headers, data=data, on_turn=on_turn
+            )
+
+        try:
+            return await self._repeat(attempt, lambda error: is_idempotent or not error.is_sent)
+        except RetriableError as error:
+            if is_idempotent or not error.is_sent:
+                raise
+            message = f"the outcome is unknown: {error.reason}"
+            raise AmbiguousWriteError.of(error, message) from error
+
+    async def _repeat(
+        self, attempt: Callable[[], Awaitable[Value]], may_repeat: Callable[[RetriableError], bool]
+    ) -> Value:
+        ends_at = time.monotonic() + self._retry.budget_s
+        for number in count(1):
+            try:
+                return await attempt()
+            except RetriableError as error:
+                wait = self._wait_s(number, error.retry_after)
+                is_last = number >= self._retry.max_attempts or time.monotonic() + wait > ends_at
+                if is_last or not may_repeat(error):
+                    raise
+            await self._sleep(wait)
+        raise AssertionError  # pragma: no cover - count() never ends
+
+    def _wait_s(self, number: int, asked: float | None) -> float:
+        longest = min(self._retry.base_s * 2.0 ** (number - 1), self._retry.max_wait_s)
+        wait = longest * (0.5 + self._jitter() / 2)
+        return wait if asked is None else asked + wait / 4
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        endpoint: str,
+        limiter: Limiter | None,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+        on_turn: Callable[[], Awaitable[None]] | None = None,
+    ) -> Answer:
+        """One request and, when the token has ended, one more with a new token."""
+        limiter = limiter or self._unlimited
+        rejected: str | None = None
+        while True:
+            token = await self._tokens.get(rejected)
+            all_headers = {**self._headers, **(headers or {}), "Authorization": f"Bearer {token}"}
+            async with limiter, self._slot(limiter):
+                if on_turn is not None:
+                    await on_turn()
+                answer = await self._send(method, path, endpoint, params, all_headers, data)
+            if answer.status == 401 and rejected is None:  # noqa: PLR2004
+                rejected = token
+                continue
+            error = classify(
+                service=self.service,
+                endpoint=endpoint,
+                status=answer.status,
+                headers=answer.headers,
+                body=answer.body,
+                read_detail=lambda body: self._read_detail(body, request_texts(all_headers, data)),  # noqa: B023 - at once
+            )
+            if error is None:
+                return answer
+            self._raise(error, limiter)
+
+    @asynccontextmanager
+    async def _slot(self, limiter: Limiter) -> AsyncIterator[None]:
+        """Hold a slot; one that comes free when the server has asked for a pause is left to other resources."""
+        while True:
+            await self._slots.acquire()
+            if (pause := limiter.pause_s) <= 0:
+                break
+            self._slots.release()
+            await self._sleep(pause)
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    def _raise(self, error: ApiError, limiter: Limiter) -> None:
+        if error.status == 401:  # noqa: PLR2004
+            message = (
+                f"{error.endpoint} refused a token that was just issued; check the connection's "
+                "credentials and audience"
+            )
+            raise AuthenticationError(message, service=self.service, code=error.code) from error
+        if isinstance(error, ThrottledError):
+            wait = error.retry_after if error.retry_after is not None else self._retry.base_s
+            limiter.throttled(wait)
+            log.warning("%s %s is throttled; waiting %.1f s", self.service, error.endpoint, wait)
+        raise error
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        endpoint: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str],
+        data: bytes | None,
+    ) -> Answer:
+        if self._client is None:
+            message = "the session is not open; use it as an async context manager"
+            raise RuntimeError(message)
+        self.requests += 1
+        try:
+            async with self._client.request(
+                method,
+                self.base_url + path,
+                params=params,
+                headers=headers,
+                data=data,
+                allow_redirects=False,
+            ) as response:
+                return Answer(response.status, response.headers, await response.read())
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            message = "cannot connect"
+            raise RetriableError(
+                message, service=self.service, endpoint=endpoint, is_sent=False
+            ) from error
+        except TimeoutError as error:
+            message = f"no answer within {self._timeout.total:.0f} s"
+            raise RetriableError(message, service=self.service, endpoint=endpoint) from error
+        except (aiohttp.ClientError, ConnectionError) as error:
+            message = f"the connection broke ({type(error).__name__})"
+            raise RetriableError(message, service=self.service, endpoint=endpoint) from error

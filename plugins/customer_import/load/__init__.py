@@ -1,1 +1,0 @@
-"""The ledger and the exactly-once load."""

@@ -1,0 +1,79 @@
+"""Applies a mapping to source columns: which text goes into which BSS field.
+
+Sources and fallbacks, and the transforms that turn text into text. Turning a country or a state
+into a BSS id is ``lookups``; building what is sent is ``entities``. Validation checks exactly the
+texts picked here, so changing a mapping changes what is checked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pandas as pd
+
+    from customer_import.config.mapping import FieldMapping
+    from customer_import.vocabulary import ImportType
+
+Texts = list[str | None]
+"""One text per customer, ``None`` where it is missing."""
+
+LOOKUPS = frozenset({"country_id", "state_id"})
+"""Transforms that need the organisation; ``select_fields`` leaves their input as text."""
+
+_TEXT_TRANSFORMS: dict[str, Callable[[str], str]] = {
+    "trim": str.strip,
+    "upper": str.upper,
+    "lower": str.lower,
+}
+
+
+def fields_of(
+    mapping: Mapping[str, FieldMapping], import_type: ImportType
+) -> dict[str, FieldMapping]:
+    """Return the fields that an import type writes."""
+    return {target: field for target, field in mapping.items() if import_type in field.import_types}
+
+
+def select_fields(
+    frame: pd.DataFrame, fields: Mapping[str, FieldMapping], import_type: ImportType
+) -> dict[str, Texts]:
+    """Pick, per target field, the first value that is not blank, and transform it.
+
+    Args:
+        frame: Source columns of text that is not blank, or ``None`` (``source_frame``).
+        fields: Target field to where it comes from.
+        import_type: Fields of other import types are left out.
+
+    Returns:
+        Target field to its texts, in the order of the frame's rows.
+    """
+    done: dict[tuple[object, ...], Texts] = {}  # e-mail and phone go to account and contact alike
+    columns: dict[str, Texts] = {}
+    for target, field in fields_of(fields, import_type).items():
+        recipe = (field.sources, field.transforms)
+        if recipe not in done:
+            done[recipe] = _transform(_first(frame, field.sources), field.transforms)
+        columns[target] = done[recipe]
+    return columns
+
+
+def _first(frame: pd.DataFrame, sources: tuple[str, ...]) -> Texts:
+    values: Texts = frame[sources[0]].tolist()
+    for source in sources[1:]:
+        if None in values:
+            values = [
+                fallback if value is None else value
+                for value, fallback in zip(values, frame[source].tolist(), strict=True)
+            ]
+    return values
+
+
+def _transform(values: Texts, names: tuple[str, ...]) -> Texts:
+    for name in names:
+        if name not in LOOKUPS:
+            change = _TEXT_TRANSFORMS[name]
+            values = [value and change(value) for value in values]
+    return values

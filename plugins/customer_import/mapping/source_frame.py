@@ -1,0 +1,130 @@
+"""Staged customers as one frame of text: a column per source that a mapping can name, a row per customer.
+
+Text is what the mapping works on, so numbers and booleans become text here and anything else counts
+as missing. Blank text is missing too. Missing is ``None`` in every column. Nothing is trimmed or
+changed in case: that is the mapping's to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import NoneType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from customer_import.errors import CustomerImportError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from customer_import.bss.models import Organisation
+    from customer_import.runs.run import Run
+    from customer_import.runs.staged_customers import StagedRow
+
+Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
+"""One boolean per row."""
+Text = str | None
+_NUL = b"\\u0000"
+_ROWS_PARSED = 1_000
+
+
+@dataclass(frozen=True)
+class SourceFrame:
+    """The sources of a chunk of customers.
+
+    Attributes:
+        frame: A text column per source (``billingProfile.email``, ``tenant.id``, ...), indexed
+            0..n-1.
+        not_text: Per source that holds lists or objects, the rows that do.
+    """
+
+    frame: pd.DataFrame
+    not_text: Mapping[str, Flags]
+
+
+def source_frame(rows: Sequence[StagedRow], run: Run, organisation: Organisation) -> SourceFrame:
+    """Read staged rows (``read_customers``) into columns.
+
+    Args:
+        rows: The staged customers.
+        run: Names the paths that the mapping uses, and the resellers' BSS accounts.
+        organisation: Holds the ids of the run's responsible user and permission rule.
+
+    Raises:
+        CustomerImportError: A staged row is not the JSON object that extraction writes.
+    """
+    columns: dict[str, list[Text]] = {}
+    not_text: dict[str, Flags] = {}
+    for path, values in _customer_columns(rows, run).items():
+        columns[path] = _as_text(values)
+        if not {list, dict}.isdisjoint(map(type, values)):
+            not_text[path] = np.array([type(value) in {list, dict} for value in values], np.bool_)
+    columns |= _derived_columns(rows, run, organisation)
+    return SourceFrame(pd.DataFrame(columns, dtype=object), not_text)
+
+
+def _customer_columns(rows: Sequence[StagedRow], run: Run) -> dict[str, list[object]]:
+    """Return the JSON values of every mapped path.
+
+    Some rows are parsed at a time, because objects take several times the memory of columns.
+    """
+    columns: dict[str, list[object]] = {path: [] for path in run.mappings.customer_paths}
+    for first in range(0, len(rows), _ROWS_PARSED):
+        sources = [row.source or b"{}" for row in rows[first : first + _ROWS_PARSED]]
+        joined = b"[" + b",".join(sources) + b"]"
+        try:
+            bodies = orjson.loads(joined)
+        except orjson.JSONDecodeError as error:
+            message = (
+                f"a staged customer of run {run.id} is not JSON; clear extract_customers to stage "
+                "the customers again"
+            )
+            raise CustomerImportError(message) from error
+        has_nul = _NUL in joined
+        for path, column in columns.items():
+            values = [body.get(path) for body in bodies]
+            column.extend(map(_without_nul, values) if has_nul else values)
+    return columns
+
+
+def _derived_columns(
+    rows: Sequence[StagedRow], run: Run, organisation: Organisation
+) -> dict[str, list[Text]]:
+    accounts = run.instance.reseller_bss_accounts
+    constant = {
+        "run.responsibleUserId": organisation.responsible_user_id,
+        "run.permissionRuleId": organisation.permission_rule_id,
+    }
+    varying: dict[str, list[Any]] = {  # Any: text or id
+        "tenant.id": [row.tenant_id for row in rows],
+        "tenant.domainPrefix": [row.domain_prefix for row in rows],
+        "reseller.mpnId": [row.reseller_mpn_id for row in rows],
+        "reseller.name": [row.reseller_name for row in rows],
+        "reseller.bssAccountId": [accounts.get(row.reseller_mpn_id or "") for row in rows],
+    }
+    derived = {source: _as_text(values) for source, values in varying.items()}
+    return derived | {source: _as_text([value]) * len(rows) for source, value in constant.items()}
+
+
+def _as_text(values: list[Any]) -> list[Text]:  # Any: JSON
+    """Turn JSON values into text or ``None``, which blank text is too."""
+    kinds = set(map(type, values))
+    if kinds == {NoneType}:
+        return values
+    if not kinds <= {str, NoneType}:
+        values = [value if type(value) is str else _other_as_text(value) for value in values]
+    return [text if text and not text.isspace() else None for text in values]
+
+
+def _other_as_text(value: object) -> Text:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else None
+
+
+def _without_nul(value: object) -> object:
+    """Drop what PostgreSQL and the BSS refuse in text."""
+    return value.replace("\0", "") if isinstance(value, str) else value

@@ -1,0 +1,87 @@
+"""Reads Partner Center's error bodies, and tells which refusals concern the whole run.
+
+Codes: docs/partner-center.md section 10. Knows nothing of success bodies.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from customer_import.errors import AuthenticationError, ConfigurationError, RejectedRequestError
+from customer_import.http.classify import ErrorDetail
+from customer_import.http.redaction import redact
+from customer_import.http.session import parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from customer_import.errors import CustomerImportError
+
+_MAX_MESSAGE_LENGTH = 200
+_EMAIL = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
+
+_NEEDS_APP_USER = (
+    "this call needs App+User; set flow to app_user in the extra and give a refresh token"
+)
+_NEEDS_ROLE = (
+    "the signed-in user lacks a role; make it an Admin, Sales or Helpdesk agent in Partner Center"
+)
+_BLOCKED = "Conditional Access or Entra ID refused the call; an administrator must allow it"
+_RUN_ENDING = {
+    "900329": _NEEDS_APP_USER,
+    "2032": _NEEDS_ROLE,
+    "900150": _NEEDS_ROLE,
+    "900308": _NEEDS_ROLE,
+    "900309": _BLOCKED,
+    "90000": _BLOCKED,
+}
+_NOT_A_PROVIDER = "1002"
+
+
+def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail:
+    """Read an error body of Partner Center, or of the gateway in front of it; never fails.
+
+    Args:
+        body: With or without byte order mark, empty, or not JSON at all.
+        request_texts: What the request carried; removed from the message.
+    """
+    try:
+        parsed = parse_json(body)
+    except ValueError:
+        return ErrorDetail()
+    if not isinstance(parsed, dict):
+        return ErrorDetail()
+    code = parsed.get("code", parsed.get("statusCode"))
+    message = parsed.get("description") or parsed.get("message") or ""
+    return ErrorDetail(
+        code=None if code is None else str(code).strip(),
+        message=_EMAIL.sub("...", redact(message, request_texts))[:_MAX_MESSAGE_LENGTH]
+        if isinstance(message, str)
+        else "",
+    )
+
+
+def run_ending_error(error: RejectedRequestError) -> CustomerImportError | None:
+    """Return the error in words when a refusal is about token or role, so about every request."""
+    if error.status != 403:  # noqa: PLR2004
+        return None
+    hint = _RUN_ENDING.get(error.code or "")
+    if hint is None and "does not have the rights" in error.reason:
+        hint = _NEEDS_ROLE
+    if hint is None:
+        return None
+    return AuthenticationError(f"{error.endpoint}: {hint}", service=error.service, code=error.code)
+
+
+def not_a_provider(error: RejectedRequestError) -> ConfigurationError | None:
+    """Return the error in words when resellers are refused to a partner that is no provider."""
+    if error.status != 403 or error.code != _NOT_A_PROVIDER:  # noqa: PLR2004
+        return None
+    message = "Partner Center does not list resellers: this partner is not an indirect provider"
+    return ConfigurationError(
+        message,
+        source="instance",
+        path="import_types",
+        hint="take indirect out of the instance's import_types, or use the provider's connection",
+    )

@@ -1,0 +1,1 @@
+"""What Airflow parses: the DAG factories and their parameters."""

@@ -1,0 +1,303 @@
+"""The task graph that the three DAGs share.
+
+    start_run -> extract_customers -> validate_customers -> transform_customers
+        -> list_accounts -> load_customers (one per batch) -> finish_run
+
+Tasks pass on the run key and counts, never customers: those are in the staging tables. Every task may be
+killed at any moment and run again. This module is imported at every parse, so the library's heavy parts are
+imported inside the tasks.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import (
+    DAG,
+    Asset,
+    AssetAlias,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    get_current_context,
+    task,
+)
+
+from customer_import.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ConservationError,
+    CustomerImportError,
+    DataQualityError,
+    SupersededError,
+    ThrottledError,
+)
+from customer_import.pipeline.parameters import import_params
+from customer_import.vocabulary import ImportType, Mode, RunState, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+    from customer_import.runs.run import Run
+
+POOL = "partner_center"
+"""Airflow pool with one slot: Partner Center limits requests per partner tenant, so two extractions gain nothing."""
+
+TAGS = ("customer-import", "partner-center", "bss")
+OWNER = "customer-import"
+MAX_ACTIVE_LOADS = 4
+
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception=AuthenticationError,
+            action=RetryAction.FAIL,
+            reason="credentials or consent were refused",
+        ),
+        RetryRule(
+            exception=ConfigurationError,
+            action=RetryAction.FAIL,
+            reason="a person must correct the configuration",
+        ),
+        RetryRule(
+            exception=DataQualityError,
+            action=RetryAction.FAIL,
+            reason="the run looks wrong as a whole",
+        ),
+        RetryRule(
+            exception=ConservationError,
+            action=RetryAction.FAIL,
+            reason="the outcomes do not add up",
+        ),
+        RetryRule(
+            exception=SupersededError,
+            action=RetryAction.FAIL,
+            reason="a later attempt of this task is at work",
+        ),
+        RetryRule(
+            exception=ThrottledError,
+            action=RetryAction.RETRY,
+            retry_delay=timedelta(minutes=2),
+            reason="the API's rate limit was hit",
+        ),
+    ]
+)
+_QUIET = {"show_return_value_in_logs": False}  # the log is for people; the value is in XCom
+_SHORT: dict[str, Any] = _QUIET | {
+    "retry_delay": timedelta(seconds=20),
+    "execution_timeout": timedelta(minutes=15),
+}
+_LONG: dict[str, Any] = _QUIET | {
+    "retry_delay": timedelta(seconds=30),
+    "execution_timeout": timedelta(hours=4),
+}
+
+
+def build_import_dag(import_type: ImportType, *, doc_md: str, schedule: str | None = None) -> DAG:
+    """Build the DAG of one import type.
+
+    Args:
+        import_type: Whose customers it imports; decides DAG id, parameters and classification.
+        doc_md: Shown in the Airflow UI.
+        schedule: Cron expression or preset; ``None`` for runs by hand only.
+    """
+    # By hand people expect everything to be read; a schedule should cost what changed.
+    scope = Scope.CHANGED if schedule else Scope.FULL
+    dag = DAG(
+        dag_id=import_type.dag_id,
+        dag_display_name=f"Import {import_type.value.replace('_', ' ')} customers",
+        description=f"Partner Center customers ({import_type.value.replace('_', ' ')}) into interworks.cloud BSS",
+        doc_md=doc_md,
+        schedule=schedule,
+        catchup=False,
+        max_active_runs=1,
+        tags=[*TAGS, import_type.value],
+        default_args={"owner": OWNER, "retry_policy": RETRY_POLICY},
+    )
+    with dag:
+        run_key: Any = start_run(import_type.value)  # an XComArg here, an int inside the tasks
+        extracted = extract_customers(run_key)
+        validated = validate_customers(run_key)
+        transformed = transform_customers(run_key)
+        listed = list_accounts(run_key)
+        loaded = load_customers.partial(run_key=run_key).expand(batch=transformed)
+        finish = finish_run.override(outlets=[_written_alias(import_type)])(import_type.value)
+        extracted >> validated >> transformed >> listed >> loaded >> finish
+    # Last: an operator copies the parameters that its DAG has when it is made, and at run time gets them from
+    # the DAG anyway; the copies took most of the parse time.
+    for name, spec in import_params(import_type, scope).items():
+        dag.params[name] = Param(**spec)
+    return dag
+
+
+def written_asset(import_type: ImportType) -> Asset:
+    """Return the asset that is updated when a run of this import type wrote to the BSS."""
+    return Asset(
+        name=f"bss_{import_type.value}_customers", uri=f"customer-import://bss/{import_type.value}"
+    )
+
+
+def _written_alias(import_type: ImportType) -> AssetAlias:
+    """An alias, because an outlet asset would be updated by every successful run, also by one that wrote nothing."""
+    return AssetAlias(name=f"bss_{import_type.value}_customers_written")
+
+
+@task(retries=2, **_SHORT)
+def start_run(import_type: str) -> int:
+    """Check configuration and credentials, migrate the database, look up the organisation."""
+    from customer_import.database.engine import open_engine  # noqa: PLC0415
+    from customer_import.database.migrate import migrate  # noqa: PLC0415
+    from customer_import.runs.parameters import RunParams  # noqa: PLC0415
+    from customer_import.runs.run import record_run  # noqa: PLC0415
+
+    context = get_current_context()
+    dag_run = context["dag_run"]
+    migrate(open_engine())
+    run_key = record_run(
+        open_engine(),
+        dag_id=dag_run.dag_id,
+        airflow_run_id=dag_run.run_id,
+        import_type=ImportType(import_type),
+        params=RunParams.parse(dict(context["params"])),
+        started_by=getattr(dag_run, "triggering_user_name", None),
+    )
+    with _stage(run_key, "start_run") as (engine, run):
+        from customer_import.tasks.start import prepare_run  # noqa: PLC0415
+
+        prepare_run(run, engine)
+    return run_key
+
+
+@task(retries=3, pool=POOL, **_LONG)
+def extract_customers(run_key: int) -> dict[str, Any]:
+    """Read the import type's customers from Partner Center into staging, and classify them."""
+    with _stage(run_key, "extract_customers") as (engine, run):
+        if run.params.mode is Mode.CHECK:
+            return {}
+        from customer_import.tasks.extract.extract import (  # noqa: PLC0415
+            extract_customers as extract,
+        )
+
+        return asdict(extract(run, engine))
+
+
+@task(retries=3, **_LONG)
+def validate_customers(run_key: int) -> dict[str, Any]:
+    """Check the staged customers with Great Expectations; critical findings reject a customer."""
+    with _stage(run_key, "validate_customers") as (engine, run):
+        if not run.is_loading:
+            return {}
+        from customer_import.tasks.validate.validate import (  # noqa: PLC0415
+            validate_customers as validate,
+        )
+
+        return asdict(validate(run, engine))
+
+
+@task(retries=3, **_LONG)
+def transform_customers(run_key: int) -> list[int]:
+    """Map the valid customers to accounts and contacts; return the numbers of the load batches."""
+    with _stage(run_key, "transform_customers") as (engine, run):
+        if not run.is_loading:
+            return []
+        from customer_import.tasks.transform.transform import (  # noqa: PLC0415
+            transform_customers as transform,
+        )
+
+        return list(range(transform(run, engine).batches))
+
+
+@task(retries=3, **_LONG)
+def list_accounts(run_key: int) -> dict[str, Any]:
+    """List the BSS organisation's accounts once, as the load's first step; only when a customer has none yet."""
+    with _stage(run_key, "list_accounts") as (engine, run):
+        if not run.is_loading:
+            return {}
+        from customer_import.tasks.load.account_listing import (  # noqa: PLC0415
+            list_accounts as list_once,
+        )
+
+        return {"accounts": list_once(run, engine)}
+
+
+@task(
+    doc_md="Write one batch of customers to the BSS, each exactly once.",  # a mapped task has no docstring
+    max_active_tis_per_dagrun=MAX_ACTIVE_LOADS,
+    retries=3,
+    map_index_template="batch {{ task.op_kwargs['batch'] }}",
+    **_LONG,
+)
+def load_customers(run_key: int, batch: int) -> dict[str, Any]:
+    """Write one batch of customers to the BSS, each exactly once."""
+    with _stage(run_key, f"load_customers[{batch}]") as (engine, run):
+        from customer_import.tasks.load.load import load_batch  # noqa: PLC0415
+
+        instance = get_current_context()["ti"]
+        summary = load_batch(
+            run,
+            engine,
+            batch,
+            attempt=instance.try_number,
+            task_id=instance.task_id,
+            map_index=instance.map_index or 0,
+        )
+        return asdict(summary)
+
+
+@task(retries=2, trigger_rule="all_done", **_SHORT)
+def finish_run(import_type: str) -> dict[str, Any]:
+    """Give every customer an outcome, check that they add up, and return the summary."""
+    from airflow.sdk.exceptions import AirflowFailException  # noqa: PLC0415
+
+    from customer_import.database.engine import open_engine  # noqa: PLC0415
+    from customer_import.runs.run import find_run  # noqa: PLC0415
+    from customer_import.tasks.finish import close_run  # noqa: PLC0415
+
+    context = get_current_context()
+    instance, dag_run = context["ti"], context["dag_run"]
+    engine = open_engine()
+    run_key = find_run(engine, dag_run.dag_id, dag_run.run_id)
+    if run_key is None:
+        message = "start_run failed before it could record the run; its log says why"
+        raise AirflowFailException(message)
+    states = instance.get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])
+    failed = {
+        name: state
+        for name, state in states.get(dag_run.run_id, {}).items()
+        if state in {"failed", "upstream_failed"}
+    }
+    summary = close_run(engine, run_key, failed)
+    if summary.wrote:
+        alias = _written_alias(ImportType(import_type))
+        context["outlet_events"][alias].add(written_asset(ImportType(import_type)))
+    if summary.state == RunState.FAILED:
+        instance.xcom_push(key="return_value", value=summary.as_dict())
+        raise AirflowFailException(summary.error)
+    return summary.as_dict()
+
+
+@contextmanager
+def _stage(run_key: int, name: str) -> Iterator[tuple[Engine, Run]]:
+    """Open the run for a task; record how long the task took, and in words why it failed."""
+    from customer_import.database.engine import open_engine  # noqa: PLC0415
+    from customer_import.runs.reference_data import put_reference  # noqa: PLC0415
+    from customer_import.runs.run import open_run, record_error  # noqa: PLC0415
+    from customer_import.tasks.finish import DURATION_PREFIX  # noqa: PLC0415
+
+    started = time.monotonic()
+    engine = open_engine()
+    try:
+        yield engine, open_run(engine, run_key)
+    except CustomerImportError as error:
+        record_error(engine, run_key, f"{name}: {error}")
+        raise
+    else:
+        seconds = round(time.monotonic() - started, 3)
+        put_reference(engine, run_key, f"{DURATION_PREFIX}{name}", seconds)

@@ -1,0 +1,126 @@
+"""The parameters of the three DAGs as Airflow's trigger form shows them.
+
+Plain dicts of ``airflow.sdk.Param`` arguments, one per name; ``runs.parameters.RunParams`` says what they mean.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from customer_import.config.instance_names import instance_names
+from customer_import.vocabulary import ImportType, Mode, OnExisting, Scope
+
+WHICH = "Which customers"
+HOW = "How"
+RECORDS = "New records in the BSS"
+
+
+def import_params(import_type: ImportType, scope: Scope = Scope.FULL) -> dict[str, dict[str, Any]]:
+    """Return the parameters of one import type's DAG, by name; ``scope`` is what the form proposes."""
+    instances = instance_names(import_type)
+    params: dict[str, dict[str, Any]] = {
+        "instance": {
+            "default": instances[0] if instances else None,
+            "type": "string" if instances else ["null", "string"],
+            "examples": list(instances),
+            "title": "Instance",
+            "description": "The pair of Partner Center and BSS to use, a key of include/instances.yaml.",
+            "section": WHICH,
+        },
+        "tenants": _names(
+            "Only these tenants", "Tenant ids or primary domains, one a line. Empty: all."
+        ),
+        "exclude_tenants": _names(
+            "Not these tenants", "Tenant ids or primary domains, one a line."
+        ),
+    }
+    if import_type is ImportType.INDIRECT:
+        params["reseller_mpn_ids"] = _names(
+            "Only these resellers", "MPN IDs, one a line. Empty: all resellers."
+        )
+    return params | {
+        "mode": {
+            "default": Mode.IMPORT.value,
+            "type": "string",
+            "enum": [mode.value for mode in Mode],
+            "values_display": {
+                Mode.IMPORT.value: "Import: write to the BSS",
+                Mode.PREVIEW.value: "Preview: read everything, write nothing, say what an import would do",
+                Mode.DISCOVER.value: "Discover: only list and classify the tenants",
+                Mode.CHECK.value: "Check: only test both connections",
+            },
+            "title": "Mode",
+            "description": "How far the run goes.",
+            "section": HOW,
+        },
+        "scope": {
+            "default": scope.value,
+            "type": "string",
+            "enum": [choice.value for choice in Scope],
+            "values_display": {
+                Scope.FULL.value: "Full: read every customer",
+                Scope.CHANGED.value: "Changed: read what changed since the last complete run",
+            },
+            "title": "Scope",
+            "description": (
+                "Changed asks Partner Center's list and audit records what is new, gone or changed, and "
+                "re-reads the others in slices (full_read_every_days). The first run, and one after a "
+                "changed configuration, is full all the same."
+            ),
+            "section": HOW,
+        },
+        "on_existing": {
+            "default": OnExisting.UPDATE.value,
+            "type": "string",
+            "enum": [choice.value for choice in OnExisting],
+            "values_display": {
+                OnExisting.UPDATE.value: "Update what changed",
+                OnExisting.SKIP.value: "Leave as they are",
+            },
+            "title": "Customers imported before",
+            "description": "What to do with a customer that is in the BSS already and has changed in Partner Center.",
+            "section": HOW,
+        },
+        "max_rejected_percent": {
+            "default": 20,
+            "type": "number",
+            "minimum": 0,
+            "maximum": 100,
+            "title": "Most rejected customers, in percent",
+            "description": "With more, the run stops before it writes anything: data or mapping are probably wrong.",
+            "section": HOW,
+        },
+        "responsible_user": _text(
+            "Responsible user",
+            "BSS user name that owns new records. Empty: the instance's. Used if the instance's API takes it.",
+        ),
+        "permission_rule": _text(
+            "Permission rule",
+            "BSS permission rule, by name. Empty: the instance's, else the responsible user's default rule.",
+        ),
+        "ordering_options": _text(
+            "Ordering options",
+            "Profile of include/mappings/ordering_options.yaml for new accounts. Empty: the instance's.",
+        ),
+    }
+
+
+def _names(title: str, description: str) -> dict[str, Any]:
+    return {
+        "default": [],
+        "type": ["null", "array"],
+        "items": {"type": "string"},
+        "title": title,
+        "description": description,
+        "section": WHICH,
+    }
+
+
+def _text(title: str, description: str) -> dict[str, Any]:
+    return {
+        "default": None,
+        "type": ["null", "string"],
+        "title": title,
+        "description": description,
+        "section": RECORDS,
+    }

@@ -1,1 +1,0 @@
-"""Summaries, conservation, queries."""

@@ -1,0 +1,95 @@
+"""Stores, when a run is closed, what its reads came to, for the next run to carry on.
+
+Also a failed run's reads count: what it found out is true. Only the claim that everybody was looked at, and
+so the removal of tenants that vanished, takes a complete run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, delete, exists, func, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from customer_import.database.tables import import_results, known_tenants, staged_customers
+from customer_import.runs.fingerprint import combined
+from customer_import.runs.parameters import RunParams
+from customer_import.vocabulary import Mode, StagedState
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+_READ = (StagedState.FETCHED.value, StagedState.LEFT.value, StagedState.FAILED.value)
+_FROM_RESULT = ("outcome", "reason_code", "reason", "warnings", "account_id", "contact_id")
+_FROM_STAGED = (
+    "tenant_id",
+    "tenant_name",
+    "listed_hash",
+    "is_discovered",
+    "reseller_mpn_id",
+    "reseller_name",
+    "is_in_both_lists",
+    "classification",
+)
+
+
+def is_complete(run: Row[Any], *, has_failed: bool) -> bool:
+    """Tell whether a run looked at every customer: then the next may ask what changed since.
+
+    Args:
+        run: Its row in ``import_runs``.
+        has_failed: Whether one of its tasks failed.
+    """
+    if has_failed or run.mode != Mode.IMPORT or run.scope is None:
+        return False
+    return not RunParams.parse(run.params).is_selective
+
+
+def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool) -> None:
+    """Write what a run read into ``known_tenants``; repeating it changes nothing.
+
+    Args:
+        connection: An open write transaction; the run's results are complete.
+        run: Its row in ``import_runs``.
+        complete: Whether the run looked at every customer; then tenants that it did not see are forgotten.
+    """
+    if run.mode != Mode.IMPORT or run.fingerprint is None:
+        return
+    staged, results = staged_customers.c, import_results.c
+    values: dict[str, Any] = {
+        "instance": literal(run.instance),
+        "import_type": literal(run.import_type),
+        "config_hash": literal(combined(run.fingerprint)),
+        "run_id": staged.run_id,
+        "read_at": func.coalesce(
+            staged.fetched_at, literal(run.started_at, type_=known_tenants.c.read_at.type)
+        ),
+        **{name: staged[name] for name in _FROM_STAGED},
+        **{name: results[name] for name in _FROM_RESULT},
+    }
+    same = and_(results.run_id == staged.run_id, results.tenant_id == staged.tenant_id)
+    read = (
+        select(*values.values())
+        .select_from(staged_customers.outerjoin(import_results, same))
+        .where(staged.run_id == run.id, staged.state.in_(_READ))
+    )
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(known_tenants).from_select(list(values), read)
+    keys = [column.name for column in known_tenants.primary_key.columns]
+    written = {name: statement.excluded[name] for name in values if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=written))
+    if complete:
+        _forget_vanished(connection, run)
+
+
+def _forget_vanished(connection: Connection, run: Row[Any]) -> None:
+    """Forget tenants that are no longer listed: one that comes back is new, and is read."""
+    known = known_tenants.c
+    listed = select(staged_customers.c.tenant_id).where(
+        staged_customers.c.run_id == run.id, staged_customers.c.tenant_id == known.tenant_id
+    )
+    connection.execute(
+        delete(known_tenants).where(
+            known.instance == run.instance, known.import_type == run.import_type, ~exists(listed)
+        )
+    )

@@ -1,0 +1,51 @@
+"""Reads runs and results for people and scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from customer_import.database.engine import reading
+from customer_import.database.tables import import_results, import_runs
+from customer_import.vocabulary import ImportType, Outcome
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+def latest_runs(engine: Engine) -> list[dict[str, Any]]:
+    """Return the newest run of each import type that has one, with a count per outcome.
+
+    Each is a dict of ``import_type``, ``run_id`` (Airflow's), ``instance``, ``mode``, ``state``, ``discovered`` and one
+    key per outcome; a run that is still going has the counts so far.
+    """
+    runs = []
+    with reading(engine) as connection:
+        for import_type in ImportType:
+            row = connection.execute(
+                select(import_runs)
+                .where(import_runs.c.import_type == import_type)
+                .order_by(import_runs.c.id.desc())
+                .limit(1)
+            ).one_or_none()
+            if row is None:
+                continue
+            counts = connection.execute(
+                select(import_results.c.outcome, func.count().label("tenants"))
+                .where(import_results.c.run_id == row.id)
+                .group_by(import_results.c.outcome)
+            )
+            by_outcome: dict[str, int] = {row.outcome: row.tenants for row in counts}
+            runs.append(
+                {
+                    "import_type": row.import_type,
+                    "run_id": row.airflow_run_id,
+                    "instance": row.instance,
+                    "mode": row.mode,
+                    "state": row.state,
+                    "discovered": row.discovered or 0,
+                    **{outcome.value: by_outcome.get(outcome.value, 0) for outcome in Outcome},
+                }
+            )
+    return runs

@@ -1,0 +1,86 @@
+"""The parameters of one run, as given in the trigger form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from customer_import.config.files import FrozenModel
+from customer_import.errors import ConfigurationError
+from customer_import.vocabulary import Mode, OnExisting, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _normalise_names(value: object) -> object:
+    """Accept a list, or text with one name a line or separated by commas; lower-case, blank-free, without repeats."""
+    if value is None:
+        return ()
+    parts = value.replace(",", "\n").splitlines() if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        return value
+    return tuple(dict.fromkeys(part.strip().lower() for part in map(str, parts) if part.strip()))
+
+
+def _blank_is_none(value: object) -> object:
+    return value.strip() or None if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_normalise_names)]
+OptionalStr = Annotated[str | None, BeforeValidator(_blank_is_none)]
+
+
+class RunParams(FrozenModel):
+    """The parameters of one run, as given in the trigger form.
+
+    Attributes:
+        instance: Key of ``instances.yaml``.
+        tenants: Tenant ids or primary domains, lower-cased; empty means all.
+        exclude_tenants: The same, left out.
+        mode: How far the run goes.
+        scope: Which customers it reads from Partner Center.
+        on_existing: What to do with linked customers that changed.
+        responsible_user: BSS user name; overrides the instance's.
+        permission_rule: BSS permission rule by name; overrides the instance's.
+        ordering_options: Profile name; overrides the instance's.
+        reseller_mpn_ids: Indirect import: only these resellers' customers; empty means all.
+        max_rejected_percent: More than this and the run stops before the load.
+    """
+
+    instance: Annotated[str, Field(min_length=1)]
+    tenants: Names = ()
+    exclude_tenants: Names = ()
+    mode: Mode = Mode.IMPORT
+    scope: Scope = Scope.FULL
+    on_existing: OnExisting = OnExisting.UPDATE
+    responsible_user: OptionalStr = None
+    permission_rule: OptionalStr = None
+    ordering_options: OptionalStr = None
+    reseller_mpn_ids: Names = ()
+    max_rejected_percent: Annotated[float, Field(ge=0, le=100)] = 20.0
+
+    @property
+    def is_selective(self) -> bool:
+        """Whether the run was started for some tenants or resellers only."""
+        return bool(self.tenants or self.exclude_tenants or self.reseller_mpn_ids)
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> RunParams:
+        """Read the parameters of a DAG run.
+
+        Raises:
+            ConfigurationError: A parameter is unknown or wrong; names it.
+        """
+        try:
+            return cls.model_validate(dict(raw))
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            where = ".".join(map(str, fault["loc"]))
+            raise ConfigurationError(
+                fault["msg"],
+                source="run parameters",
+                path=where,
+                hint="correct it in the trigger form",
+            ) from error

@@ -1,0 +1,195 @@
+"""A run: its parameters, its row in ``import_runs``, and what every stage needs to know about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select, update
+
+from customer_import.config.instances import InstanceConfig, load_instance
+from customer_import.config.mapping import Mappings, load_mappings
+from customer_import.database.engine import reading, upsert
+from customer_import.database.tables import (
+    bss_accounts,
+    import_results,
+    import_runs,
+    reference_data,
+    staged_accounts,
+    staged_contacts,
+    staged_customers,
+    validation_findings,
+    validation_results,
+)
+from customer_import.errors import ConfigurationError
+from customer_import.runs.parameters import RunParams
+from customer_import.vocabulary import ImportType, Mode, RunState
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine, Select
+
+_RUN_TABLES = (
+    import_results,
+    validation_results,
+    validation_findings,
+    bss_accounts,
+    staged_contacts,
+    staged_accounts,
+    staged_customers,
+    reference_data,
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run with its configuration, the same for every stage.
+
+    Attributes:
+        id: Run key, ``import_runs.id``.
+        dag_id: The DAG.
+        airflow_run_id: The DAG run.
+        import_type: Whose customers.
+        params: As given.
+        instance: Configuration of ``params.instance``.
+        mappings: The mapping files.
+        started_at: UTC.
+    """
+
+    id: int
+    dag_id: str
+    airflow_run_id: str
+    import_type: ImportType
+    params: RunParams
+    instance: InstanceConfig
+    mappings: Mappings
+    started_at: datetime
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether the run only reads."""
+        return self.params.mode is Mode.PREVIEW
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether the run goes on to validation, transform and load (a preview does, without writing)."""
+        return self.params.mode in {Mode.IMPORT, Mode.PREVIEW}
+
+    @property
+    def ordering_options(self) -> str | None:
+        """Name of the ordering-options profile for new accounts."""
+        return self.params.ordering_options or self.instance.bss.ordering_options
+
+
+def record_run(
+    engine: Engine,
+    dag_id: str,
+    airflow_run_id: str,
+    import_type: ImportType,
+    params: RunParams,
+    started_by: str | None,
+) -> int:
+    """Write the run's row and return its key; a run recorded again starts afresh, its links are kept."""
+    row = {
+        "dag_id": dag_id,
+        "airflow_run_id": airflow_run_id,
+        "import_type": import_type.value,
+        "instance": params.instance,
+        "mode": params.mode.value,
+        "state": RunState.RUNNING.value,
+        "started_by": started_by,
+        "params": params.model_dump(mode="json"),
+        "started_at": datetime.now(UTC),
+        "ended_at": None,
+        "extracted": 0,
+        "listed": None,
+        "discovered": None,
+        "batches": None,
+        "scope": None,
+        "scope_reason": None,
+        "fingerprint": None,
+        "is_complete": False,
+        "vanished": None,
+        "summary": None,
+        "error": None,
+    }
+    with engine.begin() as connection:
+        upsert(connection, import_runs, [row])
+        key: int = connection.execute(_key_of(dag_id, airflow_run_id)).scalar_one()
+        for table in _RUN_TABLES:
+            connection.execute(delete(table).where(table.c.run_id == key))
+    return key
+
+
+def find_run(engine: Engine, dag_id: str, airflow_run_id: str) -> int | None:
+    """Return the key of a DAG run; ``None`` when its first task did not come to write it."""
+    with reading(engine) as connection:
+        return connection.execute(_key_of(dag_id, airflow_run_id)).scalar_one_or_none()
+
+
+def _key_of(dag_id: str, airflow_run_id: str) -> Select[int]:
+    return select(import_runs.c.id).where(
+        import_runs.c.dag_id == dag_id, import_runs.c.airflow_run_id == airflow_run_id
+    )
+
+
+def begin_run(
+    engine: Engine,
+    dag_id: str,
+    airflow_run_id: str,
+    import_type: ImportType,
+    params: RunParams,
+    started_by: str | None,
+) -> Run:
+    """Record a run and open it; raises as ``open_run`` does."""
+    key = record_run(engine, dag_id, airflow_run_id, import_type, params, started_by)
+    return open_run(engine, key)
+
+
+def open_run(engine: Engine, run_id: int) -> Run:
+    """Read a run's row and its configuration files.
+
+    Raises:
+        ConfigurationError: There is no such run, or a configuration file is wrong.
+    """
+    with reading(engine) as connection:
+        row = connection.execute(
+            select(import_runs).where(import_runs.c.id == run_id)
+        ).one_or_none()
+    if row is None:
+        message = f"there is no run {run_id}"
+        raise ConfigurationError(
+            message, source="import_runs", hint="start the DAG run again from its first task"
+        )
+    import_type = ImportType(row.import_type)
+    run = Run(
+        id=row.id,
+        dag_id=row.dag_id,
+        airflow_run_id=row.airflow_run_id,
+        import_type=import_type,
+        params=RunParams.parse(row.params),
+        instance=load_instance(row.instance, import_type),
+        mappings=load_mappings(),
+        started_at=as_utc(row.started_at),
+    )
+    run.mappings.ordering_profile(run.ordering_options)
+    return run
+
+
+def as_utc(moment: datetime) -> datetime:
+    """Return a moment read from the database as UTC; SQLite forgets the zone."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def record_progress(engine: Engine, run_id: int, **values: int) -> None:
+    """Write progress columns of ``import_runs`` (``extracted``, ``listed``, ``discovered``, ``batches``)."""
+    with engine.begin() as connection:
+        connection.execute(update(import_runs).where(import_runs.c.id == run_id).values(**values))
+
+
+def record_error(engine: Engine, run_id: int, error: str) -> None:
+    """Store in words why a task of the run failed; it counts only when that task did not succeed later."""
+    with engine.begin() as connection:
+        connection.execute(
+            update(import_runs).where(import_runs.c.id == run_id).values(error=error)
+        )

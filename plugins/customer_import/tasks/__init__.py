@@ -1,0 +1,1 @@
+"""One room per Airflow task. No room imports another."""

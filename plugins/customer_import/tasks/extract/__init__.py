@@ -1,0 +1,1 @@
+"""``extract_customers``: Partner Center into staging, each tenant classified."""

@@ -1,0 +1,264 @@
+"""Marks the listed tenants that are to be read, and carries the others on with what is known of them.
+
+All in SQL, one statement per reason: however many customers there are, none of them is held here. A tenant
+that is carried gets staged row and result as if it had been read and found as before.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from customer_import.database.engine import reading
+from customer_import.database.tables import (
+    import_results,
+    import_runs,
+    known_tenants,
+    staged_customers,
+)
+from customer_import.vocabulary import OnExisting, Outcome, ReasonCode, Scope, StagedState, TaskId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Engine
+
+    from customer_import.runs.run import Run
+    from customer_import.tasks.extract.watermark import Decision
+
+_NAMED_VANISHED = 20
+_DONE = (Outcome.CREATED.value, Outcome.UPDATED.value, Outcome.UNCHANGED.value)
+_UNSETTLED = (Outcome.FAILED.value, Outcome.AMBIGUOUS.value)
+_UNSETTLED_REASONS = (ReasonCode.CLAIMED_ELSEWHERE.value, ReasonCode.BSS_REFUSED.value)
+
+_known = known_tenants.c
+_staged = staged_customers.c
+
+
+@dataclass(frozen=True)
+class Vanished:
+    """Customers of an earlier run that Partner Center no longer lists.
+
+    Attributes:
+        count: How many.
+        names: Some of them: company name and tenant id.
+    """
+
+    count: int
+    names: tuple[str, ...]
+
+
+def mark_changed(engine: Engine, run: Run, tenant_ids: Sequence[str]) -> None:
+    """Mark the tenants that a page of audit records names; tenants that are not listed are passed over."""
+    if not tenant_ids:
+        return
+    with engine.begin() as connection:
+        _mark(connection, run, "audit", _staged.tenant_id.in_(tenant_ids))
+
+
+def settle_scope(
+    engine: Engine, run: Run, decision: Decision, config_hash: str, fingerprint: dict[str, str]
+) -> dict[str, int]:
+    """Store a run's scope and, when it is ``changed``, carry on everything that need not be read.
+
+    One transaction: a killed attempt has done all of it or nothing.
+
+    Returns:
+        Reason to the tenants that are read for it; ``carried`` to those that are not.
+    """
+    now = datetime.now(UTC)
+    with engine.begin() as connection:
+        if decision.scope is Scope.CHANGED and decision.watermark is not None:
+            mine = _same_tenant(run)
+            _mark(connection, run, "new", ~exists(select(_known.tenant_id).where(mine)))
+            for reason, condition in (
+                ("listed", _known.listed_hash.is_distinct_from(_staged.listed_hash)),
+                ("configuration", _known.config_hash != config_hash),
+                ("unsettled", _is_unsettled(run)),
+            ):
+                _mark(
+                    connection, run, reason, exists(select(_known.tenant_id).where(mine, condition))
+                )
+            _mark_slice(connection, run, decision.watermark.started_at, now)
+            _carry_forward(connection, run, now)
+        connection.execute(
+            update(import_runs)
+            .where(import_runs.c.id == run.id)
+            .values(
+                scope=decision.scope.value, scope_reason=decision.reason, fingerprint=fingerprint
+            )
+        )
+    return count_due(engine, run)
+
+
+def count_due(engine: Engine, run: Run) -> dict[str, int]:
+    """Count the tenants of a run by the reason for which they are read, or as ``carried``."""
+    kind = case(
+        (_staged.state == StagedState.CARRIED.value, StagedState.CARRIED.value),
+        else_=func.coalesce(_staged.due, "new"),
+    )
+    statement = select(kind, func.count()).where(_staged.run_id == run.id).group_by(kind)
+    with reading(engine) as connection:
+        return {row[0]: row[1] for row in connection.execute(statement)}
+
+
+def find_vanished(engine: Engine, run: Run) -> Vanished:
+    """Find the customers that an earlier run discovered and this one's list no longer has."""
+    with engine.begin() as connection:
+        gone = (
+            _of_import(run),
+            _known.is_discovered.is_(True),
+            ~exists(select(_staged.tenant_id).where(_same_tenant(run))),
+        )
+        count = connection.execute(
+            select(func.count()).select_from(known_tenants).where(*gone)
+        ).scalar_one()
+        rows = connection.execute(
+            select(_known.tenant_name, _known.tenant_id)
+            .where(*gone)
+            .order_by(_known.tenant_id)
+            .limit(_NAMED_VANISHED)
+        ).all()
+        connection.execute(
+            update(import_runs).where(import_runs.c.id == run.id).values(vanished=count)
+        )
+    return Vanished(count, tuple(f"{name or 'without name'} ({key})" for name, key in rows))
+
+
+def slice_size(population: int, since: datetime, now: datetime, every: timedelta) -> int:
+    """Return how many of the longest unread customers a run reads again.
+
+    Each run takes its share by the time since the run before it, so none is a spike. Shares are whole
+    numbers between two marks of one clock: however short the runs follow upon each other, those of ``every``
+    together read everybody once, and nobody twice.
+    """
+    if now - since >= every:
+        return population
+    rate = population / every.total_seconds()
+    return max(0, math.floor(now.timestamp() * rate) - math.floor(since.timestamp() * rate))
+
+
+def _mark(connection: Connection, run: Run, reason: str, condition: ColumnElement[bool]) -> None:
+    connection.execute(
+        update(staged_customers)
+        .where(
+            _staged.run_id == run.id,
+            _staged.state == StagedState.LISTED.value,
+            _staged.due.is_(None),
+            condition,
+        )
+        .values(due=reason)
+    )
+
+
+def _mark_slice(connection: Connection, run: Run, since: datetime, now: datetime) -> None:
+    if run.instance.full_read_every_days is None:
+        return
+    every = timedelta(days=run.instance.full_read_every_days)
+    population, overdue = connection.execute(
+        select(func.count(), func.count(case((_known.read_at <= now - every, 1))))
+        .select_from(staged_customers.outerjoin(known_tenants, _same_tenant(run)))
+        .where(_staged.run_id == run.id)
+    ).one()
+    oldest = (
+        select(_staged.tenant_id)
+        .select_from(staged_customers.join(known_tenants, _same_tenant(run)))
+        .where(
+            _staged.run_id == run.id,
+            _staged.state == StagedState.LISTED.value,
+            _staged.due.is_(None),
+        )
+        .order_by(_known.read_at, _known.tenant_id)
+        .limit(max(slice_size(population, since, now, every), overdue))
+    )
+    _mark(connection, run, "slice", _staged.tenant_id.in_(oldest))
+
+
+def _is_unsettled(run: Run) -> ColumnElement[bool]:
+    """What must be tried again though the customer did not change."""
+    conditions: list[ColumnElement[bool]] = [
+        _known.outcome.is_(None),
+        _known.outcome.in_(_UNSETTLED),
+        _known.reason_code.in_(_UNSETTLED_REASONS),
+    ]
+    if run.params.on_existing is not OnExisting.SKIP:
+        conditions.append(_known.reason_code == ReasonCode.EXISTING_SKIPPED.value)
+    return and_(_known.is_discovered.is_(True), or_(*conditions))
+
+
+def _carry_forward(connection: Connection, run: Run, now: datetime) -> None:
+    is_carried = (
+        _staged.run_id == run.id,
+        _staged.state == StagedState.LISTED.value,
+        _staged.due.is_(None),
+    )
+    day = func.substr(cast(_known.read_at, Text), 1, 10)
+    is_done = _known.outcome.in_(_DONE)
+    outcome = case((is_done, Outcome.UNCHANGED.value), else_=_known.outcome)
+    code = case((is_done, ReasonCode.SAME.value), else_=_known.reason_code)
+    reason = case((is_done, literal("Not changed since ") + day + "."), else_=_known.reason)
+    values: dict[str, Any] = {
+        "run_id": _staged.run_id,
+        "tenant_id": _staged.tenant_id,
+        "import_type": literal(run.import_type.value),
+        "instance": literal(run.params.instance),
+        "tenant_name": _staged.tenant_name,
+        "domain": _staged.domain,
+        "reseller_mpn_id": _known.reseller_mpn_id,
+        "reseller_name": _known.reseller_name,
+        "outcome": outcome,
+        "reason_code": code,
+        "reason": reason,
+        "warnings": _known.warnings,
+        "account_id": _known.account_id,
+        "contact_id": _known.contact_id,
+        "attempts": literal(0),
+        "task_id": literal(TaskId.EXTRACT_CUSTOMERS.value),
+        "recorded_at": literal(now, type_=import_results.c.recorded_at.type),
+    }
+    known = (
+        select(*values.values())
+        .select_from(staged_customers.join(known_tenants, _same_tenant(run)))
+        .where(*is_carried, _known.is_discovered.is_(True))
+        .order_by(_staged.position)
+    )
+    connection.execute(insert(import_results).from_select(list(values), known))
+    taken = ("is_discovered", "reseller_mpn_id", "reseller_name", "is_in_both_lists")
+    connection.execute(
+        update(staged_customers)
+        .where(*is_carried, _same_tenant(run))
+        .values(
+            {
+                **{name: _known[name] for name in (*taken, "classification")},
+                "outcome": outcome,
+                "reason_code": code,
+                "reason": reason,
+                "fetched_at": _known.read_at,
+                "state": StagedState.CARRIED.value,
+            }
+        )
+    )
+
+
+def _of_import(run: Run) -> ColumnElement[bool]:
+    return and_(_known.instance == run.params.instance, _known.import_type == run.import_type.value)
+
+
+def _same_tenant(run: Run) -> ColumnElement[bool]:
+    return and_(_of_import(run), _known.tenant_id == _staged.tenant_id, _staged.run_id == run.id)

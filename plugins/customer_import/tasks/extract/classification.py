@@ -1,0 +1,297 @@
+"""Decides whose customer a tenant is: the rules of the three imports, as pure functions.
+
+The rules are the reference importer's. Only subscriptions of the counted statuses speak. Every
+decision comes with a sentence for the person who manages the customers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from customer_import.vocabulary import ImportType, Outcome, ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from customer_import.config.instances import InstanceConfig
+    from customer_import.partner_center.models import ListedTenant, Reseller, Subscription
+
+_RESELLER_RELATIONSHIP = "reseller"
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What the import thinks of a tenant.
+
+    Attributes:
+        is_discovered: Whether it belongs to the import type.
+        text: Why it does, or why not.
+        outcome: Set when the tenant ends here.
+        reason_code: Of that outcome.
+        reason: Of that outcome, in words.
+        reseller_mpn_id: The reseller's MPN ID, as the subscription names it.
+        reseller_name: The reseller's name.
+        is_in_both_lists: Whether the direct and the indirect import both find it.
+    """
+
+    is_discovered: bool
+    text: str
+    outcome: Outcome | None = None
+    reason_code: ReasonCode | None = None
+    reason: str | None = None
+    reseller_mpn_id: str | None = None
+    reseller_name: str | None = None
+    is_in_both_lists: bool = False
+
+    @classmethod
+    def ended(cls, outcome: Outcome, code: ReasonCode, reason: str, text: str) -> Classification:
+        """A tenant that ends here; it counts as discovered."""
+        return cls(True, text, outcome, code, reason)  # noqa: FBT003 - the first field's name says it
+
+
+@dataclass(frozen=True, slots=True)
+class _Partner:
+    """A reseller with all its MPN ids: one tenant may hold a global and several local ones."""
+
+    tenant_id: str
+    name: str
+    mpn_ids: frozenset[str]
+
+
+class Classifier:
+    """The rules of one run.
+
+    Args:
+        import_type: Whose customers the run imports.
+        instance: Counted statuses, excluded resellers, the tenant reseller's own MPN ID.
+        resellers: The partner's indirect resellers; only the indirect import needs them.
+        selected_mpn_ids: Indirect import: only these resellers' customers; empty means all.
+    """
+
+    def __init__(
+        self,
+        import_type: ImportType,
+        instance: InstanceConfig,
+        resellers: Sequence[Reseller] = (),
+        selected_mpn_ids: Iterable[str] = (),
+    ) -> None:
+        self._import_type = import_type
+        self._own_mpn_id = (instance.reseller_mpn_id or "").strip()
+        self._counted = frozenset(
+            status.strip().lower() for status in instance.counted_subscription_statuses
+        )
+        self._excluded = _trimmed(instance.exclude_reseller_mpn_ids)
+        self._selected = _trimmed(selected_mpn_ids)
+        partners = _group(resellers)
+        self._by_tenant = {partner.tenant_id: partner for partner in partners}
+        self._by_mpn_id = {mpn_id: partner for partner in partners for mpn_id in partner.mpn_ids}
+
+    def counted(self, subscriptions: Iterable[Subscription]) -> tuple[Subscription, ...]:
+        """Return the subscriptions whose status counts."""
+        return tuple(item for item in subscriptions if item.status in self._counted)
+
+    def by_subscriptions(
+        self, tenant: ListedTenant, subscriptions: Iterable[Subscription]
+    ) -> Classification:
+        """Classify a tenant by its subscriptions, of any status."""
+        mpn_ids = [item.partner_id for item in self.counted(subscriptions)]
+        # Sorted: Partner Center's order must not decide what is written.
+        carried = sorted({mpn_id for mpn_id in mpn_ids if mpn_id})
+        is_mixed = bool(carried) and None in mpn_ids
+        match self._import_type:
+            case ImportType.DIRECT:
+                found = _classify_direct(carried, is_mixed=is_mixed, has_any=bool(mpn_ids))
+            case ImportType.TENANT_RESELLER:
+                found = self._classify_tenant_reseller(carried)
+            case ImportType.INDIRECT:
+                found = self._classify_indirect(tenant, carried, is_mixed=is_mixed)
+        return _check_relationship(tenant, found)
+
+    def by_relationships(self, tenant: ListedTenant, reseller_ids: Iterable[str]) -> Classification:
+        """Classify a tenant of the indirect import by the resellers it has a relationship with.
+
+        Args:
+            tenant: The tenant.
+            reseller_ids: Tenant ids of these resellers.
+        """
+        partners = [
+            self._by_tenant[key] for key in dict.fromkeys(reseller_ids) if key in self._by_tenant
+        ]
+        named = [(partner, min(partner.mpn_ids, default="")) for partner in partners]
+        if own := self._own_reseller(tenant):
+            return own
+        if not named:
+            return _not_ours("No reseller has a relationship with this customer.")
+        return _check_relationship(tenant, self._choose_reseller(named, is_mixed=False))
+
+    def _classify_tenant_reseller(self, carried: list[str]) -> Classification:
+        own = self._own_mpn_id
+        if own in carried:
+            text = f"A subscription carries the tenant reseller's MPN ID {own}."
+            return Classification(is_discovered=True, text=text, reseller_mpn_id=own)
+        return _not_ours(f"No subscription carries the tenant reseller's MPN ID {own}.")
+
+    def _classify_indirect(
+        self, tenant: ListedTenant, carried: list[str], *, is_mixed: bool
+    ) -> Classification:
+        if own := self._own_reseller(tenant):
+            return own
+        if not carried:
+            return _not_ours("No counted subscription carries an MPN ID.")
+        known: dict[str, tuple[_Partner, str]] = {}
+        for mpn_id in carried:
+            if partner := self._by_mpn_id.get(mpn_id):
+                known.setdefault(partner.tenant_id, (partner, mpn_id))
+        if known:
+            return self._choose_reseller(list(known.values()), is_mixed=is_mixed)
+        return self._classify_unknown(carried, is_mixed=is_mixed)
+
+    def _choose_reseller(
+        self, named: list[tuple[_Partner, str]], *, is_mixed: bool
+    ) -> Classification:
+        named = [
+            (partner, mpn_id) for partner, mpn_id in named if not partner.mpn_ids & self._excluded
+        ]
+        if not named:
+            return _not_ours("The instance leaves out the customers of this reseller.")
+        if self._selected and not any(partner.mpn_ids & self._selected for partner, _ in named):
+            return _not_ours("The run was started for other resellers.")
+        partner, mpn_id = named[0]
+        if len(named) > 1:
+            names = " and ".join(sorted(_describe(each, its_id) for each, its_id in named))
+            return Classification(
+                is_discovered=True,
+                text=f"Belongs to {len(named)} resellers.",
+                outcome=Outcome.AMBIGUOUS,
+                reason_code=ReasonCode.SEVERAL_RESELLERS,
+                reason=(
+                    f"This customer is found under {len(named)} resellers: {names}. Decide in "
+                    "Partner Center which one it belongs to, or create the account by hand."
+                ),
+                is_in_both_lists=is_mixed,
+            )
+        return Classification(
+            is_discovered=True,
+            text=f"Customer of reseller {_describe(partner, mpn_id)}.",
+            reseller_mpn_id=mpn_id or None,
+            reseller_name=partner.name or None,
+            is_in_both_lists=is_mixed,
+        )
+
+    def _classify_unknown(self, carried: list[str], *, is_mixed: bool) -> Classification:
+        unknown = [mpn_id for mpn_id in carried if mpn_id not in self._excluded]
+        if not unknown:
+            return _not_ours("The instance leaves out the customers of this reseller.")
+        if self._selected and not self._selected & set(unknown):
+            return _not_ours("The run was started for other resellers.")
+        ids = ", ".join(unknown)
+        return Classification(
+            is_discovered=True,
+            text="The MPN ID is of no known reseller.",
+            outcome=Outcome.SKIPPED,
+            reason_code=ReasonCode.UNKNOWN_RESELLER,
+            reason=(
+                f"The subscriptions carry MPN ID {ids}, which none of your resellers in Partner "
+                "Center has. Check the reseller relationship, then run the import again."
+            ),
+            reseller_mpn_id=unknown[0][:50],
+            is_in_both_lists=is_mixed,
+        )
+
+    def _own_reseller(self, tenant: ListedTenant) -> Classification | None:
+        if tenant.tenant_id in self._by_tenant:
+            return _not_ours("This tenant is a reseller; only its customers are imported.")
+        return None
+
+
+def customer_left() -> Classification:
+    """Classify a tenant that answers 403: its relationship with the partner has ended."""
+    return Classification.ended(
+        Outcome.SKIPPED,
+        ReasonCode.CUSTOMER_LEFT,
+        "Partner Center lists this customer but refuses access to it (403): the relationship has "
+        "probably ended.",
+        "Cannot be told: access is refused.",
+    )
+
+
+def customer_gone() -> Classification:
+    """Classify a tenant that answers 404."""
+    return Classification.ended(
+        Outcome.SKIPPED,
+        ReasonCode.CUSTOMER_GONE,
+        "Partner Center lists this customer but no longer has it (404).",
+        "Cannot be told: the customer is gone.",
+    )
+
+
+def not_usable(problem: str) -> Classification:
+    """Classify a tenant for which there was no usable answer.
+
+    Args:
+        problem: What happened, without personal data.
+    """
+    return Classification.ended(
+        Outcome.FAILED,
+        ReasonCode.EXTRACTION_ERROR,
+        f"Partner Center gave no usable answer ({problem}). Run the import again.",
+        "Cannot be told: there was no usable answer.",
+    )
+
+
+def _classify_direct(carried: list[str], *, is_mixed: bool, has_any: bool) -> Classification:
+    ids = ", ".join(carried)
+    if carried and not is_mixed:
+        return _not_ours(
+            f"Every counted subscription carries an MPN ID ({ids}): the customer of a reseller."
+        )
+    if is_mixed:
+        text = f"Some subscriptions carry no MPN ID, others {ids}: in the direct and indirect list."
+    elif has_any:
+        text = "No counted subscription carries an MPN ID."
+    else:
+        text = "Has no counted subscription."
+    return Classification(is_discovered=True, text=text, is_in_both_lists=is_mixed)
+
+
+def _check_relationship(tenant: ListedTenant, found: Classification) -> Classification:
+    relationship = tenant.relationship or _RESELLER_RELATIONSHIP
+    if not found.is_discovered or relationship == _RESELLER_RELATIONSHIP:
+        return found
+    return Classification(
+        is_discovered=True,
+        text=found.text,
+        outcome=Outcome.SKIPPED,
+        reason_code=ReasonCode.NOT_A_RESELLER_RELATIONSHIP,
+        reason=(
+            f"The relationship with this customer is {relationship!r}, not 'reseller'. "
+            "Ask the customer to accept the reseller relationship, then run the import again."
+        ),
+        reseller_mpn_id=found.reseller_mpn_id,
+        reseller_name=found.reseller_name,
+        is_in_both_lists=found.is_in_both_lists,
+    )
+
+
+def _not_ours(text: str) -> Classification:
+    return Classification(is_discovered=False, text=text)
+
+
+def _describe(partner: _Partner, mpn_id: str) -> str:
+    return f"{partner.name or partner.tenant_id} (MPN ID {mpn_id or 'unknown'})"
+
+
+def _trimmed(values: Iterable[str]) -> frozenset[str]:
+    return frozenset(value.strip() for value in values if value.strip())
+
+
+def _group(resellers: Sequence[Reseller]) -> list[_Partner]:
+    names: dict[str, str] = {}
+    mpn_ids: dict[str, set[str]] = {}
+    for reseller in resellers:
+        names[reseller.tenant_id] = names.get(reseller.tenant_id) or reseller.name
+        ids = mpn_ids.setdefault(reseller.tenant_id, set())
+        if reseller.mpn_id:
+            ids.add(reseller.mpn_id)
+    return [_Partner(key, names[key], frozenset(ids)) for key, ids in mpn_ids.items()]

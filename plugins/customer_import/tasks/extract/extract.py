@@ -1,0 +1,337 @@
+"""Extracts customers: lists tenants, classifies them, reads those of the import, stages everything.
+
+One event loop, a fixed number of workers, two rate limiters; memory holds names of tenants and one
+batch of bodies. What the values mean for the BSS is not decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from customer_import.errors import RejectedRequestError, RetriableError
+from customer_import.failpoints import reached
+from customer_import.partner_center.client import PartnerCenterClient
+from customer_import.partner_center.hook import PartnerCenterHook
+from customer_import.runs.reference_data import put_reference
+from customer_import.runs.run import record_progress
+from customer_import.tasks.extract.classification import (
+    Classification,
+    Classifier,
+    customer_gone,
+    customer_left,
+    not_usable,
+)
+from customer_import.tasks.extract.country_rules import read_country_rules
+from customer_import.tasks.extract.plan import Plan, plan_extraction
+from customer_import.tasks.extract.rate_windows import RateWindows, open_limits
+from customer_import.tasks.extract.staging import CustomerStaging, PendingTenant, StagedTenant
+from customer_import.vocabulary import ImportType, Mode, Outcome, ReferenceName
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy import Engine
+
+    from customer_import.errors import ApiError
+    from customer_import.partner_center.flatten import FlatCustomer
+    from customer_import.partner_center.models import (
+        ListedTenant,
+        Reseller,
+        Subscription,
+    )
+    from customer_import.runs.run import Run
+
+log = logging.getLogger(__name__)
+
+SPARE_WORKERS = 16
+"""Beside those for the requests that may be under way: while some parse and stage, Partner Center stays busy."""
+_FLUSH_EVERY_S = 1.0
+_PROGRESS_EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractSummary:
+    """What the extraction did, restarts included.
+
+    Attributes:
+        listed: Tenants that the run looked at.
+        discovered: Tenants of the import type.
+        fetched: Discovered tenants that go on to the next stage.
+        carried: Discovered tenants that were not read, because nothing about them changed.
+        skipped: Discovered tenants that end here for a reason.
+        ambiguous: Discovered tenants under several resellers.
+        failed: Tenants without a usable answer.
+        vanished: Customers of an earlier run that are no longer listed.
+        scope: ``full`` or ``changed``, as it was done.
+        scope_reason: Why, in words.
+        not_found: Names of the parameter ``tenants`` that no tenant has.
+        requests: Requests of this attempt, repeated ones included.
+        seconds: Duration of this attempt.
+    """
+
+    listed: int
+    discovered: int
+    fetched: int
+    carried: int
+    skipped: int
+    ambiguous: int
+    failed: int
+    vanished: int
+    scope: str
+    scope_reason: str
+    not_found: tuple[str, ...]
+    requests: int
+    seconds: float
+
+
+def extract_customers(
+    run: Run, engine: Engine, hook: PartnerCenterHook | None = None
+) -> ExtractSummary:
+    """Extract a run's customers into ``staged_customers``; called again, it goes on there.
+
+    Args:
+        run: The run.
+        engine: Its database.
+        hook: Another hook than that of the instance's connection.
+
+    Raises:
+        AuthenticationError: Token or role were refused.
+        ConfigurationError: Connection or instance are wrong.
+        ApiError: The lists could not be read; one customer's trouble is that customer's outcome
+            instead.
+    """
+    hook = hook or PartnerCenterHook(run.instance.partner_center.conn_id)
+    hook.prepare()
+    return asyncio.run(_extract(run, engine, hook))
+
+
+async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> ExtractSummary:
+    started = time.monotonic()
+    stage = CustomerStaging(run, engine)
+    config = run.instance.partner_center
+    windows = RateWindows(engine, hook.settings.partner)
+    async with hook.session(config) as session, open_limits(config, windows) as limits:
+        client = PartnerCenterClient(session, config, limits)
+        extraction = _Extraction(run, engine, client, stage)
+        not_found = await extraction.list_tenants()
+        plan = await extraction.plan()
+        await extraction.fetch_tenants()
+        await read_country_rules(run, engine, client, stage)
+        counts = await asyncio.to_thread(stage.counts)
+        requests = client.requests
+    summary = ExtractSummary(
+        listed=counts.listed,
+        discovered=counts.discovered,
+        fetched=counts.fetched,
+        carried=counts.carried,
+        skipped=counts.outcomes[Outcome.SKIPPED],
+        ambiguous=counts.outcomes[Outcome.AMBIGUOUS],
+        failed=counts.outcomes[Outcome.FAILED],
+        vanished=plan.vanished,
+        scope=plan.scope.value,
+        scope_reason=plan.reason,
+        not_found=not_found,
+        requests=requests,
+        seconds=round(time.monotonic() - started, 3),
+    )
+    log.info(
+        "Extracted: %s listed, %s discovered, of these %s fetched, %s carried, %s skipped, %s ambiguous, "
+        "%s failed; %s requests in %.1f s",
+        summary.listed,
+        summary.discovered,
+        summary.fetched,
+        summary.carried,
+        summary.skipped,
+        summary.ambiguous,
+        summary.failed,
+        summary.requests,
+        summary.seconds,
+    )
+    return summary
+
+
+class _Extraction:
+    """One attempt at extracting one run."""
+
+    def __init__(
+        self, run: Run, engine: Engine, client: PartnerCenterClient, stage: CustomerStaging
+    ) -> None:
+        self._run = run
+        self._engine = engine
+        self._client = client
+        self._stage = stage
+        self._classifier = Classifier(run.import_type, run.instance)
+        self._resellers: tuple[Reseller, ...] = ()
+        # Tenant to its resellers, when the instance groups by relationship.
+        self._reseller_ids: dict[str, list[str]] | None = None
+        self._done = 0
+        self._discovered = 0
+
+    async def list_tenants(self) -> tuple[str, ...]:
+        """Stage the tenants of this partner, and return the names asked for that no tenant has."""
+        if self._run.import_type is ImportType.INDIRECT:
+            await self._list_resellers()
+        params = self._run.params
+        wanted, excluded = set(params.tenants), set(params.exclude_tenants)
+        not_found = set(wanted)
+        listed = 0
+        async for page in self._client.tenants():
+            chosen = []
+            for tenant in page:
+                names = {tenant.tenant_id, tenant.domain or tenant.tenant_id}
+                not_found -= names
+                if not names & excluded and (not wanted or names & wanted):
+                    chosen.append(tenant)
+            await self._stage.add_listed(chosen, self._reseller_ids)
+            reached("after_page")
+            listed += len(page)
+            log.info("Listed %s customers", listed)
+        for name in sorted(not_found):
+            log.warning("No customer has the tenant id or primary domain %s", name)
+        return tuple(sorted(not_found))
+
+    async def plan(self) -> Plan:
+        """Decide which of the listed tenants are asked for, and carry on the others."""
+        return await plan_extraction(self._run, self._engine, self._client, self._resellers)
+
+    async def _list_resellers(self) -> None:
+        self._resellers = resellers = await self._client.resellers()
+        log.info("Listed %s resellers", len(resellers))
+        body = [reseller.model_dump(mode="json", by_alias=True) for reseller in resellers]
+        await asyncio.to_thread(
+            put_reference, self._engine, self._run.id, ReferenceName.RESELLERS.value, body
+        )
+        self._classifier = Classifier(
+            self._run.import_type,
+            self._run.instance,
+            resellers,
+            self._run.params.reseller_mpn_ids,
+        )
+        if self._run.instance.group_by == "relationships":
+            self._reseller_ids = await self._list_relationships(resellers)
+
+    async def _list_relationships(self, resellers: tuple[Reseller, ...]) -> dict[str, list[str]]:
+        """Ask for every reseller's customers: way A of docs/partner-center.md section 7."""
+        reseller_ids: dict[str, list[str]] = {}
+        for key in dict.fromkeys(reseller.tenant_id for reseller in resellers):
+            async for page in self._client.tenants(key):
+                for tenant in page:
+                    reseller_ids.setdefault(tenant.tenant_id, []).append(key)
+        return reseller_ids
+
+    async def fetch_tenants(self) -> None:
+        """Ask for every listed tenant, with a fixed number of workers; the session bounds the requests."""
+        counts = await asyncio.to_thread(self._stage.counts)
+        self._done, self._discovered = counts.listed - counts.pending, counts.discovered
+        queue = _Shared(self._stage.pending())
+        slots = self._run.instance.partner_center.concurrency
+        try:
+            async with asyncio.TaskGroup() as group:
+                ticker = group.create_task(self._tick(counts.listed, counts.pending))
+                workers = [
+                    group.create_task(self._work(queue))
+                    for _ in range(min(slots + SPARE_WORKERS, counts.pending))
+                ]
+                await asyncio.gather(*workers)
+                ticker.cancel()
+        except BaseExceptionGroup as errors:
+            # The workers fail for one reason; a retry policy needs the error itself, not a group.
+            raise errors.exceptions[0] from errors
+        finally:
+            await self._stage.flush()  # also after an error: nothing is asked for twice
+            await self._record_progress(counts.listed)
+
+    async def _work(self, queue: _Shared) -> None:
+        while (pending := await queue.take()) is not None:
+            staged = await self._fetch(pending)
+            self._done += 1
+            self._discovered += staged.classification.is_discovered
+            await self._stage.add(staged)
+
+    async def _fetch(self, pending: PendingTenant) -> StagedTenant:
+        tenant = pending.tenant
+        counted: tuple[Subscription, ...] | None = None
+        customer: FlatCustomer | None = None
+        try:
+            found, counted = await self._classify(tenant)
+            if found.is_discovered and found.outcome is None and self._reads_bodies:
+                paths = self._run.mappings.customer_paths
+                reached("before_detail")
+                customer = await self._client.customer(tenant.tenant_id, paths)
+                reached("after_detail")
+        except RejectedRequestError as error:
+            found = _classify_refusal(error)
+        except RetriableError as error:
+            found = not_usable(_describe(error))
+        return StagedTenant(pending, found, counted, customer)
+
+    async def _classify(
+        self, tenant: ListedTenant
+    ) -> tuple[Classification, tuple[Subscription, ...] | None]:
+        if self._reseller_ids is not None:
+            reseller_ids = self._reseller_ids.get(tenant.tenant_id, [])
+            return self._classifier.by_relationships(tenant, reseller_ids), None
+        subscriptions = await self._client.subscriptions(tenant.tenant_id)
+        counted = self._classifier.counted(subscriptions)
+        return self._classifier.by_subscriptions(tenant, counted), counted
+
+    @property
+    def _reads_bodies(self) -> bool:
+        return self._run.params.mode is not Mode.DISCOVER
+
+    async def _tick(self, total: int, pending: int) -> None:
+        """Write batches that fill slowly, and report progress, until cancelled."""
+        started = last = time.monotonic()
+        before = self._done
+        while True:
+            await asyncio.sleep(_FLUSH_EVERY_S)
+            await self._stage.flush()
+            now = time.monotonic()
+            if now - last < _PROGRESS_EVERY_S:
+                continue
+            last = now
+            done = self._done - before
+            rate = done / (now - started)
+            left = f"{(pending - done) / rate / 60:.1f} min" if rate else "unknown"
+            log.info(
+                "Extracted %s of %s customers, %.0f a minute, time left %s",
+                self._done,
+                total,
+                rate * 60,
+                left,
+            )
+            await self._record_progress(total)
+
+    async def _record_progress(self, listed: int) -> None:
+        values = {"listed": listed, "extracted": self._done, "discovered": self._discovered}
+        await asyncio.to_thread(record_progress, self._engine, self._run.id, **values)
+
+
+class _Shared:
+    """Hands the tenants of one generator to many workers: a generator takes one caller at a time."""
+
+    def __init__(self, tenants: AsyncIterator[PendingTenant]) -> None:
+        self._tenants = tenants
+        self._turn = asyncio.Lock()
+
+    async def take(self) -> PendingTenant | None:
+        """Return the next tenant; ``None`` when there is none left."""
+        async with self._turn:
+            return await anext(self._tenants, None)
+
+
+def _classify_refusal(error: RejectedRequestError) -> Classification:
+    if error.status == 403:  # noqa: PLR2004
+        return customer_left()
+    if error.status == 404:  # noqa: PLR2004
+        return customer_gone()
+    return not_usable(_describe(error))
+
+
+def _describe(error: ApiError) -> str:
+    status = f", HTTP {error.status}" if error.status else ""
+    return f"{error.endpoint}: {error.reason.rstrip('.')}{status}"

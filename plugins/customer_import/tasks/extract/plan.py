@@ -1,0 +1,120 @@
+"""Plans what an extraction reads: settles the run's scope, once per run, and marks what changed.
+
+Called after the list is staged. What it decides is stored with the run, so that a later attempt of a killed
+extraction goes on with the same plan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from customer_import.errors import ApiError, AuthenticationError
+from customer_import.partner_center.audit import changed_since
+from customer_import.runs.fingerprint import combined, fingerprint_of
+from customer_import.runs.reference_data import get_reference
+from customer_import.tasks.extract.carry_forward import (
+    count_due,
+    find_vanished,
+    mark_changed,
+    settle_scope,
+)
+from customer_import.tasks.extract.watermark import Decision, decide, find_watermark, stored_scope
+from customer_import.vocabulary import Mode, ReferenceName, Scope, StagedState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Engine
+
+    from customer_import.partner_center.client import PartnerCenterClient
+    from customer_import.partner_center.models import Reseller
+    from customer_import.runs.run import Run
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an extraction reads.
+
+    Attributes:
+        scope: Every customer, or those that changed.
+        reason: Why, in words.
+        carried: Customers that are not read.
+        vanished: Customers of an earlier run that are no longer listed.
+    """
+
+    scope: Scope
+    reason: str
+    carried: int = 0
+    vanished: int = 0
+
+
+async def plan_extraction(
+    run: Run, engine: Engine, client: PartnerCenterClient, resellers: Iterable[Reseller] = ()
+) -> Plan:
+    """Decide what a run reads, and carry on the rest; the tenants must be listed.
+
+    Args:
+        run: The run.
+        engine: Its database.
+        client: Reads the audit records.
+        resellers: The partner's indirect resellers; only the indirect import has them.
+    """
+    vanished = await asyncio.to_thread(_report_vanished, run, engine)
+    if (stored := await asyncio.to_thread(stored_scope, engine, run.id)) is not None:
+        counts = await asyncio.to_thread(count_due, engine, run)
+        return Plan(*stored, counts.get(StagedState.CARRIED.value, 0), vanished)
+    fingerprint = await asyncio.to_thread(_fingerprint, run, engine, tuple(resellers))
+    watermark = await asyncio.to_thread(find_watermark, engine, run)
+    decision = decide(run, watermark, fingerprint)
+    if decision.scope is Scope.CHANGED:
+        decision = await _mark_audited(run, engine, client, decision)
+    counts = await asyncio.to_thread(
+        settle_scope, engine, run, decision, combined(fingerprint), fingerprint
+    )
+    log.info("Scope %s: %s", decision.scope, decision.reason)
+    if decision.scope is Scope.CHANGED:
+        parts = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+        log.info("To be read, by reason, and carried on: %s", parts or "nobody")
+    return Plan(decision.scope, decision.reason, counts.get(StagedState.CARRIED.value, 0), vanished)
+
+
+async def _mark_audited(
+    run: Run, engine: Engine, client: PartnerCenterClient, decision: Decision
+) -> Decision:
+    """Mark the customers that audit records name; without records the run is a full one."""
+    since = decision.since or datetime.now(UTC)
+    try:
+        async for page in client.audit_records(since.date(), datetime.now(UTC).date()):
+            await asyncio.to_thread(mark_changed, engine, run, changed_since(page, since))
+    except (ApiError, AuthenticationError) as error:
+        status = getattr(error, "status", None)
+        told = f"HTTP {status}" if status else "no usable answer"
+        log.warning("The audit records cannot be read, every customer is: %s", error)
+        return Decision(Scope.FULL, f"Partner Center gave no audit records ({told})")
+    return decision
+
+
+def _fingerprint(run: Run, engine: Engine, resellers: tuple[Reseller, ...]) -> dict[str, str]:
+    return fingerprint_of(
+        run, get_reference(engine, run.id, ReferenceName.ORGANISATION.value), resellers
+    )
+
+
+def _report_vanished(run: Run, engine: Engine) -> int:
+    if run.params.is_selective or run.params.mode is Mode.DISCOVER:
+        return 0
+    vanished = find_vanished(engine, run)
+    if vanished.count:
+        names = ", ".join(vanished.names)
+        log.warning(
+            "%s customers of an earlier run are no longer in Partner Center's list; their BSS accounts stay: %s",
+            vanished.count,
+            names,
+        )
+    return vanished.count

@@ -1,0 +1,305 @@
+"""Writes what the extraction learns into ``staged_customers``, in batches, off the event loop.
+
+A tenant's row is ``listed`` until everything about it is known; only ``listed`` rows are asked for,
+so a restart goes on where the last attempt stopped. A tenant that ends here gets its row in
+``import_results`` in the same transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import func, select
+
+from customer_import.database.engine import insert_missing, reading, upsert
+from customer_import.database.tables import import_results, staged_customers
+from customer_import.failpoints import reached
+from customer_import.partner_center.models import ListedTenant
+from customer_import.runs.fingerprint import listed_hash
+from customer_import.vocabulary import Outcome, StagedState, TaskId
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+
+    from sqlalchemy import Engine
+
+    from customer_import.partner_center.flatten import FlatCustomer
+    from customer_import.partner_center.models import Subscription
+    from customer_import.runs.run import Run
+    from customer_import.tasks.extract.classification import Classification
+
+BATCH_ROWS = 200
+_READ_ROWS = 2_000
+_PENDING_ROWS = 1_000
+
+Row = dict[str, Any]  # column to value, for SQLAlchemy
+
+
+@dataclass(frozen=True, slots=True)
+class PendingTenant:
+    """A tenant that is still to be asked for, and its place in the run."""
+
+    position: int
+    tenant: ListedTenant
+
+
+@dataclass(frozen=True, slots=True)
+class StagedTenant:
+    """What is known of a tenant when the extraction is done with it.
+
+    Attributes:
+        pending: The tenant.
+        classification: Whose customer it is, and whether it ends here.
+        subscriptions: The counted ones; ``None`` when they were not asked for.
+        customer: Its body; ``None`` when it was not asked for.
+    """
+
+    pending: PendingTenant
+    classification: Classification
+    subscriptions: tuple[Subscription, ...] | None = None
+    customer: FlatCustomer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageCounts:
+    """How the rows of a run stand.
+
+    Attributes:
+        listed: All rows.
+        pending: Rows still to be asked for.
+        discovered: Tenants of the import type, whatever became of them.
+        fetched: Discovered tenants that go on to the next stage.
+        carried: Discovered tenants that need not be read.
+        outcomes: Tenants that ended here, by outcome.
+    """
+
+    listed: int
+    pending: int
+    discovered: int
+    fetched: int
+    carried: int
+    outcomes: Counter[str]
+
+
+class CustomerStaging:
+    """The staged customers of one run.
+
+    Args:
+        run: The run.
+        engine: Its database.
+    """
+
+    def __init__(self, run: Run, engine: Engine) -> None:
+        self._run = run
+        self._engine = engine
+        self._batch: list[StagedTenant] = []
+        self._turn = asyncio.Lock()
+        self._next_position: int | None = None
+
+    async def add_listed(
+        self,
+        tenants: Sequence[ListedTenant],
+        reseller_ids: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """Stage listed tenants that are not there yet; the others stay as they are.
+
+        Args:
+            tenants: Of one page.
+            reseller_ids: Tenant to its resellers, when the instance groups by relationship.
+        """
+        await asyncio.to_thread(self._insert, tenants, reseller_ids or {})
+
+    async def add(self, tenant: StagedTenant) -> None:
+        """Stage a finished tenant with its batch; waits while the database is behind."""
+        self._batch.append(tenant)
+        if len(self._batch) >= BATCH_ROWS:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what is waiting; when cancelled, only after the write under way has ended."""
+        async with self._turn:
+            batch, self._batch = self._batch, []
+            if not batch:
+                return
+            write = asyncio.create_task(asyncio.to_thread(self._write, batch))
+            try:
+                await asyncio.shield(write)
+            finally:
+                await asyncio.wait({write})
+
+    async def pending(self) -> AsyncIterator[PendingTenant]:
+        """Give the tenants still to be asked for, in listing order; holds one page of them."""
+        position = -1
+        while page := await asyncio.to_thread(self._pending_after, position):
+            for tenant in page:
+                yield tenant
+            position = page[-1].position
+
+    def _pending_after(self, position: int) -> list[PendingTenant]:
+        table = staged_customers.c
+        query = (
+            select(
+                table.position, table.tenant_id, table.tenant_name, table.domain, table.relationship
+            )
+            .where(
+                table.run_id == self._run.id,
+                table.state == StagedState.LISTED.value,
+                table.position > position,
+            )
+            .order_by(table.position)
+            .limit(_PENDING_ROWS)
+        )
+        with reading(self._engine) as connection:
+            return [
+                PendingTenant(position, ListedTenant(*values))
+                for position, *values in connection.execute(query)
+            ]
+
+    def counts(self) -> StageCounts:
+        """Count the rows of the run."""
+        table = staged_customers.c
+        query = (
+            select(table.state, table.is_discovered, table.outcome, func.count())
+            .where(table.run_id == self._run.id)
+            .group_by(table.state, table.is_discovered, table.outcome)
+        )
+        with reading(self._engine) as connection:
+            groups = connection.execute(query).all()
+        outcomes: Counter[str] = Counter()
+        for state, _, outcome, count in groups:
+            if outcome is not None and state != StagedState.CARRIED:
+                outcomes[outcome] += count
+        return StageCounts(
+            listed=sum(group[3] for group in groups),
+            pending=sum(count for state, _, _, count in groups if state == StagedState.LISTED),
+            discovered=sum(count for _, is_discovered, _, count in groups if is_discovered),
+            fetched=sum(
+                count
+                for state, is_discovered, _, count in groups
+                if state == StagedState.FETCHED and is_discovered
+            ),
+            carried=sum(
+                count
+                for state, is_discovered, _, count in groups
+                if state == StagedState.CARRIED and is_discovered
+            ),
+            outcomes=outcomes,
+        )
+
+    def sources(self) -> Iterator[dict[str, object]]:
+        """Give the mapped values of every fetched customer, one by one."""
+        table = staged_customers.c
+        query = select(table.source).where(
+            table.run_id == self._run.id,
+            table.state == StagedState.FETCHED.value,
+            table.source.is_not(None),
+        )
+        with reading(self._engine) as connection:
+            for source in connection.execute(
+                query.execution_options(yield_per=_READ_ROWS)
+            ).scalars():
+                yield orjson.loads(source)
+
+    def _insert(
+        self, tenants: Sequence[ListedTenant], reseller_ids: Mapping[str, Sequence[str]]
+    ) -> None:
+        with self._engine.begin() as connection:
+            if self._next_position is None:
+                last = connection.execute(
+                    select(func.max(staged_customers.c.position)).where(
+                        staged_customers.c.run_id == self._run.id
+                    )
+                ).scalar_one()
+                self._next_position = 0 if last is None else last + 1
+            first = self._next_position
+            self._next_position += len(tenants)
+            rows = [
+                {
+                    "run_id": self._run.id,
+                    "tenant_id": tenant.tenant_id,
+                    "position": position,
+                    "tenant_name": tenant.name,
+                    "domain": tenant.domain,
+                    "relationship": tenant.relationship,
+                    "state": StagedState.LISTED.value,
+                    "listed_hash": listed_hash(tenant, reseller_ids.get(tenant.tenant_id, ())),
+                }
+                for position, tenant in enumerate(tenants, first)
+            ]
+            insert_missing(connection, staged_customers, rows)
+
+    def _write(self, batch: Sequence[StagedTenant]) -> None:
+        now = datetime.now(UTC)
+        results = [self._result(item, now) for item in batch if item.classification.outcome]
+        with self._engine.begin() as connection:
+            upsert(connection, staged_customers, [self._row(item, now) for item in batch])
+            upsert(connection, import_results, results)
+            reached("before_staging_commit")
+        reached("after_staging_commit")
+
+    def _row(self, item: StagedTenant, now: datetime) -> Row:
+        found, customer, tenant = item.classification, item.customer, item.pending.tenant
+        return {
+            "run_id": self._run.id,
+            "tenant_id": tenant.tenant_id,
+            "position": item.pending.position,
+            "tenant_name": tenant.name,
+            "domain": tenant.domain,
+            "relationship": tenant.relationship,
+            "state": _state(found).value,
+            "source": orjson.dumps(customer.source) if customer else None,
+            "body": customer.body if customer else None,
+            "has_billing_profile": customer.has_billing_profile if customer else None,
+            "subscriptions": _dump_subscriptions(item.subscriptions),
+            "domain_prefix": customer.domain_prefix if customer else None,
+            "is_discovered": found.is_discovered,
+            "reseller_mpn_id": found.reseller_mpn_id,
+            "reseller_name": found.reseller_name,
+            "is_in_both_lists": found.is_in_both_lists,
+            "classification": found.text,
+            "outcome": found.outcome.value if found.outcome else None,
+            "reason_code": found.reason_code.value if found.reason_code else None,
+            "reason": found.reason,
+            "fetched_at": now,
+        }
+
+    def _result(self, item: StagedTenant, now: datetime) -> Row:
+        found, tenant = item.classification, item.pending.tenant
+        return {
+            "run_id": self._run.id,
+            "tenant_id": tenant.tenant_id,
+            "import_type": self._run.import_type.value,
+            "instance": self._run.params.instance,
+            "tenant_name": tenant.name,
+            "domain": tenant.domain,
+            "reseller_mpn_id": found.reseller_mpn_id,
+            "reseller_name": found.reseller_name,
+            "outcome": found.outcome.value if found.outcome else None,
+            "reason_code": found.reason_code.value if found.reason_code else None,
+            "reason": found.reason,
+            "attempts": 1,
+            "task_id": TaskId.EXTRACT_CUSTOMERS.value,
+            "recorded_at": now,
+        }
+
+
+def _state(found: Classification) -> StagedState:
+    if found.outcome is None:
+        return StagedState.FETCHED
+    return StagedState.FAILED if found.outcome is Outcome.FAILED else StagedState.LEFT
+
+
+def _dump_subscriptions(subscriptions: Iterable[Subscription] | None) -> bytes | None:
+    if subscriptions is None:
+        return None
+    return orjson.dumps(
+        [
+            {"id": item.id, "status": item.status, "partnerId": item.partner_id}
+            for item in subscriptions
+        ]
+    )

@@ -1,0 +1,134 @@
+"""Lists the BSS organisation's accounts once per run, so that nobody is asked for one by one.
+
+The index knows names and tenant markers only. It is made before the load, and only when some
+customer has no account yet; accounts that the load itself makes are in the ledger, not here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, delete, or_, select
+
+from customer_import.bss.hook import BssHook, open_client
+from customer_import.bss.models import Organisation
+from customer_import.database.engine import reading, upsert
+from customer_import.database.tables import bss_accounts, staged_accounts, tenant_links
+from customer_import.runs.reference_data import get_reference
+from customer_import.tasks.load.reconcile import (
+    IndexedAccount,
+    Match,
+    marker_key,
+    name_key,
+    reconcile,
+)
+from customer_import.vocabulary import ReferenceName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection, Engine
+
+    from customer_import.bss.models import Account
+    from customer_import.runs.run import Run
+
+log = logging.getLogger(__name__)
+
+
+def needs_listing(run: Run, engine: Engine) -> bool:
+    """Whether some customer of the run has no account yet."""
+    link = and_(
+        tenant_links.c.instance == run.params.instance,
+        tenant_links.c.tenant_id == staged_accounts.c.tenant_id,
+    )
+    statement = (
+        select(staged_accounts.c.tenant_id)
+        .select_from(staged_accounts.outerjoin(tenant_links, link))
+        .where(staged_accounts.c.run_id == run.id, tenant_links.c.account_id.is_(None))
+        .limit(1)
+    )
+    with reading(engine) as connection:
+        return connection.execute(statement).first() is not None
+
+
+def list_accounts(run: Run, engine: Engine) -> int:
+    """List the organisation's accounts into ``bss_accounts``, replacing an earlier list of the run.
+
+    A run in which every customer has an account already lists nothing.
+
+    Returns:
+        The number of accounts listed.
+
+    Raises:
+        AuthenticationError: The BSS refused the credentials.
+        RetriableError: The BSS did not answer properly; the task may be tried again.
+    """
+    if not needs_listing(run, engine):
+        log.info("Every customer has a BSS account already: the accounts are not listed.")
+        return 0
+    count = asyncio.run(_list(run, engine))
+    log.info("Listed %d BSS accounts.", count)
+    return count
+
+
+async def _list(run: Run, engine: Engine) -> int:
+    organisation = Organisation.model_validate(
+        get_reference(engine, run.id, ReferenceName.ORGANISATION.value)
+    )
+    with engine.begin() as connection:
+        connection.execute(delete(bss_accounts).where(bss_accounts.c.run_id == run.id))
+    seen: set[int] = set()
+    config = run.instance.bss
+    async with BssHook(config.conn_id).session(config) as session:
+        async for page in open_client(session, config).accounts():
+            seen.update(account.id for account in page)
+            rows = {account.id: _row(run.id, account, organisation) for account in page}
+            await asyncio.to_thread(_store, engine, list(rows.values()))
+    return len(seen)
+
+
+def _row(run_id: int, account: Account, organisation: Organisation) -> dict[str, object]:
+    marker = account.custom_field(organisation.tenant_marker_field_id)
+    return {
+        "run_id": run_id,
+        "account_id": account.id,
+        "name_key": name_key(account.name),
+        "tenant_marker": marker_key(marker),
+    }
+
+
+def _store(engine: Engine, rows: list[dict[str, object]]) -> None:
+    with engine.begin() as connection:
+        upsert(connection, bss_accounts, rows)
+
+
+def find_matches(connection: Connection, run_id: int, names: Mapping[str, str]) -> dict[str, Match]:
+    """Reconcile tenants with the run's index.
+
+    Args:
+        connection: To read with.
+        run_id: The run.
+        names: Tenant id to the account name it would get.
+    """
+    if not names:
+        return {}
+    keys = {tenant_id: name_key(name) for tenant_id, name in names.items()}
+    by_marker: dict[str | None, list[IndexedAccount]] = defaultdict(list)
+    by_name: dict[str, list[IndexedAccount]] = defaultdict(list)
+    statement = select(
+        bss_accounts.c.account_id, bss_accounts.c.name_key, bss_accounts.c.tenant_marker
+    ).where(
+        bss_accounts.c.run_id == run_id,
+        or_(bss_accounts.c.tenant_marker.in_(keys), bss_accounts.c.name_key.in_(keys.values())),
+    )
+    for row in connection.execute(statement):
+        account = IndexedAccount(row.account_id, row.name_key, row.tenant_marker)
+        by_marker[account.tenant_marker].append(account)
+        by_name[account.name_key].append(account)
+    return {
+        tenant_id: reconcile(tenant_id, by_marker.get(tenant_id, []), by_name.get(key, []))
+        for tenant_id, key in keys.items()
+    }

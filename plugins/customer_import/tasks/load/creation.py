@@ -1,0 +1,164 @@
+"""Sends a POST that creates something, exactly once, whatever happens on the way.
+
+The BSS has no idempotency key. So the intent is durable before the POST leaves; a POST without an
+answer, of this attempt or of one that died, is settled by looking for what it would have made, and
+only when that certainly is not there the POST is sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from customer_import.errors import AmbiguousWriteError, RejectedRequestError, RetriableError
+from customer_import.failpoints import reached
+from customer_import.tasks.load.claims import Link, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from customer_import.bss.client import OnTurn
+    from customer_import.config.instances import BssConfig
+    from customer_import.tasks.load.ledger import Ledger
+    from customer_import.tasks.load.work import Work
+
+MAX_SENDS = 3
+LEAVE_WITHIN = 0.25
+"""Part of the time-out that a POST may wait for its turn before its intent is recorded anew."""
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True)
+class Creation:
+    """One thing to create for one tenant.
+
+    Attributes:
+        name: ``account`` or ``contact``; its step is the link's ``<name>_step``.
+        send: Sends the POST and returns the new id; awaits its argument when the POST leaves next.
+        find: Looks for what the POST would have made; returns its id or ``None``.
+    """
+
+    name: str
+    send: Callable[[OnTurn], Awaitable[int]]
+    find: Callable[[], Awaitable[int | None]]
+
+    def step_of(self, link: Link) -> Step:
+        """Return how far this creation has come."""
+        return Step(getattr(link, f"{self.name}_step"))
+
+    def at(self, link: Link, step: Step, **values: Any) -> Link:  # noqa: ANN401 - columns of a link
+        """Return the link with this creation at another step."""
+        return replace(link, **{f"{self.name}_step": step, **values})
+
+
+class Creator:
+    """Runs creations against one ledger.
+
+    Args:
+        ledger: Where intents and outcomes go.
+        config: Timeouts and settle delay.
+        sleep: Waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        config: BssConfig,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._ledger = ledger
+        self._leave_within_s = LEAVE_WITHIN * config.request_timeout_s
+        self._write_window_s = self._leave_within_s + config.request_timeout_s
+        self._settle_delay_s = config.settle_delay_s
+        self._sleep = sleep
+
+    async def create(self, creation: Creation, work: Work, *, is_fresh: bool) -> int:
+        """Send the POST until it is known to have been carried out; nothing of it may exist yet.
+
+        Args:
+            creation: What to create.
+            work: Its link is kept up to date; the step is ``intent`` afterwards, because the caller
+                records the outcome together with what comes next.
+            is_fresh: Whether the intent on the link was recorded just now, for this very POST.
+
+        Returns:
+            The id.
+
+        Raises:
+            LostClaimError: Another holder took the tenant over.
+            AmbiguousWriteError: The outcome is still unknown; the step stays in ``intent``.
+            RejectedRequestError: The BSS refused it; the step is back at ``none``.
+            RetriableError: It was not carried out; the same.
+        """
+        for sends in range(1, MAX_SENDS + 1):
+            if sends > 1 or not is_fresh:
+                await self._intend(creation, work)
+            try:
+                return await self._send(creation, work)
+            except AmbiguousWriteError as error:
+                await self._sleep(max(self._settle_delay_s, error.retry_after or 0.0))
+                found = await creation.find()
+                if found is not None:
+                    return found
+                if sends == MAX_SENDS:
+                    raise
+            except (RejectedRequestError, RetriableError):
+                # It was not carried out: nothing is left to settle.
+                work.link = creation.at(work.link, Step.NONE)
+                raise
+        message = "a creation is sent at least once"
+        raise RuntimeError(message)
+
+    async def settle(self, creation: Creation, work: Work) -> int | None:
+        """Find out what became of a POST whose sender died, or still runs without supervision.
+
+        Returns:
+            The id of what it made; ``None`` when it made nothing and cannot make anything any more.
+        """
+        if creation.step_of(work.link) is not Step.INTENT:
+            return None
+        found = await creation.find()
+        if found is None and work.link.intent_at is not None:
+            window = timedelta(seconds=self._write_window_s + self._settle_delay_s)
+            wait_s = (work.link.intent_at + window - self._ledger.now()).total_seconds()
+            if wait_s > 0:
+                await self._sleep(wait_s)
+                found = await creation.find()
+        if found is None:
+            work.link = creation.at(work.link, Step.NONE)
+        return found
+
+    def _age_s(self, link: Link) -> float:
+        if link.intent_at is None:
+            return float("inf")
+        return (self._ledger.now() - link.intent_at).total_seconds()
+
+    async def _intend(self, creation: Creation, work: Work) -> None:
+        values: dict[str, object] = {"intent_at": self._ledger.now()}
+        if creation.name == "account":
+            values["created_by_run"] = self._ledger.holder.run_id
+        work.link = await self._ledger.save(creation.at(work.link, Step.INTENT, **values))
+
+    async def _send(self, creation: Creation, work: Work) -> int:
+        """Send the POST; it has its whole time-out on the way, however long it waited for its turn.
+
+        It leaves at most ``LEAVE_WITHIN`` of the time-out after its intent, and the session gives it
+        up one time-out later: see ``customer_import.tasks.load.claims``.
+        """
+
+        async def renew_old_intent() -> None:
+            while self._age_s(work.link) > self._leave_within_s:
+                await self._intend(creation, work)
+
+        reached(f"before_{creation.name}_post")
+        try:
+            number = await creation.send(renew_old_intent)
+        except RejectedRequestError as error:
+            if error.status is None or error.status < _SERVER_ERROR:
+                raise
+            # A server that fails does not promise that it did nothing, whatever it says of retries.
+            raise AmbiguousWriteError.of(error, error.reason) from error
+        reached(f"after_{creation.name}_post")
+        return number

@@ -1,0 +1,205 @@
+"""Reads what a batch has to load, chunk by chunk, with everything that is known without the BSS.
+
+A chunk is the unit of memory: however large a batch is, only a few chunks are held at once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from sqlalchemy import and_, or_, select
+
+from customer_import.database.engine import reading
+from customer_import.database.tables import (
+    import_results,
+    staged_accounts,
+    staged_contacts,
+    staged_customers,
+    tenant_links,
+    validation_findings,
+)
+from customer_import.tasks.load.account_listing import find_matches
+from customer_import.tasks.load.reconcile import Match
+from customer_import.tasks.load.statements import read_link
+from customer_import.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Connection, Engine, Row, Select
+
+    from customer_import.runs.run import Run
+    from customer_import.tasks.load.claims import Link
+
+CHUNK_SIZE = 250
+
+
+@dataclass(frozen=True)
+class StagedCustomer:
+    """One customer to load.
+
+    Attributes:
+        tenant_id: The tenant.
+        tenant_name: Company name as Partner Center lists it.
+        domain: Primary domain.
+        reseller_mpn_id: Of its reseller, when it has one.
+        reseller_name: The same.
+        is_in_both_lists: Whether direct and indirect import both find it.
+        content_hash: Of all that is mapped; equal to the link's when the BSS holds it already.
+        link: What the ledger knows of it, as of the reading.
+        match: What the run's account index says; only for tenants without account.
+        warnings: Findings of validation, in words.
+        before: BSS values of account and contact that an attempt of this run has begun to change.
+    """
+
+    tenant_id: str
+    tenant_name: str | None
+    domain: str | None
+    reseller_mpn_id: str | None
+    reseller_name: str | None
+    is_in_both_lists: bool
+    content_hash: str
+    link: Link | None
+    match: Match
+    warnings: tuple[str, ...]
+    account_json: bytes = field(repr=False)
+    contact_json: bytes = field(repr=False)
+    sync_options_json: bytes = field(repr=False)
+    before: tuple[bytes | None, bytes | None] = field(default=(None, None), repr=False)
+
+    @cached_property
+    def account(self) -> dict[str, object]:
+        """The account in the shape of ``AccountCreate``."""
+        return _object(self.account_json)
+
+    @cached_property
+    def contact(self) -> dict[str, object]:
+        """The contact without account and flags."""
+        return _object(self.contact_json)
+
+    @cached_property
+    def sync_options(self) -> dict[str, str]:
+        """Option name to value."""
+        return {name: str(value) for name, value in _object(self.sync_options_json).items()}
+
+
+def read_chunks(
+    run: Run, engine: Engine, batch: int, size: int = CHUNK_SIZE
+) -> Iterator[list[StagedCustomer]]:
+    """Yield the customers of a batch that have no result yet, or one that failed.
+
+    An earlier attempt's results stand; what failed then is tried again.
+    """
+    after = ""
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(_statement(run, batch, after, size)).all()
+            if not rows:
+                return
+            chunk = _customers(connection, run, rows)
+        after = rows[-1].staged_tenant_id
+        yield chunk
+
+
+def _statement(run: Run, batch: int, after: str, size: int) -> Select[Any]:
+    same = staged_accounts.c
+    link = and_(
+        tenant_links.c.instance == run.params.instance, tenant_links.c.tenant_id == same.tenant_id
+    )
+    return (
+        select(
+            same.tenant_id.label("staged_tenant_id"),
+            same.payload.label("account_json"),
+            same.sync_options,
+            same.content_hash.label("staged_hash"),
+            staged_contacts.c.payload.label("contact_json"),
+            same.bss_before.label("account_before"),
+            staged_contacts.c.bss_before.label("contact_before"),
+            staged_customers.c.tenant_name,
+            staged_customers.c.domain,
+            staged_customers.c.reseller_mpn_id,
+            staged_customers.c.reseller_name,
+            staged_customers.c.is_in_both_lists,
+            tenant_links,
+        )
+        .select_from(
+            staged_accounts.join(staged_contacts, _same_tenant(staged_contacts.c))
+            .join(staged_customers, _same_tenant(staged_customers.c))
+            .outerjoin(tenant_links, link)
+            .outerjoin(import_results, _same_tenant(import_results.c))
+        )
+        .where(
+            same.run_id == run.id,
+            same.batch == batch,
+            same.tenant_id > after,
+            or_(
+                import_results.c.outcome.is_(None),
+                import_results.c.outcome == Outcome.FAILED.value,
+            ),
+        )
+        .order_by(same.tenant_id)
+        .limit(size)
+    )
+
+
+def _same_tenant(columns: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's column collections and conditions
+    return and_(
+        columns.run_id == staged_accounts.c.run_id,
+        columns.tenant_id == staged_accounts.c.tenant_id,
+    )
+
+
+def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> list[StagedCustomer]:
+    warnings = _warnings(connection, run.id, [row.staged_tenant_id for row in rows])
+    without_account = {
+        row.staged_tenant_id: str(_object(row.account_json).get("name", ""))
+        for row in rows
+        if row.account_id is None
+    }
+    matches = find_matches(connection, run.id, without_account)
+    return [
+        StagedCustomer(
+            tenant_id=row.staged_tenant_id,
+            tenant_name=row.tenant_name,
+            domain=row.domain,
+            reseller_mpn_id=row.reseller_mpn_id,
+            reseller_name=row.reseller_name,
+            is_in_both_lists=bool(row.is_in_both_lists),
+            content_hash=row.staged_hash,
+            link=read_link(row) if row.id is not None else None,
+            match=matches.get(row.staged_tenant_id, Match()),
+            warnings=tuple(warnings.get(row.staged_tenant_id, ())),
+            account_json=row.account_json,
+            contact_json=row.contact_json,
+            sync_options_json=row.sync_options,
+            before=(row.account_before, row.contact_before),
+        )
+        for row in rows
+    ]
+
+
+def _warnings(
+    connection: Connection, run_id: int, tenant_ids: Sequence[str]
+) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    statement = (
+        select(validation_findings.c.tenant_id, validation_findings.c.message)
+        .where(
+            validation_findings.c.run_id == run_id,
+            validation_findings.c.tenant_id.in_(tenant_ids),
+            validation_findings.c.severity == "warning",
+        )
+        .order_by(validation_findings.c.id)
+    )
+    for row in connection.execute(statement):
+        found[row.tenant_id].append(row.message)
+    return found
+
+
+def _object(body: bytes) -> dict[str, object]:
+    parsed = orjson.loads(body)
+    return parsed if isinstance(parsed, dict) else {}

@@ -1,0 +1,314 @@
+"""The ledger: records before a write that it is intended, and after it what came of it.
+
+One holder (one attempt of one load task) writes through one ledger. Claims, intents, outcomes and
+results that are due at the same moment share a transaction; nothing leaves for the BSS before its
+intent is committed. Every write is fenced: a link that another holder has taken over stays as it
+is, and so does its result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from sqlalchemy import select, update
+
+from customer_import.database.engine import durable, insert_missing, reading
+from customer_import.database.tables import (
+    staged_accounts,
+    staged_contacts,
+    tenant_links,
+)
+from customer_import.errors import CustomerImportError, SupersededError
+from customer_import.failpoints import reached
+from customer_import.tasks.load.claims import (
+    LEASE,
+    RENEW_EVERY_S,
+    Claim,
+    ClaimRequest,
+    ClaimState,
+    Holder,
+    Link,
+    Step,
+    claim_state,
+)
+from customer_import.tasks.load.committer import GATHER_S, GroupCommitter
+from customer_import.tasks.load.statements import (
+    LINK_COLUMNS,
+    WRITE_LINK,
+    link_row,
+    read_link,
+    result_statement,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection, Engine, Row
+
+    from customer_import.tasks.load.outcome import TenantResult
+
+
+class LostClaimError(CustomerImportError):
+    """Another holder took the tenant over; nothing was recorded."""
+
+
+@dataclass(frozen=True)
+class _Save:
+    """The new state of a held link, and the tenant's result when that is the end of its work."""
+
+    link: Link
+    result: TenantResult | None
+
+
+@dataclass(frozen=True)
+class _Note:
+    """Results of tenants that need no link, or BSS values as they were before an update."""
+
+    results: tuple[TenantResult, ...] = ()
+    tenant_id: str = ""
+    account_before: bytes | None = None
+    contact_before: bytes | None = None
+
+
+_Entry = ClaimRequest | _Save | _Note
+_Answer = Claim | bool
+
+
+class Ledger:
+    """Claims and records for one holder; use it as an async context manager.
+
+    Args:
+        engine: The import's database.
+        instance: Whose links.
+        holder: Who writes.
+        now: UTC clock.
+        gather_s: Seconds between two commits.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        instance: str,
+        holder: Holder,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        gather_s: float = GATHER_S,
+    ) -> None:
+        self.now = now
+        self.holder = holder
+        self._engine = durable(engine)
+        self._instance = instance
+        self._committer: GroupCommitter[_Entry, _Answer] = GroupCommitter(self._commit, gather_s)
+        self._renewal: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin to renew leases."""
+        self._renewal = asyncio.create_task(self._renew_forever())
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Make everything durable and let go of what is still held; steps stay as they are."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+        await self._committer.__aexit__(*exc_info)
+        await asyncio.to_thread(self._set_lease, is_held=False)
+
+    async def claim(self, request: ClaimRequest) -> Claim:
+        """Ask for a tenant; makes its link when there is none.
+
+        Raises:
+            SupersededError: A later attempt of this task is at work.
+        """
+        claim = await self._committer.submit(request)
+        if not isinstance(claim, Claim):
+            message = "a claim was answered by something else"
+            raise TypeError(message)
+        self._end_when_superseded(claim.link)
+        return claim
+
+    async def look(self, tenant_id: str) -> Link:
+        """Return the link of a tenant as it is now, whoever holds it.
+
+        Raises:
+            SupersededError: A later attempt of this task holds it.
+        """
+        link = await asyncio.to_thread(self._read, tenant_id)
+        self._end_when_superseded(link)
+        return link
+
+    async def save(self, link: Link) -> Link:
+        """Record the state of a held link and keep holding it.
+
+        Raises:
+            LostClaimError: Another holder took it over.
+        """
+        await self._save(link, None)
+        return link
+
+    async def finish(self, link: Link, result: TenantResult) -> None:
+        """Record the last state of a held link with the tenant's result, and let go of it.
+
+        Raises:
+            LostClaimError: Another holder took it over; the result was not recorded either.
+        """
+        await self._save(replace(link, holder=None, lease_until=None), result)
+
+    async def record(self, results: Iterable[TenantResult]) -> None:
+        """Record results of tenants that this holder does not hold."""
+        await self._committer.submit(_Note(results=tuple(results)))
+
+    async def keep_before(
+        self, tenant_id: str, account: bytes | None, contact: bytes | None
+    ) -> None:
+        """Record the BSS values that an update is about to change, as JSON."""
+        note = _Note(tenant_id=tenant_id, account_before=account, contact_before=contact)
+        await self._committer.submit(note)
+
+    async def _save(self, link: Link, result: TenantResult | None) -> None:
+        if not await self._committer.submit(_Save(link, result)):
+            message = f"tenant {link.tenant_id} was taken over by another load"
+            raise LostClaimError(message)
+
+    def _end_when_superseded(self, link: Link) -> None:
+        if link.holder is None:
+            return
+        other = Holder.parse(link.holder)
+        if other.is_same_task(self.holder) and other.attempt > self.holder.attempt:
+            message = f"attempt {self.holder.attempt} was replaced by attempt {other.attempt}"
+            raise SupersededError(message)
+
+    def _read(self, tenant_id: str) -> Link:
+        with reading(self._engine) as connection:
+            row = connection.execute(
+                select(*LINK_COLUMNS).where(
+                    tenant_links.c.instance == self._instance,
+                    tenant_links.c.tenant_id == tenant_id,
+                )
+            ).one()
+        return read_link(row)
+
+    def _commit(self, entries: Sequence[_Entry]) -> list[_Answer]:
+        now = self.now()
+        requests = {entry.tenant_id: entry for entry in entries if isinstance(entry, ClaimRequest)}
+        tenants = [*requests, *(e.link.tenant_id for e in entries if isinstance(e, _Save))]
+        with self._engine.begin() as connection:
+            self._insert_links(connection, requests, now)
+            found = self._lock_links(connection, tenants)
+            answers = [self._answer(entry, found, now) for entry in entries]
+            written = list(_links_to_write(entries, answers))
+            if written:
+                connection.execute(WRITE_LINK, [link_row(link, now) for link in written])
+            results = list(_results_to_write(entries, answers))
+            if results:
+                statement = result_statement(connection.dialect.name)
+                connection.execute(statement, [vars(result) for result in results])
+                reached("before_results_commit")
+            for entry in entries:
+                if isinstance(entry, _Note) and entry.tenant_id:
+                    self._write_before(connection, entry)
+        return answers
+
+    def _answer(self, entry: _Entry, found: Mapping[str, Row[Any]], now: datetime) -> _Answer:
+        match entry:
+            case ClaimRequest():
+                return self._decide(read_link(found[entry.tenant_id]), entry, now)
+            case _Save():
+                held = found.get(entry.link.tenant_id)
+                return held is not None and held.holder == str(self.holder)
+            case _:
+                return True
+
+    def _decide(self, link: Link, request: ClaimRequest, now: datetime) -> Claim:
+        state = claim_state(link, request, self.holder, now)
+        if state is not ClaimState.GRANTED:
+            return Claim(state, link, link.import_type)
+        has_intent = request.creates and link.account_id is None and link.account_step is Step.NONE
+        held = replace(
+            link,
+            holder=str(self.holder),
+            lease_until=now + LEASE,
+            import_type=request.import_type,
+            attempts=link.attempts + 1,
+        )
+        if has_intent:
+            run_id = self.holder.run_id
+            held = replace(held, account_step=Step.INTENT, intent_at=now, created_by_run=run_id)
+        return Claim(state, held, link.import_type, has_intent)
+
+    def _insert_links(
+        self, connection: Connection, requests: dict[str, ClaimRequest], now: datetime
+    ) -> None:
+        # Sorted, so that two holders that insert the same tenants never wait for each other.
+        rows = [
+            {
+                "instance": self._instance,
+                "tenant_id": tenant_id,
+                "import_type": requests[tenant_id].import_type,
+                "created_at": now,
+                "updated_at": now,
+            }
+            for tenant_id in sorted(requests)
+        ]
+        insert_missing(connection, tenant_links, rows)
+
+    def _lock_links(self, connection: Connection, tenants: list[str]) -> dict[str, Row[Any]]:
+        if not tenants:
+            return {}
+        statement = (
+            select(*LINK_COLUMNS)
+            .where(tenant_links.c.instance == self._instance, tenant_links.c.tenant_id.in_(tenants))
+            .order_by(tenant_links.c.id)
+            .with_for_update()
+        )
+        return {row.tenant_id: row for row in connection.execute(statement)}
+
+    def _write_before(self, connection: Connection, note: _Note) -> None:
+        for table, before in (
+            (staged_accounts, note.account_before),
+            (staged_contacts, note.contact_before),
+        ):
+            if before is not None:
+                connection.execute(
+                    update(table)
+                    .where(
+                        table.c.run_id == self.holder.run_id, table.c.tenant_id == note.tenant_id
+                    )
+                    .values(bss_before=before)
+                )
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_EVERY_S)
+            await asyncio.to_thread(self._set_lease, is_held=True)
+
+    def _set_lease(self, *, is_held: bool) -> None:
+        lease = {"lease_until": self.now() + LEASE} if is_held else {"holder": None}
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(tenant_links)
+                .where(
+                    tenant_links.c.instance == self._instance,
+                    tenant_links.c.holder == str(self.holder),
+                )
+                .values(**lease)
+            )
+
+
+def _links_to_write(entries: Sequence[_Entry], answers: Sequence[_Answer]) -> Iterable[Link]:
+    for entry, answer in zip(entries, answers, strict=True):
+        if isinstance(answer, Claim) and answer.state is ClaimState.GRANTED:
+            yield answer.link
+        elif isinstance(entry, _Save) and answer:
+            yield entry.link
+
+
+def _results_to_write(
+    entries: Sequence[_Entry], answers: Sequence[_Answer]
+) -> Iterable[TenantResult]:
+    for entry, answer in zip(entries, answers, strict=True):
+        if isinstance(entry, _Note):
+            yield from entry.results
+        elif isinstance(entry, _Save) and answer and entry.result is not None:
+            yield entry.result

@@ -1,0 +1,174 @@
+"""Loads one batch of a run into the BSS: the work of one mapped ``load_customers`` task.
+
+It may be killed anywhere and run again: what has a result is not done twice, and what was under
+way is continued from the ledger (``customer_import.tasks.load.claims`` says why that is safe).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from customer_import.bss.hook import BssHook, open_client
+from customer_import.bss.models import Organisation
+from customer_import.errors import AuthenticationError
+from customer_import.runs.reference_data import get_reference
+from customer_import.tasks.load.claims import Holder
+from customer_import.tasks.load.comparison import Comparer
+from customer_import.tasks.load.customers import read_chunks
+from customer_import.tasks.load.ledger import Ledger
+from customer_import.tasks.load.preview import TenantPreviewer
+from customer_import.tasks.load.report import LoadSummary, log_results, summarise
+from customer_import.tasks.load.tenant import TenantLoader
+from customer_import.tasks.load.triage import triage
+from customer_import.tasks.load.work import BatchContext
+from customer_import.vocabulary import ReferenceName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Engine
+
+    from customer_import.runs.run import Run
+    from customer_import.tasks.load.customers import StagedCustomer
+    from customer_import.tasks.load.outcome import TenantResult
+
+log = logging.getLogger(__name__)
+
+WORKERS_PER_SLOT = 2
+"""Workers for each request that may be under way: while some commit, others keep the BSS busy."""
+PROGRESS_EVERY_S = 5.0
+
+
+class _Loader(Protocol):
+    async def load(self, customer: StagedCustomer) -> TenantResult: ...
+
+
+def load_batch(
+    run: Run, engine: Engine, batch: int, *, attempt: int, task_id: str, map_index: int
+) -> LoadSummary:
+    """Load the customers of a batch that have no result yet.
+
+    Args:
+        run: The run.
+        engine: The import's database.
+        batch: Number of the batch.
+        attempt: Try number of the task; a later attempt fences an earlier one out.
+        task_id: The Airflow task, for the results.
+        map_index: Its index.
+
+    Returns:
+        Counts over the whole batch.
+
+    Raises:
+        AuthenticationError: The BSS refused the credentials; a retry is useless.
+        ConfigurationError: The BSS connection is wrong.
+        SupersededError: A later attempt of the task is at work; this one wrote nothing after that.
+    """
+    started = time.monotonic()
+    holder = Holder(run.id, batch, attempt)
+    requests = asyncio.run(_load(run, engine, holder, task_id, map_index))
+    log_results(engine, run, batch)
+    seconds = time.monotonic() - started
+    return summarise(engine, run, batch, seconds=seconds, requests=requests)
+
+
+async def _load(run: Run, engine: Engine, holder: Holder, task_id: str, map_index: int) -> int:
+    organisation = Organisation.model_validate(
+        get_reference(engine, run.id, ReferenceName.ORGANISATION.value)
+    )
+    config = run.instance.bss
+    async with (
+        BssHook(config.conn_id).session(config) as session,
+        Ledger(engine, run.params.instance, holder) as ledger,
+    ):
+        client = open_client(session, config)
+        context = BatchContext(run, organisation, client, ledger, task_id, map_index)
+        comparer = Comparer(context)
+        loader: _Loader = (
+            TenantPreviewer(context, comparer)
+            if run.is_preview
+            else TenantLoader(context, comparer)
+        )
+        chunks = read_chunks(run, engine, holder.batch)
+        await _Batch(context, loader).run(chunks, config.concurrency * WORKERS_PER_SLOT)
+        return session.requests
+
+
+class _Batch:
+    """Feeds chunks to workers; a chunk is read while the one before is being loaded."""
+
+    def __init__(self, context: BatchContext, loader: _Loader) -> None:
+        self._context = context
+        self._loader = loader
+        self._queue: asyncio.Queue[StagedCustomer | None] = asyncio.Queue(maxsize=1)
+        self._done = 0
+        self._next_progress = time.monotonic() + PROGRESS_EVERY_S
+
+    async def run(self, chunks: Iterator[list[StagedCustomer]], workers: int) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._feed(chunks, workers))
+                for _ in range(workers):
+                    group.create_task(self._work())
+        except ExceptionGroup as errors:
+            raise _most_telling(errors) from None
+
+    async def _feed(self, chunks: Iterator[list[StagedCustomer]], workers: int) -> None:
+        while chunk := await asyncio.to_thread(next, chunks, None):
+            for customer in await self._settle_without_requests(chunk):
+                await self._queue.put(customer)
+        for _ in range(workers):
+            await self._queue.put(None)
+
+    async def _settle_without_requests(
+        self, chunk: Sequence[StagedCustomer]
+    ) -> list[StagedCustomer]:
+        """Record those that need no request, all in one commit; return the others."""
+        run = self._context.run
+        rest: list[StagedCustomer] = []
+        results: list[TenantResult] = []
+        for customer in chunk:
+            verdict = triage(customer, run.import_type, run.params.on_existing)
+            if verdict is None:
+                rest.append(customer)
+            else:
+                results.append(self._context.result(customer, verdict, customer.link))
+        if results:
+            await self._context.ledger.record(results)
+            self._count(len(results))
+        return rest
+
+    async def _work(self) -> None:
+        while (customer := await self._queue.get()) is not None:
+            await self._loader.load(customer)
+            self._count(1)
+
+    def _count(self, number: int) -> None:
+        self._done += number
+        now = time.monotonic()
+        if now >= self._next_progress:
+            self._next_progress = now + PROGRESS_EVERY_S
+            log.info(
+                "Batch %d: %d tenants done, %d BSS requests",
+                self._context.ledger.holder.batch,
+                self._done,
+                self._context.client.requests,
+            )
+
+
+def _most_telling(errors: ExceptionGroup[Exception]) -> Exception:
+    """Return the error that explains why the batch ended: workers fail together."""
+    leaves = list(_leaves(errors))
+    refused = (error for error in leaves if isinstance(error, AuthenticationError))
+    return next(refused, leaves[0])
+
+
+def _leaves(errors: ExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in errors.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -1,0 +1,73 @@
+"""Says what a load would do with a tenant, without writing anything to the BSS or the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from customer_import.errors import ApiError
+from customer_import.tasks.load.outcome import Verdict, verdict_of
+from customer_import.tasks.load.records import before_update
+from customer_import.tasks.load.triage import existing_skipped
+from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
+
+if TYPE_CHECKING:
+    from customer_import.tasks.load.comparison import Comparer
+    from customer_import.tasks.load.customers import StagedCustomer
+    from customer_import.tasks.load.outcome import TenantResult
+    from customer_import.tasks.load.work import BatchContext
+
+
+class TenantPreviewer:
+    """Previews tenants; the counterpart of ``TenantLoader``.
+
+    Args:
+        context: What the batch shares.
+        comparer: Looks at what the BSS has.
+    """
+
+    def __init__(self, context: BatchContext, comparer: Comparer) -> None:
+        self._context = context
+        self._comparer = comparer
+
+    async def load(self, customer: StagedCustomer) -> TenantResult:
+        """Record what a load would do.
+
+        Raises:
+            AuthenticationError: The BSS refuses the credentials.
+        """
+        try:
+            verdict = await self._verdict(customer)
+        except ApiError as error:
+            verdict = verdict_of(error)
+        result = self._context.result(customer, verdict, customer.link)
+        await self._context.ledger.record([result])
+        return result
+
+    async def _verdict(self, customer: StagedCustomer) -> Verdict:
+        link, match = customer.link, customer.match
+        linked_id = link.account_id if link else None
+        if linked_id is None and match.verdict is not None:
+            return match.verdict
+        account_id = linked_id or match.account_id
+        if account_id is None:
+            reason = "A BSS account would be created."
+            return Verdict(Outcome.WOULD_CREATE, ReasonCode.NEW, reason)
+        is_adoption = linked_id is None
+        if is_adoption and self._context.run.params.on_existing is OnExisting.SKIP:
+            return existing_skipped(account_id)
+        comparison = await self._comparer.look(
+            customer, account_id, link.contact_id if link else None
+        )
+        if comparison is None:
+            reason = (
+                f"BSS account {account_id}, which this customer is linked to, no longer exists."
+            )
+            return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
+        if comparison.is_equal:
+            code = ReasonCode.ADOPTED if is_adoption else ReasonCode.SAME
+            return Verdict(Outcome.UNCHANGED, code, f"BSS account {account_id} holds it all.")
+        before = before_update(comparison.changes, comparison.options)
+        await self._context.ledger.keep_before(customer.tenant_id, *before)
+        code = ReasonCode.ADOPTED if is_adoption else ReasonCode.CHANGED
+        reason = f"BSS account {account_id} would be updated."
+        return Verdict(Outcome.WOULD_UPDATE, code, reason)

@@ -1,0 +1,94 @@
+"""Decides for a tenant without link which BSS account it is: pure, from the run's account index.
+
+Only the tenant marker decides. A name never adopts anybody: equal company names are normal in
+Partner Center. But an account without any marker that has the same name may well be this customer,
+made by hand before; that is for a person to decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from customer_import.tasks.load.outcome import Verdict
+from customer_import.vocabulary import Outcome, ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAME_KEY_LENGTH = 400
+MARKER_LENGTH = 64
+_SHOWN_CANDIDATES = 10
+
+
+@dataclass(frozen=True)
+class IndexedAccount:
+    """An account as the run's index has it."""
+
+    account_id: int
+    name_key: str
+    tenant_marker: str | None
+
+
+@dataclass(frozen=True)
+class Match:
+    """What the index says of a tenant.
+
+    Attributes:
+        account_id: The account that carries the tenant's marker, to be adopted.
+        verdict: Set when a person has to decide.
+    """
+
+    account_id: int | None = None
+    verdict: Verdict | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing speaks against creating an account."""
+        return self.account_id is None and self.verdict is None
+
+
+def name_key(name: str) -> str:
+    """Return the key under which equal names are found: trimmed, case ignored."""
+    return name.strip().casefold()[:NAME_KEY_LENGTH]
+
+
+def marker_key(marker: str | None) -> str | None:
+    """Return a tenant marker as it is compared: trimmed, case ignored; ``None`` when it is blank."""
+    return (marker or "").strip().lower()[:MARKER_LENGTH] or None
+
+
+def reconcile(
+    tenant_id: str, same_marker: Sequence[IndexedAccount], same_name: Sequence[IndexedAccount]
+) -> Match:
+    """Decide whether a tenant is adopted, created, or left to a person.
+
+    Args:
+        tenant_id: The tenant.
+        same_marker: Accounts that carry its id.
+        same_name: Accounts of the same name, whatever they carry.
+    """
+    if len(same_marker) == 1:
+        return Match(account_id=same_marker[0].account_id)
+    if same_marker:
+        reason = (
+            f"{len(same_marker)} BSS accounts carry the tenant id {tenant_id}: "
+            f"{_ids(same_marker)}. Keep it on the right one, then import again."
+        )
+        return Match(verdict=Verdict(Outcome.AMBIGUOUS, ReasonCode.SEVERAL_ACCOUNTS, reason))
+    unmarked = [account for account in same_name if account.tenant_marker is None]
+    if unmarked:
+        reason = (
+            f"BSS accounts of the same name exist without a tenant id: {_ids(unmarked)}. If one "
+            f"of them is this customer, enter {tenant_id} in its tenant id field; if none is, "
+            "rename it or enter its own tenant id. Then import again."
+        )
+        return Match(verdict=Verdict(Outcome.AMBIGUOUS, ReasonCode.SAME_NAME, reason))
+    return Match()
+
+
+def _ids(accounts: Sequence[IndexedAccount]) -> str:
+    ids = sorted(account.account_id for account in accounts)
+    shown = ", ".join(map(str, ids[:_SHOWN_CANDIDATES]))
+    more = len(ids) - _SHOWN_CANDIDATES
+    return f"{shown} and {more} more" if more > 0 else shown

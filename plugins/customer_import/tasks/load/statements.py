@@ -1,0 +1,77 @@
+"""The SQL of the ledger: links as rows and back, and how a result is recorded.
+
+Statements are built once, because a load runs them thousands of times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from customer_import.database.tables import import_results, tenant_links
+from customer_import.runs.run import as_utc
+from customer_import.tasks.load.claims import Link, Step
+from customer_import.tasks.load.outcome import TenantResult
+from customer_import.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Executable, Row
+
+_LINK_FIELDS = tuple(field.name for field in fields(Link))
+LINK_COLUMNS = tuple(tenant_links.c[name] for name in _LINK_FIELDS)
+_KEY_COLUMNS = frozenset({"id", "instance", "tenant_id"})
+WRITE_LINK = (
+    update(tenant_links)
+    .where(tenant_links.c.id == bindparam("link_id"))
+    .values(
+        {
+            **{
+                column.name: bindparam(column.name)
+                for column in LINK_COLUMNS
+                if column.name not in _KEY_COLUMNS
+            },
+            "updated_at": bindparam("updated_at"),
+        }
+    )
+)
+
+
+def read_link(row: Row[Any]) -> Link:
+    """Return the link of a row that holds all columns of ``tenant_links`` by their names."""
+    values = {name: getattr(row, name) for name in _LINK_FIELDS}
+    for name in ("account_step", "contact_step", "sync_options_step"):
+        values[name] = Step(values[name])
+    for name in ("intent_at", "lease_until"):
+        values[name] = as_utc(values[name]) if values[name] else None
+    return Link(**values)
+
+
+def link_row(link: Link, now: datetime) -> dict[str, object]:
+    """Return the parameters of ``WRITE_LINK`` for a link."""
+    # vars(), because asdict() copies deeply and is the slowest thing here.
+    row = {name: value for name, value in vars(link).items() if name not in _KEY_COLUMNS}
+    return {**row, "link_id": link.id, "updated_at": now}
+
+
+@cache
+def result_statement(dialect: str) -> Executable:
+    """Return the statement that records results: a tenant's first result of a run stands.
+
+    Only a failed one is replaced, when the task is tried again. So an attempt that lives on without
+    supervision cannot overwrite what its successor found out.
+    """
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = insert(import_results)
+    keys = ("run_id", "tenant_id")
+    columns = [field.name for field in fields(TenantResult) if field.name not in keys]
+    return statement.on_conflict_do_update(
+        index_elements=keys,
+        set_={name: statement.excluded[name] for name in columns},
+        where=import_results.c.outcome == Outcome.FAILED.value,
+    )

@@ -1,0 +1,328 @@
+"""Loads one tenant: account, contact and sync options, in that order, each step in the ledger.
+
+Works on one tenant at a time and knows nothing of batches. What stops a tenant becomes its
+verdict; only refused credentials, a replaced attempt and defects of ours go further.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from customer_import.errors import ApiError
+from customer_import.failpoints import reached
+from customer_import.tasks.load.claims import LEASE, Claim, ClaimRequest, ClaimState, Holder, Step
+from customer_import.tasks.load.creation import Creation, Creator
+from customer_import.tasks.load.ledger import LostClaimError
+from customer_import.tasks.load.outcome import Stop, Verdict, verdict_of
+from customer_import.tasks.load.records import (
+    account_body,
+    before_update,
+    changed_fields,
+    contact_body,
+    find_marked,
+    join_before,
+    main_contact,
+)
+from customer_import.tasks.load.triage import already_imported, existing_skipped, triage
+from customer_import.tasks.load.work import Work
+from customer_import.vocabulary import ImportType, OnExisting, Outcome, ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from customer_import.bss.client import OnTurn
+    from customer_import.tasks.load.comparison import Comparer, Comparison
+    from customer_import.tasks.load.customers import StagedCustomer
+    from customer_import.tasks.load.outcome import TenantResult
+    from customer_import.tasks.load.sync_options import OptionChanges
+    from customer_import.tasks.load.work import BatchContext
+
+CLAIM_WAIT_S = LEASE.total_seconds() + 30.0
+"""A tenant that another run is writing is waited for this long: a dead run's lease ends sooner."""
+CLAIM_POLL_S = 0.5
+
+
+class TenantLoader:
+    """Loads tenants one by one; several at once is fine.
+
+    Args:
+        context: What the batch shares.
+        comparer: Looks at what the BSS has.
+        sleep: Waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        context: BatchContext,
+        comparer: Comparer,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._context = context
+        self._run = context.run
+        self._client = context.client
+        self._ledger = context.ledger
+        self._comparer = comparer
+        self._creator = Creator(context.ledger, context.run.instance.bss, sleep)
+        self._profile = self._run.mappings.ordering_profile(self._run.ordering_options)
+        self._sleep = sleep
+
+    async def load(self, customer: StagedCustomer) -> TenantResult:
+        """Bring one customer into the BSS and record what became of it.
+
+        Raises:
+            AuthenticationError: The BSS refuses the credentials; no tenant can be loaded.
+            SupersededError: A later attempt of this task is at work.
+        """
+        claim = await self._claim(customer)
+        if claim.state is not ClaimState.GRANTED:
+            return await self._not_granted(customer, claim)
+        work = Work(customer, claim.link)
+        if claim.previous_import_type != self._run.import_type.value:
+            work.warnings += _moved(claim.previous_import_type, self._run.import_type)
+        try:
+            verdict = await self._verdict(work, claim)
+            result = self._context.result(customer, verdict, work.link, work.warnings)
+            await self._ledger.finish(work.link, result)
+        except LostClaimError:
+            return await self._lost(customer)
+        reached("after_outcome")
+        return result
+
+    async def _claim(self, customer: StagedCustomer) -> Claim:
+        request = ClaimRequest(
+            customer.tenant_id,
+            self._run.import_type.value,
+            customer.is_in_both_lists,
+            creates=customer.match.is_free,
+        )
+        waited_s = 0.0
+        while True:
+            claim = await self._ledger.claim(request)
+            if claim.state is not ClaimState.BUSY or waited_s >= CLAIM_WAIT_S:
+                return claim
+            await self._sleep(CLAIM_POLL_S)
+            waited_s += CLAIM_POLL_S
+
+    async def _not_granted(self, customer: StagedCustomer, claim: Claim) -> TenantResult:
+        if claim.state is ClaimState.OTHER_IMPORT:
+            verdict = already_imported(claim.link)
+        else:
+            verdict = _claimed_elsewhere(claim.link.holder)
+        result = self._context.result(customer, verdict, claim.link)
+        await self._ledger.record([result])
+        return result
+
+    async def _lost(self, customer: StagedCustomer) -> TenantResult:
+        """Report a tenant that was taken over while it was written; its link is the other's."""
+        link = await self._ledger.look(customer.tenant_id)
+        result = self._context.result(customer, _claimed_elsewhere(link.holder), link)
+        await self._ledger.record([result])
+        return result
+
+    async def _verdict(self, work: Work, claim: Claim) -> Verdict:
+        known = replace(claim.link, import_type=claim.previous_import_type)
+        verdict = triage(
+            replace(work.customer, link=known), self._run.import_type, self._run.params.on_existing
+        )
+        if verdict is not None:  # another load finished it while this one waited
+            return verdict
+        try:
+            return await self._write(work, has_intent=claim.has_intent)
+        except Stop as stop:
+            return stop.verdict
+        except ApiError as error:
+            return verdict_of(error)
+
+    async def _write(self, work: Work, *, has_intent: bool) -> Verdict:
+        was_complete = work.link.is_complete
+        is_new = await self._ensure_account(work, has_intent=has_intent)
+        if is_new:
+            await self._fill_new_account(work)
+        else:
+            await self._update(work)
+        work.link = replace(
+            work.link, sync_options_step=Step.DONE, content_hash=work.customer.content_hash
+        )
+        return _verdict(work, was_complete=was_complete)
+
+    async def _ensure_account(self, work: Work, *, has_intent: bool) -> bool:
+        """Make sure that the tenant has an account; return whether this attempt made it."""
+        if work.link.account_id is not None:
+            return False
+        creation = self._account_creation(work)
+        if not has_intent:
+            several = work.customer.match.verdict
+            if several is not None and several.reason_code is ReasonCode.SEVERAL_ACCOUNTS:
+                raise Stop(several)
+            found = await self._creator.settle(creation, work)
+            if found is not None:
+                work.link = creation.at(work.link, Step.DONE, account_id=found)
+                return False
+            if self._adopt(work):
+                return False
+        account_id = await self._creator.create(creation, work, is_fresh=has_intent)
+        # The account's outcome and the contact's intent are one commit: the contact's POST is next.
+        work.link = await self._ledger.save(
+            replace(
+                work.link,
+                account_id=account_id,
+                account_step=Step.DONE,
+                contact_step=Step.INTENT,
+                intent_at=self._ledger.now(),
+            )
+        )
+        reached("after_account_outcome")
+        return True
+
+    def _adopt(self, work: Work) -> bool:
+        """Link the account that carries the tenant's marker already, if there is one."""
+        match = work.customer.match
+        if match.verdict is not None:
+            raise Stop(match.verdict)
+        if match.account_id is None:
+            return False
+        work.link = replace(
+            work.link, account_id=match.account_id, account_step=Step.DONE, is_adopted=True
+        )
+        if self._run.params.on_existing is OnExisting.SKIP:
+            raise Stop(existing_skipped(match.account_id))
+        return True
+
+    async def _fill_new_account(self, work: Work) -> None:
+        account_id = _account_id(work)
+        creation = self._contact_creation(work, account_id)
+        contact_id = await self._creator.create(creation, work, is_fresh=True)
+        work.link = creation.at(work.link, Step.DONE, contact_id=contact_id)
+        options = await self._comparer.options_of_new_account(work.customer, account_id)
+        if options.values:
+            work.link = await self._ledger.save(
+                replace(work.link, sync_options_step=Step.INTENT, intent_at=self._ledger.now())
+            )
+            reached("after_contact_outcome")
+        await self._set_options(work, account_id, options)
+
+    async def _update(self, work: Work) -> None:
+        account_id = _account_id(work)
+        comparison = await self._comparer.look(work.customer, account_id, work.link.contact_id)
+        if comparison is None:
+            raise Stop(_account_gone(account_id))
+        before = join_before(
+            work.customer.before, before_update(comparison.changes, comparison.options)
+        )
+        work.changed += changed_fields(before)  # those of an attempt that died here, too
+        if any(before):
+            await self._ledger.keep_before(work.customer.tenant_id, *before)
+        if comparison.changes.account:
+            reached("before_account_patch")
+            await self._client.update_account(account_id, comparison.changes.account)
+            reached("after_account_patch")
+        await self._update_contact(work, account_id, comparison)
+        await self._set_options(work, account_id, comparison.options)
+
+    async def _update_contact(self, work: Work, account_id: int, comparison: Comparison) -> None:
+        change, contact_id = comparison.changes.contact, comparison.contact_id
+        if contact_id is None or work.link.contact_step is Step.INTENT:
+            work.changed.append("contact")
+        if contact_id is None:
+            creation = self._contact_creation(work, account_id)
+            contact_id = await self._creator.settle(creation, work)
+            if contact_id is None:
+                contact_id = await self._creator.create(creation, work, is_fresh=False)
+        elif change:
+            await self._client.update_contact(contact_id, change)
+        work.link = replace(work.link, contact_id=contact_id, contact_step=Step.DONE)
+
+    async def _set_options(self, work: Work, account_id: int, options: OptionChanges) -> None:
+        work.warnings += (
+            f"The BSS organisation has no sync option {name!r}; it was left out."
+            for name in options.absent
+        )
+        system_id = self._context.organisation.sync_system_id
+        if not options.values or system_id is None:
+            return
+        reached("before_sync_options_post")
+        await self._client.set_sync_options(account_id, system_id, options.values)
+        reached("after_sync_options_post")
+
+    def _account_creation(self, work: Work) -> Creation:
+        customer, organisation = work.customer, self._context.organisation
+
+        async def send(on_turn: OnTurn) -> int:
+            body = account_body(customer, organisation, self._profile)
+            return await self._client.create_account(body, on_turn)
+
+        async def find() -> int | None:
+            if customer.match.account_id is not None:
+                return customer.match.account_id
+            named = await self._client.accounts_named(str(customer.account["name"]))
+            return find_marked(named, organisation, customer.tenant_id)
+
+        return Creation("account", send, find)
+
+    def _contact_creation(self, work: Work, account_id: int) -> Creation:
+        async def send(on_turn: OnTurn) -> int:
+            body = contact_body(work.customer, account_id)
+            return await self._client.create_contact(body, on_turn)
+
+        async def find() -> int | None:
+            contact = main_contact(await self._client.contacts(account_id), None)
+            return contact.id if contact else None
+
+        return Creation("contact", send, find)
+
+
+def _account_id(work: Work) -> int:
+    if work.link.account_id is None:
+        message = "the tenant has no account yet"
+        raise RuntimeError(message)
+    return work.link.account_id
+
+
+def _verdict(work: Work, *, was_complete: bool) -> Verdict:
+    account_id = work.link.account_id
+    if not was_complete and not work.link.is_adopted:
+        return Verdict(Outcome.CREATED, ReasonCode.NEW, f"Created as BSS account {account_id}.")
+    changed = f"Changed: {', '.join(work.changed)}." if work.changed else "Nothing to change."
+    outcome = Outcome.UPDATED if work.changed else Outcome.UNCHANGED
+    if not was_complete:
+        reason = f"BSS account {account_id} carried the tenant id already and was linked. {changed}"
+        return Verdict(outcome, ReasonCode.ADOPTED, reason)
+    return Verdict(outcome, ReasonCode.CHANGED if work.changed else ReasonCode.SAME, changed)
+
+
+def _claimed_elsewhere(holder: str | None) -> Verdict:
+    who = f"run {Holder.parse(holder).run_id}" if holder else "another run"
+    reason = f"The load of {who} is writing this customer; see its result there."
+    return Verdict(Outcome.SKIPPED, ReasonCode.CLAIMED_ELSEWHERE, reason)
+
+
+def _account_gone(account_id: int) -> Verdict:
+    """Return the verdict on a linked account that the BSS no longer has.
+
+    It is not created again: whoever deleted it may have meant it, and a new account would take the
+    customer's orders away from whatever replaced it.
+    """
+    reason = (
+        f"BSS account {account_id}, which this customer is linked to, no longer exists. Restore "
+        "it in the BSS; or, to have the customer created anew, delete its row in tenant_links; "
+        "or exclude the customer from the import."
+    )
+    return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
+
+
+def _moved(before: str, now: ImportType) -> list[str]:
+    """Say that a customer changed its import; the BSS documents no way to empty a sync option."""
+    said = [
+        (
+            f"The customer was imported by the {before} import before; "
+            f"it now belongs to the {now.value} import."
+        )
+    ]
+    if before == ImportType.INDIRECT:
+        said.append(
+            "Its account still carries the former reseller's MPN ID as a sync option; "
+            "remove it in the BSS."
+        )
+    return said

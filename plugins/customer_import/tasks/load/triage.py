@@ -1,0 +1,58 @@
+"""Decides what can be decided without asking the BSS.
+
+Most customers of a scheduled run have not changed, and for them no request is sent. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from customer_import.tasks.load.outcome import Verdict
+from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
+
+if TYPE_CHECKING:
+    from customer_import.tasks.load.claims import Link
+    from customer_import.tasks.load.customers import StagedCustomer
+    from customer_import.vocabulary import ImportType
+
+
+def triage(
+    customer: StagedCustomer, import_type: ImportType, on_existing: OnExisting
+) -> Verdict | None:
+    """Return the verdict that needs no request; ``None`` when the BSS has to be asked.
+
+    Args:
+        customer: With its link as last read.
+        import_type: The run's.
+        on_existing: What the run does with customers that are there already and have changed.
+    """
+    link = customer.link
+    if link is None or link.account_id is None:
+        return None
+    is_own = link.import_type == import_type.value
+    if not is_own and customer.is_in_both_lists:
+        return already_imported(link)
+    if is_own and link.content_hash == customer.content_hash:
+        return Verdict(Outcome.UNCHANGED, ReasonCode.SAME, "Nothing has changed.")
+    is_existing = link.is_complete or link.is_adopted
+    if is_existing and on_existing is OnExisting.SKIP:
+        return existing_skipped(link.account_id)
+    return None
+
+
+def already_imported(link: Link) -> Verdict:
+    """Return the verdict on a tenant of both lists that the other import has brought in."""
+    reason = (
+        f"The {link.import_type} import has already imported this customer as BSS account "
+        f"{link.account_id}; it has subscriptions with and without a reseller's MPN ID."
+    )
+    return Verdict(Outcome.SKIPPED, ReasonCode.ALREADY_IMPORTED, reason)
+
+
+def existing_skipped(account_id: int) -> Verdict:
+    """Return the verdict on a customer that is there and differs, when the run updates nobody."""
+    reason = (
+        f"BSS account {account_id} exists and differs from Partner Center; this run skips "
+        "existing customers."
+    )
+    return Verdict(Outcome.SKIPPED, ReasonCode.EXISTING_SKIPPED, reason)

@@ -1,0 +1,59 @@
+"""What a run does before it fetches anything: prove both ends, and look up the BSS organisation once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from customer_import.bss.hook import BssHook, open_client
+from customer_import.bss.organisation import read_organisation
+from customer_import.partner_center.check import check_partner_center
+from customer_import.runs.reference_data import put_reference
+from customer_import.vocabulary import ReferenceName
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from customer_import.bss.models import Organisation
+    from customer_import.partner_center.hook import PartnerCenterHook
+    from customer_import.runs.run import Run
+
+log = logging.getLogger(__name__)
+
+
+def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None) -> None:
+    """Sign in at both ends, read once from Partner Center, and store the organisation as reference data.
+
+    Args:
+        run: The run.
+        engine: The import's database.
+        hook: Another way into Partner Center than the instance's connection.
+
+    Raises:
+        AuthenticationError: Credentials or consent were refused at either end.
+        ConfigurationError: A connection, or something that the BSS organisation must have, is missing or wrong.
+    """
+    for finding in check_partner_center(run.instance, run.import_type, hook):
+        log.info("Partner Center, %s: %s", finding.subject, finding.message)
+    organisation = asyncio.run(_read_organisation(run))
+    put_reference(
+        engine, run.id, ReferenceName.ORGANISATION.value, organisation.model_dump(mode="json")
+    )
+    log.info(
+        "BSS: %d countries, tenant marker is custom field %d, sync options in %s",
+        len(organisation.countries),
+        organisation.tenant_marker_field_id,
+        f"system {organisation.sync_system_id}" if organisation.sync_system_id else "no system",
+    )
+
+
+async def _read_organisation(run: Run) -> Organisation:
+    config = run.instance.bss
+    async with BssHook(config.conn_id).session(config) as session:
+        return await read_organisation(
+            open_client(session, config),
+            config,
+            responsible_user=run.params.responsible_user,
+            permission_rule=run.params.permission_rule,
+        )

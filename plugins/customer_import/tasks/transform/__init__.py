@@ -1,0 +1,1 @@
+"""``transform_customers``: customers into accounts and contacts."""

@@ -1,0 +1,122 @@
+"""The transform stage: discovered and valid customers in, staged accounts and contacts in batches out.
+
+Rows stream through in chunks, one transaction each; a run that repeats the stage replaces what it
+staged before. Cut text and unknown states were already reported by validation, which sees the same
+text: here they are only counted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete
+
+from customer_import.database.bulk import insert_rows
+from customer_import.database.tables import staged_accounts, staged_contacts
+from customer_import.failpoints import reached
+from customer_import.garbage_collection import gc_frozen
+from customer_import.mapping.source_frame import source_frame
+from customer_import.runs.reference_data import read_organisation
+from customer_import.runs.run import record_progress
+from customer_import.runs.staged_customers import CHUNK_SIZE, count_customers, read_customers
+from customer_import.tasks.transform.entities import Entities, build_entities
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+    from customer_import.runs.run import Run
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TransformSummary:
+    """What the stage did, in numbers.
+
+    Attributes:
+        accounts: Accounts staged, each with its contact.
+        batches: Load batches, numbered from 0.
+        batch_size: Accounts a batch; the last one may have fewer.
+        unknown_states: Customers whose state was left out.
+        cut: Target field (``account.name``) to the customers whose text was cut.
+    """
+
+    accounts: int
+    batches: int
+    batch_size: int
+    unknown_states: int = 0
+    cut: dict[str, int] = field(default_factory=dict)
+
+
+def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) -> TransformSummary:
+    """Stage the account and the contact of every valid customer of a run.
+
+    Args:
+        run: The run.
+        engine: The staging database.
+        chunk_size: Customers a transaction.
+
+    Raises:
+        ConfigurationError: The run has no organisation: ``start_run`` did not finish.
+        CustomerImportError: A staged customer cannot be read.
+    """
+    organisation = read_organisation(engine, run.id)
+    total = count_customers(engine, run.id, is_validated=True)
+    batch_size = max(run.instance.load_batch_size, -(-total // run.instance.max_load_batches))
+    _forget(engine, run.id)
+    staged = unknown_states = 0
+    cut: Counter[str] = Counter()
+    with gc_frozen():
+        for rows in read_customers(engine, run.id, chunk_size, is_validated=True):
+            source = source_frame(rows, run, organisation)
+            entities = build_entities(source.frame, run, organisation)
+            with engine.begin() as connection:
+                _stage(connection, run.id, entities, staged, batch_size)
+                reached("before_transform_commit")
+            reached("after_transform_commit")
+            staged += len(rows)
+            unknown_states += entities.unknown_states
+            cut.update(entities.cut)
+    batches = -(-staged // batch_size)
+    record_progress(engine, run.id, batches=batches)
+    _log.info(
+        "Transformed %d customers, %d batches of up to %d; %d texts cut, %d states left out.",
+        staged,
+        batches,
+        batch_size,
+        cut.total(),
+        unknown_states,
+    )
+    return TransformSummary(staged, batches, batch_size, unknown_states, dict(cut))
+
+
+def _forget(engine: Engine, run_id: int) -> None:
+    with engine.begin() as connection:
+        for table in (staged_accounts, staged_contacts):
+            connection.execute(delete(table).where(table.c.run_id == run_id))
+
+
+def _stage(
+    connection: Connection, run_id: int, entities: Entities, first: int, batch_size: int
+) -> None:
+    tenant_ids, accounts, contacts, options, hashes = (
+        entities.frame[name].tolist()
+        for name in ("tenant_id", "account", "contact", "sync_options", "content_hash")
+    )
+    batches = [number // batch_size for number in range(first, first + len(tenant_ids))]
+    run_ids = [run_id] * len(tenant_ids)
+    insert_rows(
+        connection,
+        staged_accounts,
+        ("run_id", "tenant_id", "batch", "payload", "sync_options", "content_hash"),
+        zip(run_ids, tenant_ids, batches, accounts, options, hashes, strict=True),
+    )
+    insert_rows(
+        connection,
+        staged_contacts,
+        ("run_id", "tenant_id", "payload"),
+        zip(run_ids, tenant_ids, contacts, strict=True),
+    )

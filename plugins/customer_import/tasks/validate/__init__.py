@@ -1,0 +1,1 @@
+"""``validate_customers``: suites of Great Expectations, findings in words."""

@@ -1,0 +1,100 @@
+"""Rules about the customer itself: the tenant id that keys everything, the billing profile, the domain prefix.
+
+Uniqueness is checked among the customers that are looked at together, letter case ignored; beyond
+them the staging table's key sees to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from customer_import.mapping.selection import fields_of
+from customer_import.tasks.validate.field_rules import length_of, lengths
+from customer_import.tasks.validate.rules import (
+    Chunk,
+    Columns,
+    Expectation,
+    Rule,
+    Suite,
+    must_be_present,
+    must_be_true,
+)
+from customer_import.vocabulary import ReasonCode, Severity
+
+if TYPE_CHECKING:
+    from customer_import.runs.run import Run
+
+NAME = "customer"
+_GUID = r"\A[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z"
+_DOMAIN_PREFIX_LENGTH = length_of("tenant.domainPrefix")
+_TELL = "Report it to whoever runs the import: Partner Center should not list such a customer."
+
+
+def customer_suite(run: Run) -> Suite:
+    """Return the suite for a run; the domain prefix is asked for only when a sync option is made of it."""
+    rules = list(_RULES)
+    options = fields_of(run.mappings.sync_options, run.import_type)
+    if any("tenant.domainPrefix" in option.sources for option in options.values()):
+        rules.append(_DOMAIN_PREFIX)
+    return Suite(NAME, tuple(rules), _columns, needs_billing_profile=False)
+
+
+def _columns(chunk: Chunk) -> Columns:
+    tenant_ids = chunk.source.frame["tenant.id"].tolist()
+    return {
+        "tenant.id": [key and key.lower() for key in tenant_ids],
+        "has billing profile": chunk.has_billing_profile,
+        _DOMAIN_PREFIX_LENGTH: lengths(chunk.source.frame["tenant.domainPrefix"].tolist()),
+    }
+
+
+_RULES = (
+    Rule(
+        name="present",
+        field="tenant.id",
+        severity=Severity.CRITICAL,
+        message="The tenant id (id) is missing.",
+        hint=_TELL,
+        source="id",
+        expectation=must_be_present("tenant.id"),
+    ),
+    Rule(
+        name="guid",
+        field="tenant.id",
+        severity=Severity.CRITICAL,
+        message="The tenant id (id) is not a GUID.",
+        hint=_TELL,
+        source="id",
+        expectation=Expectation(
+            "ExpectColumnValuesToMatchRegex", {"column": "tenant.id", "regex": _GUID}
+        ),
+    ),
+    Rule(
+        name="unique",
+        field="tenant.id",
+        severity=Severity.CRITICAL,
+        message="The tenant id (id) is listed more than once.",
+        hint=_TELL,
+        source="id",
+        expectation=Expectation("ExpectColumnValuesToBeUnique", {"column": "tenant.id"}),
+    ),
+    Rule(
+        name="has_billing_profile",
+        field="customer.billingProfile",
+        severity=Severity.CRITICAL,
+        message="The customer has no billing profile (billingProfile).",
+        hint="Fill in the customer's billing information in Partner Center.",
+        source="billingProfile",
+        reason_code=ReasonCode.NO_BILLING_PROFILE,
+        expectation=must_be_true("has billing profile"),
+    ),
+)
+_DOMAIN_PREFIX = Rule(
+    name="domain_prefix_known",
+    field="tenant.domainPrefix",
+    severity=Severity.WARNING,
+    message="The tenant has no onmicrosoft.com domain (companyProfile.domain); the domain prefix stays empty.",
+    hint="Enter it at the account's sync options in the BSS.",
+    source="companyProfile.domain",
+    expectation=must_be_present(_DOMAIN_PREFIX_LENGTH),
+)

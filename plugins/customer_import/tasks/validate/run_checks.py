@@ -1,0 +1,110 @@
+"""Judges a run as a whole: a run that looks wrong stops before anything is written to the BSS.
+
+Single customers are not its business; by the time it looks, every one of them has its verdict.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from customer_import.database.engine import reading
+from customer_import.database.tables import import_runs, staged_customers
+from customer_import.errors import DataQualityError
+from customer_import.runs.parameters import RunParams
+from customer_import.vocabulary import Mode, Outcome, RunState, StagedState
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Engine
+
+    from customer_import.runs.run import Run
+
+SMALLEST_JUDGED_RUN = 20
+"""With fewer customers a percentage says nothing: one of three would stop the run. A limit of 0 % is always kept."""
+
+
+def check_rejected(engine: Engine, run: Run, rejected: int) -> None:
+    """Stop a run with too many rejected customers.
+
+    Args:
+        engine: The staging database.
+        run: Its parameter ``max_rejected_percent`` is the limit, in percent of the customers that
+            the run discovered.
+        rejected: Customers that validation rejected; those that were rejected in an earlier run and
+            not read again since are added.
+
+    Raises:
+        DataQualityError: There are more than that, and at least ``SMALLEST_JUDGED_RUN`` were
+            discovered or the limit is 0.
+    """
+    limit = run.params.max_rejected_percent
+    discovered = _count_discovered(engine, run.id)
+    rejected += _count_discovered(
+        engine,
+        run.id,
+        staged_customers.c.state == StagedState.CARRIED.value,
+        staged_customers.c.outcome == Outcome.REJECTED.value,
+    )
+    is_judged = discovered >= SMALLEST_JUDGED_RUN or limit == 0
+    if is_judged and rejected * 100 > limit * discovered:
+        message = (
+            f"{rejected} of {discovered} discovered customers ({rejected / max(discovered, 1):.1%}) are rejected, more "
+            f"than the {limit:g} % that max_rejected_percent allows. Nothing was written to the BSS. See the reasons "
+            "in Import Results; correct the data in Partner Center, or raise max_rejected_percent if they may stay out."
+        )
+        raise DataQualityError(message)
+
+
+def check_discovered(engine: Engine, run: Run) -> None:
+    """Stop a run that discovered nobody although the last full run of its kind did.
+
+    A run that was asked for some tenants or resellers only may well find none; it is not judged.
+
+    Raises:
+        DataQualityError: The last successful import of all customers, of the same type and
+            instance, discovered some.
+    """
+    if not _is_full(run.params) or _count_discovered(engine, run.id):
+        return
+    before = _last_full_discovery(engine, run)
+    if before:
+        message = (
+            f"No customer was discovered; the last {run.import_type} import of instance {run.params.instance} "
+            f"discovered {before}. Check the Partner Center connection's rights and the instance's settings. "
+            "Nothing was written to the BSS."
+        )
+        raise DataQualityError(message)
+
+
+def _count_discovered(engine: Engine, run_id: int, *conditions: ColumnElement[bool]) -> int:
+    statement = (
+        select(func.count())
+        .select_from(staged_customers)
+        .where(staged_customers.c.run_id == run_id, staged_customers.c.is_discovered, *conditions)
+    )
+    with reading(engine) as connection:
+        return connection.execute(statement).scalar_one()
+
+
+def _is_full(params: RunParams) -> bool:
+    return not params.tenants and not params.reseller_mpn_ids
+
+
+def _last_full_discovery(engine: Engine, run: Run) -> int:
+    statement = (
+        select(import_runs.c.params, import_runs.c.discovered)
+        .where(
+            import_runs.c.id != run.id,
+            import_runs.c.import_type == run.import_type.value,
+            import_runs.c.instance == run.params.instance,
+            import_runs.c.mode == Mode.IMPORT.value,
+            import_runs.c.state == RunState.SUCCESS.value,
+        )
+        .order_by(import_runs.c.started_at.desc(), import_runs.c.id.desc())
+    )
+    with reading(engine) as connection:
+        for row in connection.execute(statement):
+            if _is_full(RunParams.parse(row.params)):
+                return row.discovered or 0
+    return 0

@@ -1,0 +1,291 @@
+"""The validation stage: each discovered customer is checked, and rejected with reasons or left for the transform.
+
+Rows stream through in chunks, of which only what the rules look at is kept until there is enough to
+judge; findings, results and rejections are then written in one transaction. A run that repeats the
+stage first removes what it wrote before. When all is written, the run as a whole is judged
+(``checks``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sqlalchemy import delete
+
+from customer_import.database.bulk import insert_rows
+from customer_import.database.engine import upsert
+from customer_import.database.tables import import_results, validation_findings, validation_results
+from customer_import.failpoints import reached
+from customer_import.garbage_collection import gc_frozen
+from customer_import.mapping.selection import select_fields
+from customer_import.mapping.source_frame import source_frame
+from customer_import.runs.reference_data import read_country_rules, read_organisation
+from customer_import.runs.staged_customers import (
+    CHUNK_SIZE,
+    count_customers,
+    read_customers,
+)
+from customer_import.tasks.validate.account_suite import account_suite
+from customer_import.tasks.validate.contact_suite import contact_suite
+from customer_import.tasks.validate.country_checks import CountryChecks
+from customer_import.tasks.validate.customer_suite import customer_suite
+from customer_import.tasks.validate.rules import Chunk
+from customer_import.tasks.validate.run_checks import check_discovered, check_rejected
+from customer_import.tasks.validate.verdicts import Evidence, Verdicts, judge
+from customer_import.vocabulary import Outcome, Severity, TaskId
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Engine
+
+    from customer_import.bss.models import Organisation
+    from customer_import.runs.run import Run
+    from customer_import.runs.staged_customers import StagedRow
+    from customer_import.tasks.validate.rules import Suite
+
+_log = logging.getLogger(__name__)
+
+JUDGED_AT_ONCE = 40_000
+"""An expectation costs some 6 ms, however few customers it looks at; this many take some 45 MB."""
+
+
+@dataclass(frozen=True)
+class ValidateSummary:
+    """What the stage found, in numbers.
+
+    Attributes:
+        evaluated: Customers checked.
+        rejected: Customers that break a critical rule.
+        warned: Customers that are not rejected and have a warning.
+        broken: ``suite.rule field`` to the customers that break it; rules that nobody breaks are
+            left out.
+    """
+
+    evaluated: int
+    rejected: int
+    warned: int
+    broken: dict[str, int] = dataclass_field(default_factory=dict)
+
+
+class _Tally:
+    """Sums over the whole run."""
+
+    def __init__(self) -> None:
+        self.evaluated: Counter[str] = Counter()
+        self.rejected: Counter[str] = Counter()
+        self.warned: Counter[str] = Counter()
+        self.rows: Counter[str] = Counter()
+        self.looked_at: Counter[tuple[str, str, str]] = Counter()
+        self.broken: Counter[tuple[str, str, str]] = Counter()
+
+    def add(self, verdicts: Verdicts, size: int) -> None:
+        """Add the verdicts on ``size`` customers."""
+        self.rows.update(
+            evaluated=size,
+            rejected=len(verdicts.rejected),
+            warned=len(verdicts.warned.keys() - verdicts.rejected.keys()),
+        )
+        for suite, results in verdicts.results.items():
+            self.evaluated[suite] += max((result.evaluated for result in results), default=0)
+            for result in results:
+                key = (suite, result.rule.name, result.rule.field)
+                self.looked_at[key] += result.evaluated
+                self.broken[key] += len(result.broken)
+        touched: set[tuple[str, Severity, int]] = {
+            (f.suite, f.rule.severity, f.row) for f in verdicts.findings
+        }
+        for suite, severity, _ in touched:
+            (self.rejected if severity is Severity.CRITICAL else self.warned)[suite] += 1
+
+
+def validate_customers(
+    run: Run, engine: Engine, judged_at_once: int = JUDGED_AT_ONCE
+) -> ValidateSummary:
+    """Check every discovered customer of a run and record the verdicts.
+
+    Args:
+        run: The run.
+        engine: The staging database.
+        judged_at_once: Customers a transaction.
+
+    Raises:
+        ConfigurationError: The run has no organisation: ``start_run`` did not finish.
+        DataQualityError: Nothing was discovered though the last run had customers, or too many are
+            rejected; the verdicts are written all the same.
+        CustomerImportError: A rule could not be evaluated, or a staged customer cannot be read.
+    """
+    organisation = read_organisation(engine, run.id)
+    checks = CountryChecks(read_country_rules(engine, run.id), organisation)
+    suites = (customer_suite(run), account_suite(run, checks), contact_suite(run))
+    _forget(engine, run.id, suites)
+    tally = _Tally()
+    if count_customers(engine, run.id, is_validated=False):
+        _validate(run, engine, organisation, suites, tally, judged_at_once)
+    _record_results(engine, run.id, suites, tally)
+    _log_suites(suites, tally)
+    rows = tally.rows
+    _log.info(
+        "Validated %d customers: %d rejected, %d with warnings.",
+        rows["evaluated"],
+        rows["rejected"],
+        rows["warned"],
+    )
+    check_discovered(engine, run)
+    check_rejected(engine, run, rows["rejected"])
+    broken = {
+        f"{suite}.{rule} {field}": count
+        for (suite, rule, field), count in tally.broken.items()
+        if count
+    }
+    return ValidateSummary(rows["evaluated"], rows["rejected"], rows["warned"], broken)
+
+
+def _validate(
+    run: Run,
+    engine: Engine,
+    organisation: Organisation,
+    suites: Sequence[Suite],
+    tally: _Tally,
+    judged_at_once: int,
+) -> None:
+    from customer_import.tasks.validate.expectations import SuiteRunner  # noqa: PLC0415 - only when there is work for it
+
+    runner = SuiteRunner(suites)
+    customers: list[StagedRow] = []
+    evidence = Evidence(suites)
+
+    def judge_gathered() -> None:
+        verdicts = judge(evidence, runner.run)
+        with engine.begin() as connection:
+            _record_verdicts(connection, run, customers, verdicts)
+            reached("before_validation_commit")
+        reached("after_validation_commit")
+        tally.add(verdicts, len(customers))
+
+    with gc_frozen():
+        for rows in read_customers(
+            engine, run.id, min(CHUNK_SIZE, judged_at_once), is_validated=False
+        ):
+            evidence.add(_chunk(rows, run, organisation))
+            customers += (row.without_source() for row in rows)
+            if len(customers) >= judged_at_once:
+                judge_gathered()
+                customers, evidence = [], Evidence(suites)
+        if customers:
+            judge_gathered()
+
+
+def _chunk(rows: Sequence[StagedRow], run: Run, organisation: Organisation) -> Chunk:
+    source = source_frame(rows, run, organisation)
+    return Chunk(
+        source=source,
+        account=select_fields(source.frame, run.mappings.account, run.import_type),
+        contact=select_fields(source.frame, run.mappings.contact, run.import_type),
+        has_billing_profile=np.array([bool(row.has_billing_profile) for row in rows], np.bool_),
+    )
+
+
+def _forget(engine: Engine, run_id: int, suites: Sequence[Suite]) -> None:
+    names = [suite.name for suite in suites]
+    with engine.begin() as connection:
+        for table in (validation_findings, validation_results):
+            connection.execute(
+                delete(table).where(table.c.run_id == run_id, table.c.suite.in_(names))
+            )
+        connection.execute(
+            delete(import_results).where(
+                import_results.c.run_id == run_id,
+                import_results.c.task_id == TaskId.VALIDATE_CUSTOMERS.value,
+            )
+        )
+
+
+def _record_verdicts(
+    connection: Connection, run: Run, rows: Sequence[StagedRow], verdicts: Verdicts
+) -> None:
+    insert_rows(
+        connection,
+        validation_findings,
+        ("run_id", "tenant_id", "suite", "rule", "field", "severity", "message"),
+        (
+            (
+                run.id,
+                rows[finding.row].tenant_id,
+                finding.suite,
+                finding.rule.name,
+                finding.rule.field,
+                finding.rule.severity.value,
+                finding.message,
+            )
+            for finding in verdicts.findings
+        ),
+    )
+    now = datetime.now(UTC)
+    upsert(
+        connection,
+        import_results,
+        [_rejection(run, rows[row], row, verdicts, now) for row in verdicts.rejected],
+    )
+
+
+def _rejection(
+    run: Run, customer: StagedRow, row: int, verdicts: Verdicts, now: datetime
+) -> dict[str, object]:
+    critical = verdicts.rejected[row]
+    return {
+        "run_id": run.id,
+        "tenant_id": customer.tenant_id,
+        "import_type": run.import_type.value,
+        "instance": run.params.instance,
+        "tenant_name": customer.tenant_name,
+        "domain": customer.domain,
+        "reseller_mpn_id": customer.reseller_mpn_id,
+        "reseller_name": customer.reseller_name,
+        "outcome": Outcome.REJECTED.value,
+        "reason_code": critical[0].rule.reason_code.value,
+        "reason": " ".join(finding.message for finding in critical),
+        "warnings": [finding.message for finding in verdicts.warned.get(row, ())],
+        "attempts": 1,
+        "task_id": TaskId.VALIDATE_CUSTOMERS.value,
+        "recorded_at": now,
+    }
+
+
+def _record_results(engine: Engine, run_id: int, suites: Sequence[Suite], tally: _Tally) -> None:
+    rows = []
+    for suite in suites:
+        for rule in suite.rules:
+            key = (suite.name, rule.name, rule.field)
+            rows.append(
+                {
+                    "run_id": run_id,
+                    "suite": suite.name,
+                    "rule": rule.name,
+                    "field": rule.field,
+                    "severity": rule.severity.value,
+                    "evaluated": tally.looked_at[key],
+                    "unexpected": tally.broken[key],
+                    "success": tally.broken[key] == 0,
+                }
+            )
+    with engine.begin() as connection:
+        upsert(connection, validation_results, rows)
+
+
+def _log_suites(suites: Sequence[Suite], tally: _Tally) -> None:
+    for suite in suites:
+        _log.info(
+            "Suite %s: %d customers checked against %d rules, %d break a critical one, %d a warning.",
+            suite.name,
+            tally.evaluated[suite.name],
+            len(suite.rules),
+            tally.rejected[suite.name],
+            tally.warned[suite.name],
+        )

@@ -1,1 +1,0 @@
-"""pandas lives here: the mapping applied to frames. Pure: frame in, frame out."""

@@ -1,1 +1,0 @@
-"""HTTP as both APIs need it: one session, one error classification, retries, limiters."""

@@ -1,1 +1,0 @@
-"""Great Expectations lives here: suites, row verdicts, findings in words."""

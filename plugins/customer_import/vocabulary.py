@@ -1,0 +1,133 @@
+"""The words of the import as types: import types, modes, outcomes, reason codes, tasks, states.
+
+One word per idea; the glossary in docs/architecture explains each. This module imports nothing heavy, because DAG
+files read it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ImportType(StrEnum):
+    """Whose customers a run imports; each has a DAG of its own."""
+
+    DIRECT = "direct"
+    INDIRECT = "indirect"
+    TENANT_RESELLER = "tenant_reseller"
+
+    @property
+    def dag_id(self) -> str:
+        """The id of the DAG that runs this import."""
+        return f"import_{self.value}_customers"
+
+
+class Mode(StrEnum):
+    """How far a run goes."""
+
+    IMPORT = "import"
+    PREVIEW = "preview"
+    DISCOVER = "discover"
+    CHECK = "check"
+
+
+class Scope(StrEnum):
+    """Which customers a run reads from Partner Center."""
+
+    FULL = "full"
+    CHANGED = "changed"
+
+
+class OnExisting(StrEnum):
+    """What a run does with a customer that is linked to a BSS account and has changed."""
+
+    UPDATE = "update"
+    SKIP = "skip"
+
+
+class Outcome(StrEnum):
+    """What became of one tenant in one run."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    AMBIGUOUS = "ambiguous"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    WOULD_CREATE = "would_create"
+    WOULD_UPDATE = "would_update"
+
+
+class RunState(StrEnum):
+    """The state of a row in ``import_runs``."""
+
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+
+
+class TaskId(StrEnum):
+    """The tasks of an import DAG, in their order."""
+
+    START_RUN = "start_run"
+    EXTRACT_CUSTOMERS = "extract_customers"
+    VALIDATE_CUSTOMERS = "validate_customers"
+    TRANSFORM_CUSTOMERS = "transform_customers"
+    LIST_ACCOUNTS = "list_accounts"
+    LOAD_CUSTOMERS = "load_customers"
+    FINISH_RUN = "finish_run"
+
+
+class StagedState(StrEnum):
+    """How far a row of ``staged_customers`` has come."""
+
+    LISTED = "listed"  # still to be asked for
+    FETCHED = "fetched"
+    LEFT = "left"  # ends in the extraction, with an outcome
+    FAILED = "failed"  # Partner Center gave no usable answer
+    CARRIED = "carried"  # not read: nothing about it changed since an earlier run
+
+
+class Severity(StrEnum):
+    """What breaking a validation rule does to a customer."""
+
+    CRITICAL = "critical"  # rejected
+    WARNING = "warning"  # imported, and said
+
+
+class ReferenceName(StrEnum):
+    """What a run looks up once and its tasks share; rows of ``reference_data``."""
+
+    ORGANISATION = "organisation"
+    COUNTRY_RULES = "country_rules"
+    RESELLERS = "resellers"
+
+
+class ReasonCode(StrEnum):
+    """Why a tenant has its outcome, as a key that can be counted; the reason's text is for people."""
+
+    ALREADY_IMPORTED = (
+        "already_imported"  # skipped: the other import of this instance made the account
+    )
+    CUSTOMER_LEFT = "customer_left"  # skipped: 403 on customer or subscriptions
+    CUSTOMER_GONE = "customer_gone"  # skipped: 404 on customer or subscriptions
+    NOT_A_RESELLER_RELATIONSHIP = "not_a_reseller_relationship"  # skipped: relationshipToPartner
+    UNKNOWN_RESELLER = "unknown_reseller"  # skipped: MPN ID of no reseller of this partner
+    CLAIMED_ELSEWHERE = "claimed_elsewhere"  # skipped: another run is writing this tenant
+    EXISTING_SKIPPED = "existing_skipped"  # skipped: changed, but on_existing=skip
+    SEVERAL_RESELLERS = "several_resellers"  # ambiguous
+    SAME_NAME = "same_name"  # ambiguous: an account without tenant marker has this name
+    SEVERAL_ACCOUNTS = "several_accounts"  # ambiguous: the marker is on two accounts
+    VALIDATION = "validation"  # rejected: a critical expectation failed
+    NO_BILLING_PROFILE = "no_billing_profile"  # rejected
+    BSS_REFUSED = "bss_refused"  # rejected: the BSS refused the data
+    BSS_ERROR = "bss_error"  # failed
+    EXTRACTION_ERROR = "extraction_error"  # failed: Partner Center did not give a usable answer
+    NOT_REACHED = "not_reached"  # failed: the run's load ended before this tenant's turn
+    NEW = "new"  # created
+    ADOPTED = (
+        "adopted"  # updated / unchanged: an account that already carried the marker was linked
+    )
+    CHANGED = "changed"  # updated
+    SAME = "same"  # unchanged

@@ -1,0 +1,128 @@
+"""Where the database is, and what its few dialect-specific statements promise."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import func, select
+
+from customer_import.database.engine import (
+    database_url,
+    durable,
+    insert_missing,
+    open_engine,
+    reading,
+    upsert,
+)
+from customer_import.database.tables import tenant_links
+from customer_import.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+VARIABLE = "AIRFLOW_CONN_CUSTOMER_IMPORT_DB"
+
+
+def link(tenant_id: str, **values: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    row = {"instance": "default", "tenant_id": tenant_id, "import_type": "direct"}
+    return row | {"created_at": now, "updated_at": now, "attempts": 0} | values
+
+
+def test_without_connection_the_database_is_a_file_in_the_airflow_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    assert database_url() == f"sqlite:///{tmp_path}/customer_import.db"
+
+
+def test_a_postgres_connection_keeps_password_port_and_tls_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(
+        VARIABLE, "postgres://importer:p%40ss@db.example:6432/imports?sslmode=require"
+    )
+    assert database_url() == (
+        "postgresql+psycopg2://importer:p%40ss@db.example:6432/imports?sslmode=require"
+    )
+
+
+def test_a_connection_of_another_type_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "mysql://db.example/imports")
+    with pytest.raises(
+        ConfigurationError, match=r"customer_import_db.*mysql.*use postgres, sqlite"
+    ):
+        database_url()
+
+
+def test_upsert_overwrites_by_the_unique_key_and_keeps_named_columns(engine: Engine) -> None:
+    with engine.begin() as connection:
+        upsert(connection, tenant_links, [link("t1", account_id=1, attempts=1)])
+        upsert(connection, tenant_links, [link("t1", account_id=2, attempts=9)], keep=["attempts"])
+        rows = connection.execute(select(tenant_links.c.account_id, tenant_links.c.attempts)).all()
+    assert rows == [(2, 1)]
+
+
+def test_insert_missing_leaves_what_is_there(engine: Engine) -> None:
+    with engine.begin() as connection:
+        insert_missing(connection, tenant_links, [link("t1", account_id=1)])
+        insert_missing(
+            connection, tenant_links, [link("t1", account_id=2), link("t2", account_id=3)]
+        )
+        rows = connection.execute(select(tenant_links.c.account_id).order_by("account_id")).all()
+    assert rows == [(1,), (3,)]
+
+
+def test_writers_that_read_first_wait_for_each_other_instead_of_failing(engine: Engine) -> None:
+    with engine.begin() as connection:
+        insert_missing(connection, tenant_links, [link("t1")])
+    failures: list[Exception] = []
+
+    def count_up() -> None:
+        try:
+            for _ in range(20):
+                with engine.begin() as connection:
+                    row = connection.execute(select(tenant_links).with_for_update()).one()
+                    connection.execute(tenant_links.update().values(attempts=row.attempts + 1))
+        except Exception as error:  # noqa: BLE001 - the test reports whatever went wrong in a thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=count_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with reading(engine) as connection:
+        assert (failures, connection.execute(select(tenant_links.c.attempts)).scalar_one()) == (
+            [],
+            80,
+        )
+
+
+def test_a_failed_transaction_leaves_nothing(engine: Engine) -> None:
+    def write_and_fail() -> None:
+        with engine.begin() as connection:
+            insert_missing(connection, tenant_links, [link("t1")])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
+    with reading(engine) as connection:
+        assert connection.execute(select(func.count()).select_from(tenant_links)).scalar_one() == 0
+
+
+def test_on_sqlite_only_durable_transactions_wait_for_the_disk(sqlite_database_url: str) -> None:
+    engine = open_engine(sqlite_database_url)
+
+    def waits(of: Engine) -> int:
+        with of.begin() as connection:
+            return connection.exec_driver_sql("PRAGMA synchronous").scalar_one()
+
+    normal, full = 1, 2
+    assert [waits(of) for of in (engine, durable(engine), engine)] == [normal, full, normal]

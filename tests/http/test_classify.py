@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from customer_import.errors import RejectedRequestError, RetriableError, ThrottledError
+from customer_import.http.classify import ErrorDetail, classify, retry_after_s
+
+NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
+
+
+def of(status: int, detail: ErrorDetail | None = None, headers: dict[str, str] | None = None):
+    return classify(
+        service="Test",
+        endpoint="GET /thing",
+        status=status,
+        headers=headers or {},
+        body=b"",
+        read_detail=lambda _: detail or ErrorDetail(),
+        now=lambda: NOW,
+    )
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_success_is_no_error(status: int) -> None:
+    assert of(status) is None
+
+
+@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])
+def test_what_may_pass_is_retriable(status: int) -> None:
+    assert type(of(status)) is RetriableError
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 409, 412, 501])
+def test_other_refusals_are_final(status: int) -> None:
+    assert type(of(status)) is RejectedRequestError
+
+
+def test_throttling_was_not_carried_out() -> None:
+    error = of(429, headers={"Retry-After": "57"})
+    assert isinstance(error, ThrottledError)
+    assert (error.retry_after, error.is_sent) == (57.0, False)
+
+
+def test_a_rate_limit_in_the_body_of_a_403_is_throttling() -> None:
+    assert isinstance(of(403, ErrorDetail(is_rate_limit=True)), ThrottledError)
+
+
+def test_the_services_own_word_on_a_retry_is_believed() -> None:
+    assert type(of(400, ErrorDetail(is_retriable=True))) is RetriableError
+    assert type(of(500, ErrorDetail(is_retriable=False))) is RejectedRequestError
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("57", 57.0),
+        (" 1.5 ", 1.5),
+        ("-3", 0.0),
+        ("999999", 3600.0),
+        ("Wed, 01 Jul 2026 12:00:30 GMT", 30.0),
+        ("Wed, 01 Jul 2026 11:00:00 GMT", 0.0),
+        ("soon", None),
+        ("nan", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms(value: str | None, seconds: float | None) -> None:
+    assert retry_after_s(value, NOW) == seconds

@@ -1,0 +1,184 @@
+"""What every DAG of this project must keep to."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from customer_import.vocabulary import ImportType
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+DAGS = Path(__file__).resolve().parents[2] / "dags"
+TASKS = [
+    "start_run",
+    "extract_customers",
+    "validate_customers",
+    "transform_customers",
+    "list_accounts",
+    "load_customers",
+    "finish_run",
+]
+HEAVY = ("pandas", "great_expectations", "msal", "aiohttp", "sqlalchemy", "alembic", "tenacity")
+
+
+@pytest.fixture(scope="module")
+def dags(airflow_home: Path) -> dict[str, DAG]:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(str(DAGS), bundle_path=DAGS, bundle_name="dags")
+    assert bag.import_errors == {}
+    return bag.dags
+
+
+MAINTENANCE = "maintain_customer_import"
+
+
+def every_import() -> list[str]:
+    return [import_type.dag_id for import_type in ImportType]
+
+
+def every_dag() -> list[str]:
+    return [*every_import(), MAINTENANCE]
+
+
+def test_there_are_exactly_the_three_imports_and_their_maintenance(dags: dict[str, DAG]) -> None:
+    assert sorted(dags) == sorted(every_dag())
+
+
+@pytest.mark.parametrize("dag_id", every_import())
+def test_an_import_runs_on_demand_only(dags: dict[str, DAG], dag_id: str) -> None:
+    assert dags[dag_id].schedule is None
+
+
+def test_personal_data_is_removed_every_day(dags: dict[str, DAG]) -> None:
+    dag = dags[MAINTENANCE]
+    assert dag.task_ids == ["purge_personal_data"]
+    assert dag.schedule == "@daily"
+    assert dag.params["keep_days"] == 30
+
+
+@pytest.mark.parametrize("dag_id", every_import())
+def test_the_graph_is_the_shared_one(dags: dict[str, DAG], dag_id: str) -> None:
+    dag = dags[dag_id]
+    assert sorted(dag.task_ids) == sorted(TASKS)
+    for before, after in pairwise(TASKS):
+        assert after in dag.get_task(before).downstream_task_ids
+
+
+@pytest.mark.parametrize("dag_id", every_dag())
+def test_a_dag_runs_alone_and_says_what_it_does(dags: dict[str, DAG], dag_id: str) -> None:
+    dag = dags[dag_id]
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert "customer-import" in dag.tags
+    assert len(dag.doc_md or "") > 500
+    assert dag.description
+
+
+@pytest.mark.parametrize("dag_id", every_dag())
+def test_every_task_has_owner_retries_policy_timeout_and_doc(
+    dags: dict[str, DAG], dag_id: str
+) -> None:
+    for task in dags[dag_id].tasks:
+        assert task.owner == "customer-import", task.task_id
+        assert task.retries >= 2, task.task_id
+        assert task.execution_timeout.total_seconds() > 0, task.task_id
+        assert task.retry_policy is not None, task.task_id
+        assert task.doc_md, task.task_id
+
+
+@pytest.mark.parametrize("dag_id", every_dag())
+def test_every_param_reads_well_in_the_trigger_form(dags: dict[str, DAG], dag_id: str) -> None:
+    params = {name: dags[dag_id].params.get_param(name) for name in dags[dag_id].params}
+    for name, param in params.items():
+        assert param.description, f"{dag_id}.{name} has no description"
+        for key in ("type", "title", "section"):
+            assert param.schema.get(key), f"{dag_id}.{name} has no {key}"
+    assert ("reseller_mpn_ids" in params) == (dag_id == ImportType.INDIRECT.dag_id)
+
+
+@pytest.mark.parametrize("dag_id", every_import())
+def test_every_param_is_one_that_a_run_knows(dags: dict[str, DAG], dag_id: str) -> None:
+    from customer_import.runs.parameters import RunParams
+
+    assert set(dags[dag_id].params) <= set(RunParams.model_fields)
+    RunParams.parse({**dags[dag_id].params.dump(), "instance": "default"})
+
+
+def test_only_one_extraction_runs_at_a_time(dags: dict[str, DAG]) -> None:
+    pools = {dags[dag_id].get_task("extract_customers").pool for dag_id in every_import()}
+    assert pools == {"partner_center"}
+
+
+def test_dag_files_are_thin() -> None:
+    for path in DAGS.glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path.name
+
+
+PARSE = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+before = set(sys.modules)
+bag = DagBag(sys.argv[1], bundle_path=None, bundle_name="dags")
+assert not bag.import_errors, bag.import_errors
+serialised = {k: DagSerialization.to_dict(d) for k, d in sorted(bag.dags.items())}
+heavy = sorted(set(sys.modules) - before)
+print("RESULT" + json.dumps({"dags": serialised, "imported": heavy}, sort_keys=True, default=str))
+"""
+
+
+@pytest.fixture(scope="module")
+def two_parses(airflow_home: Path) -> list[dict[str, Any]]:
+    parses = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", PARSE, str(DAGS)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        line = next(part for part in done.stdout.splitlines() if part.startswith("RESULT"))
+        parses.append(json.loads(line.removeprefix("RESULT")))
+    return parses
+
+
+def test_two_parses_give_one_serialised_form(two_parses: list[dict[str, Any]]) -> None:
+    assert two_parses[0]["dags"] == two_parses[1]["dags"]
+
+
+def test_parsing_imports_nothing_heavy(two_parses: list[dict[str, Any]]) -> None:
+    library = [name for name in two_parses[0]["imported"] if name.startswith("customer_import")]
+    assert sorted(library) == [
+        "customer_import",
+        "customer_import.config",
+        "customer_import.config.instance_names",
+        "customer_import.config.paths",
+        "customer_import.errors",
+        "customer_import.pipeline",
+        "customer_import.pipeline.import_dag",
+        "customer_import.pipeline.maintenance_dag",
+        "customer_import.pipeline.parameters",
+        "customer_import.vocabulary",
+    ]
+    assert [name for name in two_parses[0]["imported"] if name.partition(".")[0] in HEAVY] == []
+
+
+def test_dag_files_and_graph_import_airflow_only_from_its_public_interface() -> None:
+    library = DAGS.parent / "plugins" / "customer_import"
+    for path in (*DAGS.glob("*.py"), *(library / "pipeline").glob("*.py")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            words = line.split()
+            if words[:1] in (["import"], ["from"]) and words[1].partition(".")[0] == "airflow":
+                assert words[1].startswith("airflow.sdk"), f"{path.name}: {line}"
+
+
+def test_the_library_is_hidden_from_the_plugin_scan() -> None:
+    ignored = (DAGS.parent / "plugins" / ".airflowignore").read_text(encoding="utf-8").split()
+    assert ignored == ["customer_import/"]

@@ -1,0 +1,318 @@
+"""Runs of scope ``changed``: what is read, what is carried on, and that the outcomes are those of a full run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select, update
+
+from customer_import.database.tables import import_runs, known_tenants
+from customer_import.errors import AuthenticationError
+from customer_import.partner_center.hook import PartnerCenterHook
+from customer_import.runs.run import as_utc, find_run, open_run
+from customer_import.tasks.extract.extract import extract_customers
+from customer_import.tasks.transform.transform import transform_customers
+from customer_import.tasks.validate.validate import validate_customers
+from customer_import.vocabulary import ImportType, Outcome
+from sandbox import FaultKind
+from sandbox.config import CustomerClass
+from tests.imports.scene import Report, on
+from tests.support.library_run import finish
+
+if TYPE_CHECKING:
+    from tests.imports.scene import Scene
+
+DIRECT = ImportType.DIRECT
+READS = (
+    "partner_center.customers.get",
+    "partner_center.customers.subscriptions",
+)
+LIST, AUDIT = "partner_center.customers.list", "partner_center.audit_records"
+ENDINGS = ("outcome", "reason_code", "warnings", "account_id", "contact_id", "tenant_name")
+
+
+def changed(scene: Scene, import_type: ImportType = DIRECT, **params: Any) -> Report:
+    """Run with scope ``changed``, and count the requests of this run only."""
+    scene.sandbox.requests.clear()
+    return scene.run(import_type, scope="changed", **params)
+
+
+def unverified(scene: Scene, import_type: ImportType) -> Report:
+    """Run with scope ``changed`` where the sandbox's own check would not know what is right."""
+    run = scene.load(scene.stage(import_type, scope="changed"))
+    return Report(finish(scene.engine, run), scene.results(run.id))
+
+
+def reads(scene: Scene) -> set[str]:
+    """Tenants that Partner Center was asked about one by one since the counts were cleared."""
+    return {
+        entry.path.split("/")[3].lower()
+        for entry in scene.sandbox.requests.entries
+        if entry.endpoint in READS
+    }
+
+
+def endings(report: Report) -> dict[str, tuple[Any, ...]]:
+    return {
+        key: tuple(getattr(row, name) for name in ENDINGS) for key, row in report.results.items()
+    }
+
+
+def imported(scene: Scene, count: int = 6) -> list[Any]:
+    """Customers that a complete run has imported, without any audit record."""
+    customers = scene.sell(DIRECT, count)
+    scene.sandbox.source.audit.clear()
+    scene.run(DIRECT)
+    return customers
+
+
+def age(scene: Scene, days: float) -> None:
+    """Let everything that the import remembers be that much older."""
+    with scene.engine.begin() as connection:
+        for table, column in (
+            (import_runs, import_runs.c.started_at),
+            (known_tenants, known_tenants.c.read_at),
+        ):
+            keys = list(table.primary_key.columns)
+            for row in connection.execute(select(*keys, column)).all():
+                moment = as_utc(row[-1]) - timedelta(days=days)
+                same = [key == value for key, value in zip(keys, row[:-1], strict=True)]
+                connection.execute(update(table).where(*same).values({column: moment}))
+
+
+def test_nothing_is_read_again_when_nothing_changed(scene: Scene) -> None:
+    imported(scene)
+    report = changed(scene)
+    assert reads(scene) == set()
+    assert report.counts() == {"unchanged": 6}
+    assert (report.summary.scope, report.summary.carried) == ("changed", 6)
+    assert scene.writes() == []
+    bss_customers = [
+        entry
+        for entry in scene.sandbox.requests.entries
+        if entry.endpoint.startswith(("bss.accounts", "bss.contacts"))
+    ]
+    assert bss_customers == []
+    row = next(iter(report.results.values()))
+    assert row.reason.startswith("Not changed since 20")
+
+
+def test_an_audited_change_is_read_and_written(scene: Scene) -> None:
+    customers = imported(scene)
+    scene.edit(customers[2], billingProfile={"defaultAddress": {"city": "Nafplio"}})
+    report = changed(scene)
+    assert reads(scene) == {customers[2].tenant_id}
+    assert report.counts() == {"updated": 1, "unchanged": 5}
+    account = scene.account_of(DIRECT, customers[2])
+    assert account.values["billingAddress"]["city"] == "Nafplio"
+
+
+def test_a_new_customer_is_imported_also_without_an_audit_record(scene: Scene) -> None:
+    imported(scene)
+    (new,) = scene.sell(DIRECT)
+    scene.sandbox.source.audit.clear()
+    report = changed(scene)
+    assert reads(scene) == {new.tenant_id}
+    assert report.of(new).outcome == Outcome.CREATED
+
+
+def test_a_changed_list_item_is_read_without_an_audit_record(scene: Scene) -> None:
+    customers = imported(scene)
+    name = {"companyProfile": {"companyName": "Renamed Ltd"}}
+    scene.sandbox.source.edit(customers[0].tenant_id, {"document": name}, is_audited=False)
+    report = changed(scene)
+    assert reads(scene) == {customers[0].tenant_id}
+    assert report.of(customers[0]).outcome == Outcome.UPDATED
+
+
+def test_a_customer_that_vanished_is_reported_once_and_keeps_its_account(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    customers = imported(scene)
+    gone = customers[1]
+    scene.sandbox.source.remove(gone.tenant_id)
+    report = changed(scene)
+    assert report.summary.vanished == 1
+    assert gone.tenant_id not in report.results
+    assert gone.tenant_id in caplog.text
+    assert gone.tenant_id in scene.content(DIRECT)
+    assert changed(scene).summary.vanished == 0
+    scene.sandbox.source.put(gone)  # one that comes back is read, whatever the records say
+    report = changed(scene)
+    assert reads(scene) == {gone.tenant_id}
+    assert report.of(gone).outcome == Outcome.UNCHANGED
+
+
+def test_a_changed_subscription_moves_a_customer_to_the_other_import(scene: Scene) -> None:
+    (mine, *_) = imported(scene)
+    scene.run(ImportType.INDIRECT)
+    scene.resubscribe(mine, scene.resellers[1].mpn_id)
+    direct = unverified(scene, DIRECT)
+    assert mine.tenant_id not in direct.results
+    indirect = unverified(scene, ImportType.INDIRECT)
+    assert indirect.of(mine).reseller_mpn_id == scene.resellers[1].mpn_id
+
+
+def test_a_change_without_a_record_is_found_within_the_full_read_interval(scene: Scene) -> None:
+    customers = imported(scene, 7)
+    scene.configure(full_read_every_days=7)
+    address = {"billingProfile": {"defaultAddress": {"city": "Mytilene"}}}
+    hidden = customers[5]
+    scene.sandbox.source.edit(hidden.tenant_id, {"document": address}, is_audited=False)
+    found_on, read_by_day = [], []
+    for day in range(1, 9):
+        age(scene, 1)
+        report = changed(scene)
+        read_by_day.append(len(reads(scene)))
+        if report.of(hidden).outcome == Outcome.UPDATED:
+            found_on.append(day)
+    assert len(found_on) == 1
+    assert found_on[0] <= 7
+    assert max(read_by_day) <= 2  # 7 customers in 7 days, rounded up
+    assert sum(read_by_day[:7]) >= 7
+
+
+@on("sqlite")
+def test_audit_records_are_read_to_the_last_page(scene: Scene) -> None:
+    customers = imported(scene, 3)
+    for _ in range(600):
+        scene.change(customers[0])
+    scene.edit(customers[2], billingProfile={"defaultAddress": {"city": "Volos"}})
+    report = changed(scene)
+    assert scene.sandbox.requests.count(AUDIT) == 2
+    assert reads(scene) == {customers[0].tenant_id, customers[2].tenant_id}
+    assert report.of(customers[2]).outcome == Outcome.UPDATED
+
+
+@on("sqlite")
+def test_after_a_gap_that_audit_records_do_not_reach_everything_is_read(scene: Scene) -> None:
+    customers = imported(scene)
+    age(scene, 91)
+    report = changed(scene)
+    assert report.summary.scope == "full"
+    assert "91 days ago" in report.summary.scope_reason
+    assert reads(scene) == {customer.tenant_id for customer in customers}
+    assert scene.sandbox.requests.count(AUDIT) == 0
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+@on("sqlite")
+def test_a_cloud_without_audit_records_is_read_in_full(scene: Scene, status: int) -> None:
+    customers = imported(scene, 3)
+    scene.configure(partner_center={"max_attempts": 1})
+    scene.strike(AUDIT, FaultKind.STATUS, status=status)
+    report = changed(scene)
+    assert report.summary.scope == "full"
+    assert "no audit records" in report.summary.scope_reason
+    assert len(reads(scene)) == len(customers)
+
+
+@on("sqlite")
+def test_the_first_run_is_full_and_says_so(scene: Scene) -> None:
+    scene.sell(DIRECT, 2)
+    report = changed(scene)
+    assert report.summary.scope == "full"
+    assert "no complete run" in report.summary.scope_reason
+
+
+@on("sqlite")
+def test_changed_settings_force_a_full_run_but_changed_pace_does_not(scene: Scene) -> None:
+    imported(scene, 2)
+    scene.configure(partner_center={"concurrency": 2}, load_batch_size=10)
+    assert changed(scene).summary.scope == "changed"
+    scene.configure(counted_subscription_statuses=["active"])
+    report = changed(scene)
+    assert report.summary.scope == "full"
+    assert "the instance's settings" in report.summary.scope_reason
+    assert changed(scene).summary.scope == "changed"
+
+
+@on("sqlite")
+def test_a_new_reseller_forces_a_full_indirect_run(scene: Scene) -> None:
+    scene.sell(ImportType.INDIRECT, 2)
+    scene.run(ImportType.INDIRECT)
+    reseller = scene.resellers[-1]
+    scene.sandbox.source.resellers.pop(reseller.tenant_id.lower())
+    report = unverified(scene, ImportType.INDIRECT)
+    assert report.summary.scope == "full"
+    assert "the resellers" in report.summary.scope_reason
+
+
+def test_carried_outcomes_are_those_of_a_full_run(scene: Scene) -> None:
+    scene.sell(CustomerClass.DIRECT, 4)
+    for name in ("no_contact_name", "country_unknown", "relationship_none", "billing_profile_null"):
+        scene.sell(CustomerClass.DIRECT, peculiarity=name)
+    scene.sell(CustomerClass.INDIRECT, 3)
+    scene.sandbox.source.audit.clear()
+    scene.run(DIRECT)
+    carried = changed(scene)
+    assert reads(scene) == set()
+    full = scene.run(DIRECT, scope="full")
+    assert endings(carried) == endings(full)
+    assert carried.counts() == full.counts()
+    assert carried.summary.reasons == full.summary.reasons
+    assert carried.summary.warnings == full.summary.warnings
+    assert carried.summary.discovered == full.summary.discovered
+    assert carried.summary.listed == full.summary.listed
+
+
+def test_what_failed_is_tried_again_without_any_change(scene: Scene) -> None:
+    scene.configure(bss={"max_attempts": 1})
+    customers = scene.sell(DIRECT, 3)
+    scene.sandbox.source.audit.clear()
+    scene.expect(customers, *Outcome)
+    scene.strike("bss.accounts.create", FaultKind.STATUS, status=500)
+    assert scene.run(DIRECT).counts() == {"failed": 3}
+    scene.sandbox.faults.replace(())
+    report = changed(scene)
+    assert reads(scene) == {customer.tenant_id for customer in customers}
+    assert report.counts() == {"created": 3}
+    assert changed(scene).counts() == {"unchanged": 3}
+
+
+@on("sqlite")
+def test_a_preview_and_a_selective_run_do_not_move_the_basis(scene: Scene) -> None:
+    customers = imported(scene, 3)
+    scene.edit(customers[0], billingProfile={"defaultAddress": {"city": "Sparta"}})
+    assert changed(scene, mode="preview").counts() == {"would_update": 1, "unchanged": 2}
+    scene.expect([customers[0], customers[2]], None)
+    selected = changed(scene, tenants=[customers[1].tenant_id])
+    assert selected.counts() == {"unchanged": 1}
+    scene.expected.clear()
+    assert changed(scene).counts() == {"updated": 1, "unchanged": 2}
+
+
+@on("sqlite")
+def test_rejected_customers_that_are_carried_count_for_the_limit(scene: Scene) -> None:
+    scene.sell(DIRECT, 18)
+    scene.sell(DIRECT, 3, peculiarity="no_contact_name")
+    scene.sandbox.source.audit.clear()
+    scene.run(DIRECT)
+    (bad,) = scene.sell(DIRECT, peculiarity="no_contact_name")
+    report = changed(scene, max_rejected_percent=25)
+    assert reads(scene) == {bad.tenant_id}
+    assert report.counts() == {"unchanged": 18, "rejected": 4}
+
+
+def test_an_extraction_that_died_goes_on_with_its_plan(scene: Scene) -> None:
+    """The next attempt lists again, and keeps what the first one decided."""
+    customers = imported(scene, 5)
+    scene.edit(customers[3], billingProfile={"defaultAddress": {"city": "Kavala"}})
+    scene.strike(READS[1], FaultKind.UNAUTHORIZED)
+    with pytest.raises(AuthenticationError):
+        scene.stage(DIRECT, scope="changed", airflow_run_id="died")
+    run = open_run(scene.engine, find_run(scene.engine, DIRECT.dag_id, "died") or 0)
+    scene.sandbox.faults.replace(())
+    scene.sandbox.requests.clear()
+    (new,) = scene.sell(DIRECT)
+    hook = PartnerCenterHook(save_refresh_token=lambda _: None)
+    summary = extract_customers(run, scene.engine, hook)
+    assert (summary.scope, summary.carried, summary.fetched) == ("changed", 4, 2)
+    assert reads(scene) == {customers[3].tenant_id, new.tenant_id}
+    assert scene.sandbox.requests.count(AUDIT) == 0
+    validate_customers(run, scene.engine)
+    transform_customers(run, scene.engine)
+    report = scene.finish(scene.load(run))
+    assert report.counts() == {"created": 1, "updated": 1, "unchanged": 4}

@@ -1,0 +1,221 @@
+"""Closing a run: every discovered tenant gets an outcome, and the run shows that they add up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+from sqlalchemy import insert
+
+from customer_import.database.tables import validation_findings
+from customer_import.errors import ConservationError
+from customer_import.runs.reference_data import put_reference
+from customer_import.runs.run import record_error
+from customer_import.tasks.finish import DURATION_PREFIX, close_run
+from customer_import.vocabulary import ImportType
+from tests.imports.scene import on
+
+if TYPE_CHECKING:
+    from tests.imports.scene import Scene
+    from tests.tasks.finish.book import Book
+
+
+def test_a_run_whose_outcomes_add_up_succeeds_and_says_what_it_did(book: Book):
+    run = book.begin()
+    one, two, three, four = book.list(run, 4)
+    book.list(run, 2, is_discovered=False)
+    book.record(run, [one], "created", reason_code="new")
+    book.record(run, [two], "unchanged", reason_code="same", warnings=["The phone is missing."])
+    book.record(run, [three], "skipped", reason_code="customer_left")
+    book.record(run, [four], "rejected", reason_code="validation", warnings=["A."])
+
+    summary = close_run(book.engine, run.id, {})
+
+    assert (summary.state, summary.error) == ("success", None)
+    assert (summary.listed, summary.discovered) == (6, 4)
+    assert {name: n for name, n in summary.outcomes.items() if n} == {
+        "created": 1,
+        "unchanged": 1,
+        "skipped": 1,
+        "rejected": 1,
+    }
+    assert summary.reasons == {"customer_left": 1, "validation": 1}
+    assert summary.warnings == 2
+    assert summary.wrote
+    stored = book.row(run)
+    assert (stored.state, stored.discovered, stored.summary) == ("success", 4, summary.as_dict())
+    assert stored.ended_at is not None
+
+
+def test_rules_are_counted_by_tenant_and_durations_of_mapped_tasks_add_up(book: Book):
+    run = book.begin()
+    (tenant,) = book.list(run)
+    book.record(run, [tenant], "rejected", reason_code="validation")
+    finding = {"run_id": run.id, "tenant_id": tenant, "suite": "contact", "message": "Correct it."}
+    with book.engine.begin() as connection:
+        connection.execute(
+            insert(validation_findings),
+            [
+                finding | {"rule": "has_name", "field": "firstName", "severity": "critical"},
+                finding | {"rule": "has_name", "field": "lastName", "severity": "critical"},
+                finding | {"rule": "has_phone", "field": "phone", "severity": "warning"},
+            ],
+        )
+    for name, seconds in {
+        "start_run": 1.5,
+        "load_customers[0]": 2.0,
+        "load_customers[1]": 3.25,
+    }.items():
+        put_reference(book.engine, run.id, f"{DURATION_PREFIX}{name}", seconds)
+
+    summary = close_run(book.engine, run.id, {})
+
+    assert summary.broken_rules == {"has_name": 1}
+    assert summary.durations_s == {"start_run": 1.5, "load_customers": 5.25}
+
+
+def test_a_result_of_a_tenant_that_was_not_discovered_fails_the_run(book: Book):
+    run = book.begin()
+    found = book.list(run, 2)
+    (foreign,) = book.list(run, is_discovered=False)
+    book.record(run, [*found, foreign], "created", reason_code="new")
+
+    with pytest.raises(ConservationError, match=r"2 tenants were discovered, but 3 have"):
+        close_run(book.engine, run.id, {})
+
+    stored = book.row(run)
+    assert stored.state == stored.summary["state"] == "failed"
+    assert stored.summary["outcomes"]["created"] == 3
+    assert "2 tenants were discovered" in stored.error
+
+
+def test_a_result_that_was_lost_is_reported_as_not_reached_and_not_hidden(book: Book):
+    run = book.begin()
+    kept, lost = book.list(run, 2)
+    book.record(run, [kept, lost], "created", reason_code="new")
+    book.lose(run, lost)
+
+    summary = close_run(book.engine, run.id, {})
+
+    assert (summary.outcomes["created"], summary.outcomes["failed"]) == (1, 1)
+    result = book.results(run)[lost]
+    assert (result.outcome, result.reason_code) == ("failed", "not_reached")
+    assert result.reason == "The run ended before this customer's turn. No task failed."
+
+
+def test_tenants_whose_load_never_ran_are_failed_with_the_reason(book: Book):
+    run = book.begin()
+    reached, *others = book.list(run, 3)
+    book.record(run, [reached], "created", reason_code="new")
+    record_error(book.engine, run.id, "load_customers[1]: BSS: the password was refused")
+
+    failed = {"load_customers": "failed", "finish": "upstream_failed"}
+    summary = close_run(book.engine, run.id, failed)
+
+    assert summary.state == "failed"
+    assert summary.error == "load_customers[1]: BSS: the password was refused"
+    assert summary.reasons == {"not_reached": 2}
+    for tenant in others:
+        result = book.results(run)[tenant]
+        assert "the password was refused" in result.reason
+        assert result.tenant_name.startswith("Example Company")
+        assert (result.reseller_mpn_id, result.domain) == (
+            "4847383",
+            f"example{int(tenant[-4:])}.onmicrosoft.com",
+        )
+
+
+@pytest.mark.parametrize(
+    ("failed", "said", "expected"),
+    [
+        ({}, "extract_customers: it broke once", None),
+        (
+            {"extract_customers": "failed"},
+            "extract_customers: it broke",
+            "extract_customers: it broke",
+        ),
+        (
+            {"validate_customers": "upstream_failed", "extract_customers": "failed"},
+            "extract_customers: it broke",
+            "extract_customers: it broke",
+        ),
+        (
+            {"load_customers": "failed"},
+            "extract_customers: it broke once",
+            "task load_customers ended without a word (killed, or out of time); see its log",
+        ),
+        (
+            {"transform_customers": "upstream_failed"},
+            None,
+            "task transform_customers ended without a word (killed, or out of time); see its log",
+        ),
+    ],
+)
+def test_the_error_is_what_the_failed_task_said(
+    book: Book, failed: dict[str, str], said: str | None, expected: str | None
+):
+    run = book.begin()
+    if said:
+        record_error(book.engine, run.id, said)
+
+    summary = close_run(book.engine, run.id, failed)
+
+    assert summary.error == expected
+    assert summary.state == ("failed" if expected else "success")
+    assert book.row(run).error == expected
+
+
+@pytest.mark.parametrize(("mode", "discovered"), [("discover", 2), ("check", 0)])
+def test_a_run_that_loads_nothing_gives_no_outcomes_and_succeeds(
+    book: Book, mode: str, discovered: int
+):
+    run = book.begin(mode=mode)
+    if discovered:
+        book.list(run, discovered)
+
+    summary = close_run(book.engine, run.id, {})
+
+    assert (summary.state, summary.mode) == ("success", mode)
+    assert summary.discovered == discovered
+    assert sum(summary.outcomes.values()) == 0
+    assert book.results(run) == {}
+    assert not summary.wrote
+
+
+def test_a_preview_counts_what_it_would_do(book: Book):
+    run = book.begin(mode="preview")
+    one, two = book.list(run, 2)
+    book.record(run, [one], "would_create", reason_code="new")
+    book.record(run, [two], "would_update", reason_code="changed")
+
+    summary = close_run(book.engine, run.id, {})
+
+    assert (summary.outcomes["would_create"], summary.outcomes["would_update"]) == (1, 1)
+    assert not summary.wrote
+
+
+def test_closing_again_changes_nothing(book: Book):
+    run = book.begin()
+    book.list(run, 2)
+
+    first = close_run(book.engine, run.id, {"load_customers": "failed"})
+
+    assert close_run(book.engine, run.id, {"load_customers": "failed"}) == first
+    assert len(book.results(run)) == 2
+
+
+@on("sqlite")
+def test_the_summary_holds_no_customer(scene: Scene):
+    customers = scene.sell(ImportType.DIRECT, 3) + scene.sell(
+        ImportType.DIRECT, peculiarity="no_contact_name"
+    )
+
+    xcom = orjson.dumps(scene.run(ImportType.DIRECT).summary.as_dict()).decode().lower()
+
+    for customer in customers:
+        profile = customer.document["billingProfile"]
+        address = profile["defaultAddress"]
+        private = [customer.tenant_id, customer.company_name, customer.domain, profile["email"]]
+        private += [address["phoneNumber"], address["addressLine1"], profile.get("lastName", "")]
+        assert [value for value in private if value and value.lower() in xcom] == []

@@ -1,0 +1,307 @@
+"""Whatever dies, hangs, repeats or overlaps: every customer ends up in the BSS exactly once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from sqlalchemy import event, select, update
+
+from customer_import.database.engine import reading
+from customer_import.database.tables import staged_accounts, tenant_links
+from customer_import.runs.run import open_run
+from customer_import.tasks.load.claims import Holder
+from sandbox import FaultKind
+from tests.support.kill_points import CREATE_POINTS, UPDATE_POINTS
+from tests.tasks.load.scene import Customer, customers, fault, load
+
+if TYPE_CHECKING:
+    from customer_import.runs.run import Run
+    from tests.tasks.load.scene import Scene
+
+# A process of its own takes seconds to start: PostgreSQL gets the points that differ most.
+KILLS = [("sqlite", point) for point in CREATE_POINTS]
+KILLS += [("postgres", "after_account_post"), ("postgres", "before_contact_post")]
+LOST = [
+    FaultKind.RESET_AFTER,
+    FaultKind.RESET_BEFORE,
+    FaultKind.TRUNCATE,
+    FaultKind.WRONG_JSON,
+    FaultKind.EMPTY_BODY,
+    FaultKind.RATE_LIMIT_403,
+    FaultKind.STATUS,
+    FaultKind.UNAUTHORIZED,
+]
+LOSSES = [("sqlite", kind) for kind in LOST] + [("postgres", FaultKind.RESET_AFTER)]
+
+
+def killed_load(scene: Scene, run: Run, point: str, attempt: int = 1) -> None:
+    """Load in a process that kills itself at a point."""
+    url = scene.engine.url.render_as_string(hide_password=False)
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.tasks.load.scene", url, str(run.id), str(attempt)],
+        env={**os.environ, "CUSTOMER_IMPORT_KILL_AT": point, "PYTHONPATH": "plugins:include:."},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_what_the_ledger_commits_during_a_load_survives_a_power_cut(scene: Scene):
+    run = scene.begin()
+    scene.stage(run, customers(3))
+    waits = []
+    writes = ("INSERT INTO tenant_links", "UPDATE tenant_links")
+
+    def look(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(writes):
+            raw = connection.connection.dbapi_connection
+            waits.append(raw.execute("PRAGMA synchronous").fetchone()[0])
+
+    event.listen(scene.engine, "before_cursor_execute", look)
+    load(run, scene.engine, 0, 1)
+    event.remove(scene.engine, "before_cursor_execute", look)
+    full = 2
+    assert len(waits) > 3
+    assert set(waits) == {full}
+
+
+@pytest.mark.parametrize(("engine", "point"), KILLS, indirect=["engine"])
+def test_load_killed_at_any_point_converges_when_tried_again(scene: Scene, point: str):
+    scene.configure(request_timeout_s=1.0)
+    staged = customers(20)  # more than are at work at once
+    run = scene.begin()
+    scene.stage(run, staged)
+    killed_load(scene, run, f"{point}:3")
+    assert len(scene.results(run)) < 20
+    scene.load(run, attempt=2)
+    assert scene.outcomes(run) == ["created"] * 20
+    assert len(scene.accounts) == 20
+    assert scene.faults() == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("point", ["after_account_post", "after_contact_post"])
+def test_another_run_continues_what_a_dead_run_left(
+    scene: Scene, point: str, monkeypatch: pytest.MonkeyPatch
+):
+    scene.configure(request_timeout_s=1.0)
+    staged = customers(6)
+    dead = scene.begin()
+    scene.stage(dead, staged)
+    killed_load(scene, dead, f"{point}:2")
+    end_leases(scene)
+    renamed = [customer.having(name=f"{customer.name} Renamed") for customer in staged]
+    run = scene.run(renamed)
+    assert set(scene.outcomes(run)) <= {"created", "updated"}
+    assert len(scene.accounts) == 6
+    assert {a.values["name"] for a in scene.accounts} == {c.name for c in renamed}
+    assert scene.faults() == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("point", UPDATE_POINTS)
+def test_update_killed_midway_converges_when_tried_again(scene: Scene, point: str):
+    staged = customers(5)
+    scene.run(staged)
+    run = scene.begin()
+    moved = [customer.having(city="Volos", email="new@example.com") for customer in staged]
+    scene.stage(run, moved)
+    killed_load(scene, run, f"{point}:2")
+    scene.load(run, attempt=2)
+    assert set(scene.outcomes(run)) == {"updated"}
+    for account in scene.accounts:
+        assert account.values["billingAddress"]["city"] == "Volos"
+        assert scene.records.contacts_of(account.id)[0].values["email"] == "new@example.com"
+    assert scene.faults() == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_result_of_an_update_that_was_killed_names_what_the_dead_attempt_had_changed(
+    scene: Scene,
+):
+    staged = customers(1)
+    scene.run(staged)
+    run = scene.begin()
+    scene.stage(run, [staged[0].having(city="Volos")])
+    killed_load(scene, run, "after_account_patch")
+    scene.load(run, attempt=2)  # finds nothing left to change
+    result = scene.results(run)[staged[0].tenant_id]
+    assert (result.outcome, result.reason) == ("updated", "Changed: billingAddress.city.")
+    assert before(scene, run) == {"billingAddress.city": "Thessaloniki"}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_adopted_account_whose_update_was_killed_is_reported_as_adopted_and_updated(scene: Scene):
+    customer = customers(1)[0]
+    account = scene.existing("Renamed by hand", customer.tenant_id)
+    run = scene.begin()
+    scene.stage(run, [customer])
+    killed_load(scene, run, "after_account_patch")
+    scene.load(run, attempt=2)
+    result = scene.results(run)[customer.tenant_id]
+    assert (result.outcome, result.reason_code) == ("updated", "adopted")
+    assert before(scene, run)["name"] == "Renamed by hand"
+    assert len(scene.records.contacts_of(account.id)) == 1
+
+
+@pytest.mark.parametrize("endpoint", ["accounts.create", "contacts.create", "sync_options.post"])
+@pytest.mark.parametrize(("engine", "kind"), LOSSES, indirect=["engine"])
+def test_lost_or_refused_answers_leave_no_duplicate(scene: Scene, endpoint: str, kind: FaultKind):
+    # One request that is answered 401 twice, the second time with a new token, is refused for good.
+    calls = (1,) if kind is FaultKind.UNAUTHORIZED else (1, 3, 4)
+    scene.sandbox.faults.replace([fault(f"bss.{endpoint}", kind, calls)])
+    run = scene.run(customers(6))
+    assert scene.outcomes(run) == ["created"] * 6
+    assert len(scene.accounts) == 6
+    assert scene.faults() == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("endpoint", ["accounts.create", "contacts.create"])
+def test_creation_that_a_server_error_stopped_is_not_sent_before_its_retry_after(
+    scene: Scene, endpoint: str
+):
+    unavailable = fault(f"bss.{endpoint}", FaultKind.STATUS, (1,), status=503, retry_after_s=1)
+    scene.sandbox.faults.replace([unavailable])
+    run = scene.run(customers(2))
+    assert scene.outcomes(run) == ["created"] * 2
+    told = scene.sandbox.requests.retry_after
+    assert (told.told, told.obeyed, told.disobeyed) == (1, 1, 0)
+
+
+def test_answer_that_comes_after_the_timeout_leaves_no_duplicate(scene: Scene):
+    scene.configure(request_timeout_s=0.6)
+    scene.sandbox.faults.replace(
+        [
+            fault("bss.accounts.create", FaultKind.ANSWER_LATE, (2,), delay_s=2.0),
+            fault("bss.contacts.create", FaultKind.ANSWER_LATE, (1,), delay_s=2.0),
+        ]
+    )
+    run = scene.run(customers(4))
+    assert scene.outcomes(run) == ["created"] * 4
+    assert scene.faults() == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_creations_that_wait_long_for_their_turn_have_their_whole_timeout_on_the_way(scene: Scene):
+    scene.configure(request_timeout_s=1.0, concurrency=1)
+    scene.sandbox.faults.replace(
+        [fault("bss.accounts.create", FaultKind.DELAY, probability=1.0, delay_s=0.7)]
+    )
+    run = scene.run(customers(6))
+    assert scene.outcomes(run) == ["created"] * 6
+    assert len(scene.accounts) == 6
+    assert scene.faults() == {}
+
+
+def test_broken_reads_are_tried_again(scene: Scene):
+    staged = customers(3)
+    scene.run(staged)
+    scene.sandbox.faults.replace(
+        [
+            fault("bss.accounts.get", FaultKind.TRUNCATE, (1,)),
+            fault("bss.contacts.list", FaultKind.WRONG_JSON, (1,)),
+            fault("bss.sync_options.get", FaultKind.RESET_BEFORE, (1,)),
+            fault("bss.accounts.patch", FaultKind.RESET_AFTER, (1,)),
+        ]
+    )
+    run = scene.run([customer.having(city="Volos") for customer in staged])
+    assert scene.outcomes(run) == ["updated"] * 3
+    assert scene.faults() == {}
+
+
+def test_two_runs_at_once_create_nobody_twice(scene: Scene):
+    staged = customers(30)
+    runs = [scene.begin(), scene.begin()]
+    for run in runs:
+        scene.stage(run, staged)
+    errors = at_once(scene, [(run, 1) for run in runs])
+    assert errors == []
+    assert len(scene.accounts) == 30
+    assert scene.faults() == {}
+    first, second = (scene.results(run) for run in runs)
+    assert len(first) == len(second) == 30
+    for customer in staged:
+        outcomes = {first[customer.tenant_id].outcome, second[customer.tenant_id].outcome}
+        assert outcomes == {"created", "unchanged"}
+
+
+def test_orphaned_attempt_and_its_successor_create_nobody_twice(scene: Scene):
+    scene.sandbox.faults.replace(
+        [fault("bss.accounts.create", FaultKind.DELAY, probability=0.3, delay_s=0.3)]
+    )
+    staged = customers(30)
+    run = scene.begin()
+    scene.stage(run, staged)
+    errors = at_once(scene, [(run, 1), (run, 2)])
+    assert {type(error).__name__ for error in errors} <= {"SupersededError"}
+    assert len(scene.accounts) == 30
+    assert scene.outcomes(run) == ["created"] * 30
+    assert scene.faults() == {}
+
+
+def test_tenant_held_by_a_living_run_is_skipped_after_the_wait(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("customer_import.tasks.load.tenant.CLAIM_WAIT_S", 0.0)
+    customer = Customer("Held Company")
+    other = scene.run([customer])
+    hold(scene, Holder(other.id, 0, 1))
+    run = scene.run([customer.having(city="Volos")])
+    result = scene.results(run)[customer.tenant_id]
+    assert (result.outcome, result.reason_code) == ("skipped", "claimed_elsewhere")
+    assert scene.accounts[0].values["billingAddress"]["city"] == customer.city
+
+
+def before(scene: Scene, run: Run) -> dict[str, object]:
+    """The values that the account had in the BSS before the run changed it."""
+    statement = select(staged_accounts.c.bss_before).where(staged_accounts.c.run_id == run.id)
+    with reading(scene.engine) as connection:
+        kept: dict[str, object] = orjson.loads(connection.execute(statement).scalar_one())
+    return kept
+
+
+def at_once(scene: Scene, tries: list[tuple[Run, int]]) -> list[BaseException]:
+    """Load the same batch from several threads at once."""
+    errors: list[BaseException] = []
+    barrier = threading.Barrier(len(tries))
+
+    def one(run_id: int, attempt: int) -> None:
+        try:
+            run = open_run(scene.engine, run_id)
+            barrier.wait()
+            load(run, scene.engine, 0, attempt)
+        except Exception as error:  # noqa: BLE001 - the test looks at them
+            errors.append(error)
+
+    threads = [threading.Thread(target=one, args=(run.id, attempt)) for run, attempt in tries]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def end_leases(scene: Scene) -> None:
+    with scene.engine.begin() as connection:
+        connection.execute(update(tenant_links).values(lease_until=tenant_links.c.created_at))
+
+
+def hold(scene: Scene, holder: Holder) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    with scene.engine.begin() as connection:
+        connection.execute(
+            update(tenant_links).values(
+                holder=str(holder), lease_until=datetime.now(UTC) + timedelta(minutes=2)
+            )
+        )

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import func, insert, select, update
+
+from customer_import.database.tables import (
+    import_results,
+    import_runs,
+    staged_accounts,
+    staged_contacts,
+    staged_customers,
+    tenant_links,
+)
+from customer_import.runs.parameters import RunParams
+from customer_import.runs.run import record_run
+from customer_import.tasks.retention import PurgeCounts, purge
+from customer_import.vocabulary import ImportType
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+TENANT = "00000000-0000-4000-8000-000000000001"
+
+
+def staged_run(engine: Engine, age_days: float) -> int:
+    """A finished run of one customer, of that age."""
+    key = record_run(
+        engine, "dag", f"run {age_days}", ImportType.DIRECT, RunParams(instance="default"), None
+    )
+    moment = NOW - timedelta(days=age_days)
+    own = {"run_id": key, "tenant_id": TENANT}
+    listed = {"position": 0, "tenant_name": "Northwind", "state": "fetched"}
+    result = {
+        "import_type": "direct",
+        "instance": "default",
+        "outcome": "created",
+        "recorded_at": moment,
+    }
+    with engine.begin() as connection:
+        connection.execute(
+            update(import_runs).where(import_runs.c.id == key).values(started_at=moment)
+        )
+        connection.execute(
+            insert(staged_customers), [{**own, **listed, "source": b"{}", "body": b"{}"}]
+        )
+        connection.execute(
+            insert(staged_accounts),
+            [{**own, "batch": 0, "payload": b"{}", "sync_options": b"{}", "content_hash": "h"}],
+        )
+        connection.execute(
+            insert(staged_contacts), [{**own, "payload": b"{}", "bss_before": b"{}"}]
+        )
+        connection.execute(insert(import_results), [{**own, **result}])
+    return key
+
+
+def count(engine: Engine, table, run_id: int) -> int:
+    with engine.connect() as connection:
+        return connection.execute(
+            select(func.count()).select_from(table).where(table.c.run_id == run_id)
+        ).scalar_one()
+
+
+def test_what_old_runs_staged_is_removed_and_their_results_stay(engine: Engine) -> None:
+    old, young = staged_run(engine, 31), staged_run(engine, 29)
+    with engine.begin() as connection:
+        connection.execute(
+            insert(tenant_links),
+            [
+                {
+                    "instance": "default",
+                    "tenant_id": TENANT,
+                    "import_type": "direct",
+                    "account_id": 7,
+                    "created_at": NOW,
+                    "updated_at": NOW,
+                }
+            ],
+        )
+    assert purge(engine, 30, now=NOW) == PurgeCounts(1, 1, 1, 1)
+    with engine.connect() as connection:
+        rows = connection.execute(
+            select(staged_customers).order_by(staged_customers.c.run_id)
+        ).all()
+        links = connection.execute(select(func.count()).select_from(tenant_links)).scalar_one()
+    assert [(row.tenant_name, row.source, row.body) for row in rows] == [
+        ("Northwind", None, None),
+        ("Northwind", b"{}", b"{}"),
+    ]
+    assert [count(engine, staged_accounts, run) for run in (old, young)] == [0, 1]
+    assert [count(engine, staged_contacts, run) for run in (old, young)] == [0, 1]
+    assert [count(engine, import_results, run) for run in (old, young)] == [1, 1]
+    assert links == 1
+
+
+def test_a_second_purge_finds_nothing(engine: Engine) -> None:
+    staged_run(engine, 40)
+    purge(engine, 30, now=NOW)
+    assert purge(engine, 30, now=NOW) == PurgeCounts()
+
+
+@pytest.mark.parametrize("days", [0, -1])
+def test_the_data_of_a_run_at_work_cannot_be_purged(engine: Engine, days: int) -> None:
+    with pytest.raises(ValueError, match="1 day at least"):
+        purge(engine, days)

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from customer_import.config.instances import load_instance
+from customer_import.config.mapping import FieldMapping, Mappings, load_mappings
+from customer_import.errors import CustomerImportError
+from customer_import.mapping.source_frame import source_frame
+from customer_import.tasks.transform.entities import build_entities
+from customer_import.vocabulary import ImportType
+from tests.tasks.validate.runs import ADDRESS, GOOD, a_run, customer, organisation, rows_of, tenant
+
+
+def transform(customers, run=None):
+    run = run or a_run()
+    return build_entities(
+        source_frame(rows_of(customers), run, organisation()).frame, run, organisation()
+    )
+
+
+def bodies(entities, column):
+    return [orjson.loads(body) for body in entities.frame[column]]
+
+
+def account(source=None, run=None, **columns):
+    return bodies(transform([customer(source=source, **columns)], run), "account")[0]
+
+
+def with_field(entity, target, **changes):
+    mappings = load_mappings()
+    fields = dict(getattr(mappings, entity))
+    old = fields.get(target)
+    values = old.model_dump() if old else {}
+    fields[target] = FieldMapping(**(values | changes))
+    return Mappings(
+        **({name: getattr(mappings, name) for name in Mappings.model_fields} | {entity: fields})
+    )
+
+
+def test_a_customer_becomes_the_account_that_the_bss_takes():
+    assert account() == {
+        "name": "Northwind Traders",
+        "email": "office@northwind.example",
+        "phone": "4255550100",
+        "billingAddress": {
+            "address": "1 Long Road",
+            "city": "Redmond",
+            "postCode": "98052",
+            "countryId": 1,
+            "stateId": 10,
+        },
+    }
+
+
+def test_a_contact_has_no_ids_and_no_flags():
+    contact = bodies(transform([customer()]), "contact")[0]
+    assert contact == {
+        "firstName": "Rosa",
+        "lastName": "Lind",
+        "phone": "4255550100",
+        "email": "office@northwind.example",
+    }
+
+
+def test_blank_values_fall_back_and_missing_values_are_left_out():
+    body = account(
+        {
+            "companyProfile.companyName": " \t",
+            "billingProfile.companyName": " Fabrikam ",
+            "billingProfile.email": None,
+            ADDRESS + "phoneNumber": "",
+        }
+    )
+    assert body["name"] == "Fabrikam"
+    assert "email" not in body
+    assert "phone" not in body
+
+
+def test_an_address_without_a_country_is_not_sent():
+    assert "billingAddress" not in account({ADDRESS + "country": "XX"})
+
+
+@pytest.mark.parametrize("code", ["de", " De ", "DE"])
+def test_a_country_is_found_in_any_letter_case(code):
+    assert account({ADDRESS + "country": code})["billingAddress"]["countryId"] == 2
+
+
+@pytest.mark.parametrize(
+    ("country", "state", "expected"),
+    [
+        ("US", "wa", 10),
+        ("US", "Washington", 10),
+        ("AU", "WA", 30),
+        ("DE", "WA", None),
+        ("US", "Bavaria", None),
+    ],
+)
+def test_a_state_is_found_within_its_country_only(country, state, expected):
+    entities = transform(
+        [customer(source={ADDRESS + "country": country, ADDRESS + "state": state})]
+    )
+    assert bodies(entities, "account")[0]["billingAddress"].get("stateId") == expected
+    assert entities.unknown_states == (expected is None)
+
+
+def test_numbers_and_booleans_become_text_and_anything_else_is_missing():
+    body = account(
+        {
+            ADDRESS + "postalCode": 98052,
+            ADDRESS + "city": ["Redmond"],
+            ADDRESS + "addressLine1": True,
+        }
+    )
+    assert body["billingAddress"]["postCode"] == "98052"
+    assert body["billingAddress"]["address"] == "true"
+    assert "city" not in body["billingAddress"]
+
+
+def test_nul_characters_are_dropped():
+    assert account({"companyProfile.companyName": "Nor\0thwind"})["name"] == "Northwind"
+
+
+def test_long_text_is_cut_by_characters_and_counted():
+    entities = transform([customer(source={"companyProfile.companyName": "\N{WHALE}" * 300})])
+    assert bodies(entities, "account")[0]["name"] == "\N{WHALE}" * 255
+    assert entities.cut == {"account.name": 1}
+
+
+def test_a_cut_leaves_no_blank_at_the_end():
+    body = account({"companyProfile.companyName": "a" * 254 + " b"})
+    assert body["name"] == "a" * 254
+
+
+def test_sync_options_follow_the_import_type_and_leave_out_what_is_empty():
+    columns = {"reseller_mpn_id": "4847383", "domain_prefix": None}
+    direct = bodies(transform([customer(**columns)]), "sync_options")
+    indirect = bodies(transform([customer(**columns)], a_run(ImportType.INDIRECT)), "sync_options")
+    assert direct == [{}]
+    assert indirect == [{"Reseller (MPN ID)": "4847383"}]
+
+
+def test_owners_and_bill_to_account_are_sent_only_where_the_instance_says_so():
+    refusing = load_instance("default").model_copy(
+        update={"reseller_bss_accounts": {"4847383": 900}}
+    )
+    accepting = refusing.model_copy(
+        update={
+            "bss": refusing.bss.model_copy(
+                update={
+                    "accepts_responsible_user": True,
+                    "accepts_permission_rule": True,
+                    "accepts_bill_to_account": True,
+                }
+            )
+        }
+    )
+    owned = {"billToAccountId", "responsibleUserId", "permissionRuleId"}
+    refused = account(run=a_run(ImportType.INDIRECT, instance=refusing), reseller_mpn_id="4847383")
+    sent = account(run=a_run(ImportType.INDIRECT, instance=accepting), reseller_mpn_id="4847383")
+    assert owned.isdisjoint(refused)
+    assert {key: sent[key] for key in owned} == {
+        "billToAccountId": 900,
+        "responsibleUserId": 71,
+        "permissionRuleId": 72,
+    }
+
+
+def test_a_mapping_can_take_a_field_from_elsewhere_without_code():
+    mappings = with_field(
+        "account", "name", source="companyProfile.domain", transforms=("trim", "upper")
+    )
+    body = account({"companyProfile.domain": "northwind.example"}, a_run(mappings=mappings))
+    assert body["name"] == "NORTHWIND.EXAMPLE"
+
+
+def digest(source=None, run=None, **columns):
+    return transform([customer(source=source, **columns)], run).frame["content_hash"][0]
+
+
+@pytest.mark.parametrize(
+    "path", ["companyProfile.companyName", "billingProfile.lastName", ADDRESS + "city"]
+)
+def test_the_content_hash_follows_account_and_contact(path):
+    assert digest() == digest()
+    assert digest({path: "Other"}) != digest()
+
+
+def test_the_content_hash_follows_sync_options_and_does_not_hang_on_the_order_of_keys():
+    assert digest(domain_prefix="other") != digest()
+    assert digest(dict(reversed(GOOD.items()))) == digest()
+
+
+def test_a_kept_field_is_sent_but_never_makes_an_update():
+    run = a_run(mappings=with_field("account", "phone", on_update="keep"))
+    contact = with_field("contact", "phone", on_update="keep").contact
+    run = a_run(mappings=run.mappings.model_copy(update={"contact": contact}))
+    changed = {ADDRESS + "phoneNumber": "4255550199"}
+    assert account(changed, run)["phone"] == "4255550199"
+    assert digest(changed, run) == digest(run=run)
+
+
+def test_a_staged_customer_that_is_not_json_is_named_as_such():
+    with pytest.raises(CustomerImportError, match="is not JSON"):
+        transform([customer() | {"source": b"{"}])
+
+
+HOSTILE = st.one_of(
+    st.text(max_size=40),
+    st.sampled_from(
+        [
+            "=1+1",
+            "<script>",
+            "'\"",
+            "\u202eabc",
+            "\N{WHALE}",
+            "\0",
+            "x" * 10_000,
+            "ı",
+            "ß",
+            "us",
+            " US ",
+        ]
+    ),
+    st.none(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
+    st.lists(st.text(max_size=3), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.integers(0, 9), max_size=2),
+)
+SOURCES = st.lists(st.dictionaries(st.sampled_from(sorted(GOOD)), HOSTILE), max_size=8)
+
+
+@given(SOURCES)
+@settings(deadline=None)
+def test_no_customer_is_lost_and_no_text_is_longer_than_its_target(sources):
+    customers = [customer(number, source=source) for number, source in enumerate(sources)]
+    run = a_run(ImportType.INDIRECT)
+    entities = transform(customers, run)
+    assert entities.frame["tenant_id"].tolist() == [
+        tenant(number) for number in range(len(sources))
+    ]
+    for body in bodies(entities, "account"):
+        assert len(body.get("name", "")) <= 255
+        assert "" not in body.values()
+        assert body.get("billingAddress", {"countryId": 1})["countryId"] in {1, 2, 3}
+    for digest_ in entities.frame["content_hash"]:
+        assert len(digest_) == 40

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+from sqlalchemy import select, update
+
+from customer_import.database.tables import (
+    import_results,
+    import_runs,
+    staged_accounts,
+    validation_findings,
+    validation_results,
+)
+from customer_import.errors import DataQualityError
+from customer_import.tasks.transform.transform import transform_customers
+from customer_import.tasks.validate.reasons import warnings_of
+from customer_import.tasks.validate.validate import validate_customers
+from tests.tasks.validate.runs import ADDRESS, customer, stage_run, tenant
+
+NO_COUNTRY = {ADDRESS + "country": None, ADDRESS + "state": None}
+NO_EMAIL = {"billingProfile.email": None}
+
+
+def mixed():
+    return [
+        customer(0),
+        customer(1, source=NO_COUNTRY | {"companyProfile.companyName": None} | NO_EMAIL),
+        customer(2, source=NO_EMAIL),
+        customer(3, has_billing_profile=False),
+        customer(4, outcome="skipped", source=NO_COUNTRY),
+        customer(5, is_discovered=False, source=NO_COUNTRY),
+        customer(6, state="failed", outcome="failed"),
+    ]
+
+
+def read(engine, table, *columns):
+    with engine.connect() as connection:
+        statement = select(*(table.c[name] for name in columns)) if columns else select(table)
+        return [tuple(row) for row in connection.execute(statement.order_by(table.c.id))]
+
+
+def test_verdicts_are_counted_and_recorded(engine):
+    run = stage_run(engine, mixed())
+    summary = validate_customers(run, engine, judged_at_once=3)
+    assert (summary.evaluated, summary.rejected, summary.warned) == (4, 2, 1)
+    assert summary.broken["customer.has_billing_profile customer.billingProfile"] == 1
+    results = read(
+        engine, import_results, "tenant_id", "outcome", "reason_code", "task_id", "attempts"
+    )
+    assert sorted(results) == [
+        (tenant(1), "rejected", "validation", "validate_customers", 1),
+        (tenant(3), "rejected", "no_billing_profile", "validate_customers", 1),
+    ]
+
+
+def test_a_rejection_tells_every_reason_and_keeps_the_warnings(engine):
+    validate_customers(stage_run(engine, mixed()), engine)
+    with engine.connect() as connection:
+        row = connection.execute(
+            select(import_results).where(import_results.c.tenant_id == tenant(1))
+        ).one()
+    assert "companyProfile.companyName" in row.reason
+    assert ADDRESS + "country" in row.reason
+    assert any("billingProfile.email" in warning for warning in row.warnings)
+    assert (row.tenant_name, row.domain) == ("Company 1", "company1.example")
+
+
+def test_every_rule_has_a_result_summed_over_chunks(engine):
+    run = stage_run(engine, mixed())
+    validate_customers(run, engine, judged_at_once=2)
+    rows = read(
+        engine, validation_results, "suite", "rule", "field", "evaluated", "unexpected", "success"
+    )
+    assert ("customer", "present", "tenant.id", 4, 0, True) in rows
+    assert ("account", "required", "account.name", 3, 1, False) in rows
+    assert ("account", "present", "account.email", 3, 2, False) in rows
+
+
+def test_repeating_the_stage_changes_nothing(engine):
+    run = stage_run(engine, mixed())
+
+    def state():
+        return (
+            read(engine, validation_findings, "tenant_id", "suite", "rule", "field", "message"),
+            read(engine, validation_results, "suite", "rule", "field", "evaluated", "unexpected"),
+            read(engine, import_results, "tenant_id", "outcome", "reason"),
+        )
+
+    first = validate_customers(run, engine), state()
+    assert (validate_customers(run, engine), state()) == first
+
+
+def test_a_mended_customer_loses_its_rejection(engine):
+    run = stage_run(engine, [customer(0, source=NO_COUNTRY)])
+    validate_customers(run, engine)
+    from customer_import.database.tables import staged_customers
+
+    with engine.begin() as connection:
+        connection.execute(update(staged_customers).values(source=customer(0)["source"]))
+    assert validate_customers(run, engine).rejected == 0
+    assert read(engine, import_results) == []
+
+
+def test_each_customer_is_rejected_or_staged_never_both_never_neither(engine):
+    customers = [
+        customer(n, source=NO_COUNTRY if n % 3 == 0 else NO_EMAIL if n % 3 == 1 else {})
+        for n in range(40)
+    ]
+    run = stage_run(engine, customers, max_rejected_percent=100)
+    validate_customers(run, engine, judged_at_once=25)
+    transform_customers(run, engine, chunk_size=9)
+    rejected = {row[0] for row in read(engine, import_results, "tenant_id")}
+    with engine.connect() as connection:
+        staged = set(connection.execute(select(staged_accounts.c.tenant_id)).scalars())
+    assert rejected == {tenant(n) for n in range(0, 40, 3)}
+    assert staged == {tenant(n) for n in range(40)} - rejected
+
+
+def test_warnings_can_be_read_back_by_tenant(engine):
+    run = stage_run(engine, mixed())
+    validate_customers(run, engine)
+    with engine.connect() as connection:
+        warnings = warnings_of(connection, run.id, [tenant(0), tenant(2)])
+    assert list(warnings) == [tenant(2)]
+    assert "billingProfile.email" in warnings[tenant(2)][0]
+
+
+@pytest.mark.parametrize(
+    ("size", "rejected", "limit", "is_stopped"),
+    [(20, 5, 20, True), (20, 4, 20, False), (19, 19, 20, False), (3, 1, 0, True), (3, 0, 0, False)],
+)
+def test_a_run_with_too_many_rejected_stops_after_recording_them(
+    engine, size, rejected, limit, is_stopped
+):
+    customers = [customer(n, source=NO_COUNTRY if n < rejected else {}) for n in range(size)]
+    run = stage_run(engine, customers, max_rejected_percent=limit)
+    if is_stopped:
+        with pytest.raises(DataQualityError, match=f"{rejected} of {size} discovered"):
+            validate_customers(run, engine)
+    else:
+        validate_customers(run, engine)
+    assert len(read(engine, import_results)) == rejected
+
+
+def earlier_run(engine, *, discovered, state="success", **params):
+    run = stage_run(engine, [], key=f"earlier-{discovered}-{state}", **params)
+    with engine.begin() as connection:
+        statement = update(import_runs).where(import_runs.c.id == run.id)
+        connection.execute(statement.values(discovered=discovered, state=state))
+
+
+def test_a_run_that_discovers_nobody_stops_when_the_last_one_had_customers(engine):
+    earlier_run(engine, discovered=12)
+    with pytest.raises(DataQualityError, match="discovered 12"):
+        validate_customers(stage_run(engine, []), engine)
+
+
+def test_a_run_that_discovers_nobody_is_fine_the_first_time_or_for_a_selection(engine):
+    assert validate_customers(stage_run(engine, []), engine).evaluated == 0
+    earlier_run(engine, discovered=7, state="failed")
+    earlier_run(engine, discovered=3, tenants=[tenant(0)])
+    earlier_run(engine, discovered=5, mode="preview")
+    assert validate_customers(stage_run(engine, [], key="second"), engine).evaluated == 0
+    earlier_run(engine, discovered=12)
+    selected = stage_run(engine, [], key="third", tenants=[tenant(1)])
+    assert validate_customers(selected, engine).evaluated == 0
+
+
+def test_the_log_has_a_line_per_suite_and_no_personal_data(engine, caplog):
+    run = stage_run(engine, [customer(0, source={"billingProfile.email": "anna.svensson"})])
+    with caplog.at_level(logging.INFO):
+        validate_customers(run, engine)
+    lines = [r.getMessage() for r in caplog.records if r.name.startswith("customer_import")]
+    assert len(lines) == 4
+    assert lines[-1] == "Validated 1 customers: 1 rejected, 0 with warnings."
+    assert "anna" not in caplog.text
