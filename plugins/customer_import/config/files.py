@@ -5,7 +5,6 @@ Deliberately knows nothing of what the files mean.
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from customer_import.config.paths import INCLUDE_VARIABLE, include_folder
 from customer_import.errors import ConfigurationError
+from customer_import.hints import choose
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -102,11 +102,7 @@ def _hint(fault: ErrorDetails, model: type[BaseModel]) -> str:
         return "add the key"
     if fault["type"] == "extra_forbidden":
         key = str(fault["loc"][-1])
-        known = sorted(_all_keys(model))
-        close = difflib.get_close_matches(key, known, n=1)
-        return (
-            f"did you mean {close[0]!r}?" if close else f"remove it; known keys: {', '.join(known)}"
-        )
+        return choose(key, _all_keys(model), otherwise="remove it; known keys")
     return "correct the value"
 
 

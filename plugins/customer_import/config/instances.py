@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -10,6 +9,7 @@ from pydantic import Field, model_validator
 from customer_import.config.files import FrozenModel, read_model
 from customer_import.config.paths import instances_path
 from customer_import.errors import ConfigurationError
+from customer_import.hints import choose
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
@@ -134,14 +134,8 @@ def load_instance(
     path = path or instances_path()
     instances = load_instances(path)
     if name not in instances:
-        close = difflib.get_close_matches(name, instances, n=1)
-        hint = (
-            f"did you mean {close[0]!r}?"
-            if close
-            else f"choose one of: {', '.join(sorted(instances))}"
-        )
         message = f"there is no instance {name!r}"
-        raise ConfigurationError(message, source=path.name, hint=hint)
+        raise ConfigurationError(message, source=path.name, hint=choose(name, instances))
     instance = instances[name]
     if import_type is not None and import_type not in instance.import_types:
         takers = [

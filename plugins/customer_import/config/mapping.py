@@ -6,7 +6,6 @@ anything. Applying it to customers is the business of ``customer_import.mapping`
 
 from __future__ import annotations
 
-import difflib
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from customer_import.config.files import FrozenModel, read_model
 from customer_import.config.paths import include_folder
 from customer_import.errors import ConfigurationError
+from customer_import.hints import choose
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
@@ -108,10 +108,7 @@ TransformName = Literal["trim", "upper", "lower", "country_id", "state_id"]
 def _known_source(value: object) -> object:
     known = CUSTOMER_SOURCES | DERIVED_SOURCES
     if isinstance(value, str) and value not in known:
-        close = difflib.get_close_matches(value, known, n=1)
-        hint = (
-            f"did you mean {close[0]!r}?" if close else f"known sources: {', '.join(sorted(known))}"
-        )
+        hint = choose(value, known, otherwise="known sources")
         message = f"the source {value!r} does not exist; {hint}"
         raise ValueError(message)
     return value
@@ -267,12 +264,7 @@ def _check_targets(
 ) -> None:
     for target in fields:
         if target not in known:
-            close = difflib.get_close_matches(target, known, n=1)
-            hint = (
-                f"did you mean {close[0]!r}?"
-                if close
-                else f"known targets: {', '.join(sorted(known))}"
-            )
+            hint = choose(target, known, otherwise="known targets")
             message = f"the target {target!r} does not exist; {hint}"
             raise ValueError(message)
     for target in needed:
