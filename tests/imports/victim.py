@@ -11,7 +11,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from customer_import import points
+from customer_import import failpoints
 from customer_import.database.engine import open_engine
 from customer_import.runs.run import open_run
 from tests.support.library_run import load
@@ -30,7 +30,7 @@ _PATIENCE_S = 120.0
 def kill_load(engine: Engine, run: Run, point: str, attempt: int = 1) -> None:
     """Load a staged run in a process that ends by SIGKILL at ``point``, given as ``name`` or ``name:count``."""
     _PROCESSES.set_forkserver_preload([__name__])
-    environment = {**os.environ, points.KILL_VARIABLE: point}
+    environment = {**os.environ, failpoints.KILL_VARIABLE: point}
     url = engine.url.render_as_string(hide_password=False)
     process = _PROCESSES.Process(target=_load, args=(environment, url, run.id, attempt))
     process.start()
@@ -40,6 +40,6 @@ def kill_load(engine: Engine, run: Run, point: str, attempt: int = 1) -> None:
 
 def _load(environment: Mapping[str, str], url: str, run_id: int, attempt: int) -> None:
     os.environ.update(environment)
-    importlib.reload(points)  # the variable is read at import
+    importlib.reload(failpoints)  # the variable is read at import
     engine = open_engine(url)
     load(engine, open_run(engine, run_id), attempt)
