@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="tests.chaos", description=__doc__)
     parser.add_argument("--case", default="", help="only cases whose name contains this")
-    parser.add_argument("--fast", action="store_true", help="every kill point once, few losses")
+    parser.add_argument("--fast", action="store_true", help="every failpoint once, few losses")
     parser.add_argument("--keep", action="store_true", help="keep databases and logs")
     options = parser.parse_args(arguments)
     folder = Path(tempfile.mkdtemp(prefix="customer-import-chaos-"))

@@ -74,11 +74,11 @@ class Victim(Enum):
 
 @dataclass(frozen=True)
 class _Stage:
-    """A task, the sandbox's count that shows how far it is, and the point that is reached as often in all."""
+    """A task, the sandbox's count that shows how far it is, and the failpoint that is reached as often in all."""
 
     task_id: str
     endpoint: str
-    point: str
+    failpoint: str
 
     def slow(self, delay_s: float) -> FaultRule:
         pattern = f"{self.endpoint.partition('.')[0]}.*"
@@ -148,7 +148,7 @@ def _disturb(case: Case, airflow: RealAirflow, victim: Victim, undisturbed: Undi
     airflow.prepare(IMPORT.dag_id, case.arena.sandbox.info, Path(database))
     run = _Run.trigger(case, airflow)
     for stage in _STAGES:
-        run.strike(stage, victim, after=int(_SHARE * undisturbed.points[stage.point]))
+        run.strike(stage, victim, after=int(_SHARE * undisturbed.failpoints[stage.failpoint]))
     run.wait_for_end()
     case.attempts = sum(attempt.number for attempt in run.attempts())
     job = case.job(IMPORT, run.run_id)

@@ -66,13 +66,13 @@ class Undisturbed:
     Attributes:
         state: Of the BSS.
         results: Outcome by tenant.
-        points: How often each point was reached.
+        failpoints: How often each failpoint was reached.
         seconds: How long it took.
     """
 
     state: BssState
     results: dict[str, str]
-    points: dict[str, int]
+    failpoints: dict[str, int]
     seconds: float
 
 
@@ -102,13 +102,15 @@ class Case:
         return Job(folder, url, import_type, run_id, self.arena.environment, **settings)
 
     def run(self, job: Job, kills: Sequence[Kill] = ()) -> None:
-        """Kill an import at each point given, then let it come to its end."""
+        """Kill an import at each failpoint given, then let it come to its end."""
         for kill in kills:
             code = self._attempt(job, kill)
             if code == -signal.SIGKILL:
                 self.kills += 1
             else:
-                self.found.add("wrong", f"{kill.point}:{kill.count} was not reached, exit {code}")
+                self.found.add(
+                    "wrong", f"{kill.failpoint}:{kill.count} was not reached, exit {code}"
+                )
                 return
         self.finish(job)
 
@@ -180,8 +182,8 @@ class Case:
         void = f" void: fewer than {VOLUME:,} customers" if self.is_void else ""
         return f"{self.name}: {counts}, {self.seconds:.0f} s, {end}{void}{notes}"
 
-    def points(self, job: Job) -> dict[str, int]:
-        """How often the last attempt of a run reached each point."""
+    def failpoints(self, job: Job) -> dict[str, int]:
+        """How often the last attempt of a run reached each failpoint."""
         counts: dict[str, int] = orjson.loads((job.folder / COUNTS_FILE).read_bytes())
         return counts
 
@@ -267,7 +269,7 @@ class Arena:
                 self._undisturbed[import_types] = Undisturbed(
                     BssState.of(self.sandbox),
                     results_of(case.engine, jobs[0].run_id),
-                    case.points(jobs[0]),
+                    case.failpoints(jobs[0]),
                     time.monotonic() - case.started,
                 )
         return self._undisturbed[import_types]

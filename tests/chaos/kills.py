@@ -1,4 +1,4 @@
-"""Kills at every named point: the first, a middle and a late time that it is reached."""
+"""Kills at every failpoint: the first, a middle and a late time that it is reached."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MANY = 100
 _IN_FLIGHT = 96
-"""Customers that a few kills may leave under way; they do not pass the point again."""
+"""Customers that a few kills may leave under way; they do not pass the failpoint again."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Step:
 
     Attributes:
         name: For people.
-        points: In the order of a run. The first one takes the import on to a position; the others
+        failpoints: In the order of a run. The first one takes the import on to a position; the others
             are met right after it.
         starts_again: Whether each attempt meets all occurrences again, from the first one.
-        counts: Counts that take the first point to its positions, when they follow from nothing.
+        counts: Counts that take the first failpoint to its positions, when they follow from nothing.
     """
 
     name: str
-    points: tuple[str, ...]
+    failpoints: tuple[str, ...]
     starts_again: bool = False
     counts: tuple[int, ...] = ()
 
@@ -39,11 +39,13 @@ class Step:
         """Give the kills of one import.
 
         Args:
-            reached: How often an undisturbed import reached each point.
+            reached: How often an undisturbed import reached each failpoint.
         """
         for position in range(len(self.counts) or 3):
-            for number, point in enumerate(self.points):
-                yield Kill(point, self._count(reached[point], position, is_first=number == 0))
+            for number, failpoint in enumerate(self.failpoints):
+                yield Kill(
+                    failpoint, self._count(reached[failpoint], position, is_first=number == 0)
+                )
 
     def _count(self, total: int, position: int, *, is_first: bool) -> int:
         middle = max(1, total // 2)
@@ -79,14 +81,14 @@ STEPS = (
 
 
 def kill_step(arena: Arena, import_type: ImportType, step: Step) -> Iterator[Case]:
-    """Kill an import at the points of one step, three times each."""
-    kills = tuple(step.kills(arena.undisturbed(import_type).points))
+    """Kill an import at the failpoints of one step, three times each."""
+    kills = tuple(step.kills(arena.undisturbed(import_type).failpoints))
     yield from _kill(arena, import_type, f"kill {import_type} {step.name}", kills)
 
 
 def kill_everywhere(arena: Arena, import_type: ImportType) -> Iterator[Case]:
-    """Kill one import at every point once, one after the other."""
-    kills = tuple(Kill(point, 1) for step in STEPS for point in step.points)
+    """Kill one import at every failpoint once, one after the other."""
+    kills = tuple(Kill(failpoint, 1) for step in STEPS for failpoint in step.failpoints)
     yield from _kill(arena, import_type, f"kill {import_type} everywhere once", kills)
 
 

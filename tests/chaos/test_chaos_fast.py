@@ -1,4 +1,4 @@
-"""The fast selection of the chaos cases: every kill point once, and some two hundred lost answers.
+"""The fast selection of the chaos cases: every failpoint once, and some two hundred lost answers.
 
 Runs as a program of its own: the worker processes are forked from a server that must begin with the right environment.
 """

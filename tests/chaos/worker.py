@@ -17,7 +17,7 @@ import orjson
 
 import customer_import.tasks.validate.expectations  # noqa: F401 - before the fork: every attempt needs it
 from customer_import.database.engine import open_engine
-from customer_import.failpoints import killing, watch
+from customer_import.failpoints import kill_at, watch
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.run import begin_run, open_run
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
 
     from customer_import.runs.run import Run
 
-COUNTS_FILE = "points.json"
+COUNTS_FILE = "failpoints.json"
 LOG_FILE = "worker.log"
 
 
 @dataclass(frozen=True)
 class Kill:
-    """Ends an attempt: at a named point, when it is reached for the count-th time."""
+    """Ends an attempt: at a failpoint, when it is reached for the count-th time."""
 
-    point: str
+    failpoint: str
     count: int
 
 
@@ -56,7 +56,7 @@ class Job:
     """One run, the same for all its attempts.
 
     Attributes:
-        folder: Where the run's progress, log and counts of points lie.
+        folder: Where the run's progress, log and counts of failpoints lie.
         database_url: The import's database.
         import_type: Whose customers.
         run_id: As Airflow would name the run.
@@ -105,12 +105,12 @@ def attempt(job: Job, kill: Kill | None) -> None:
     _log_to(job.folder / LOG_FILE)
     apply_environment(job.environment)
     counts: Counter[str] = Counter()
-    end = killing(kill.point, kill.count) if kill else None
+    end = kill_at(kill.failpoint, kill.count) if kill else None
 
-    def observe(point: str) -> None:
-        counts[point] += 1
+    def observe(failpoint: str) -> None:
+        counts[failpoint] += 1
         if end is not None:
-            end(point)
+            end(failpoint)
 
     watch(observe)
     # What start_run reached does not count: a later attempt begins after it.

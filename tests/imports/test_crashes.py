@@ -1,4 +1,4 @@
-"""A load killed at any named point, then tried again, leaves the BSS as an undisturbed load does."""
+"""A load killed at any failpoint, then tried again, leaves the BSS as an undisturbed load does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from customer_import.database.migrate import migrate
 from customer_import.vocabulary import ImportType
 from tests.imports.scene import Scene, on, open_scene
 from tests.imports.victim import kill_load
-from tests.support.kill_points import CREATE_POINTS, UPDATE_POINTS
+from tests.support.failpoints import CREATE_FAILPOINTS, UPDATE_FAILPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,12 +81,12 @@ def undisturbed(staged: Staged, tmp_path_factory: pytest.TempPathFactory) -> dic
     return staged.content
 
 
-@pytest.mark.parametrize("point", CREATE_POINTS)
+@pytest.mark.parametrize("failpoint", CREATE_FAILPOINTS)
 def test_a_load_killed_anywhere_and_tried_again_ends_as_if_undisturbed(
-    staged: Staged, undisturbed: dict[str | None, Any], point: str, tmp_path: Path
+    staged: Staged, undisturbed: dict[str | None, Any], failpoint: str, tmp_path: Path
 ):
     staged.again(tmp_path)
-    kill_load(staged.scene.engine, staged.run, f"{point}:2")
+    kill_load(staged.scene.engine, staged.run, f"{failpoint}:2")
     assert len(staged.scene.results(staged.run.id)) < CUSTOMERS
 
     staged.scene.load(staged.run, attempt=2)
@@ -107,8 +107,8 @@ def test_a_killed_update_tried_again_ends_as_if_undisturbed(scene: Scene, import
             customer, billingProfile={"lastName": "Example", "defaultAddress": {"city": "Volos"}}
         )
     run = scene.stage(import_type)
-    for attempt, point in enumerate(UPDATE_POINTS, 1):
-        kill_load(scene.engine, run, point, attempt)
+    for attempt, failpoint in enumerate(UPDATE_FAILPOINTS, 1):
+        kill_load(scene.engine, run, failpoint, attempt)
 
     report = scene.finish(scene.load(run, attempt=3))
 
@@ -128,8 +128,8 @@ def test_a_load_on_postgresql_killed_again_and_again_still_creates_everybody_onc
     patient(scene)
     scene.sell(import_type, CUSTOMERS)
     run = scene.stage(import_type)
-    for attempt, point in enumerate(["after_account_post", "before_contact_post"], 1):
-        kill_load(scene.engine, run, point, attempt)
+    for attempt, failpoint in enumerate(["after_account_post", "before_contact_post"], 1):
+        kill_load(scene.engine, run, failpoint, attempt)
 
     report = scene.finish(scene.load(run, attempt=3))
 

@@ -1,19 +1,19 @@
-"""A load in a process of its own that kills itself at a named point.
+"""A load in a process of its own that kills itself at a failpoint.
 
 The processes are forked from one that has imported everything once: a fresh interpreter would take seconds a case.
 """
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 import os
 import signal
 from typing import TYPE_CHECKING
 
-from customer_import import failpoints
 from customer_import.database.engine import open_engine
+from customer_import.failpoints import arm
 from customer_import.runs.run import open_run
+from tests.support.failpoints import armed
 from tests.support.library_run import load
 
 if TYPE_CHECKING:
@@ -27,19 +27,19 @@ _PROCESSES = multiprocessing.get_context("forkserver")
 _PATIENCE_S = 120.0
 
 
-def kill_load(engine: Engine, run: Run, point: str, attempt: int = 1) -> None:
-    """Load a staged run in a process that ends by SIGKILL at ``point``, given as ``name`` or ``name:count``."""
+def kill_load(engine: Engine, run: Run, failpoint: str, attempt: int = 1) -> None:
+    """Load a staged run in a process that ends by SIGKILL at ``failpoint``, given as ``name`` or ``name:count``."""
     _PROCESSES.set_forkserver_preload([__name__])
-    environment = {**os.environ, failpoints.KILL_VARIABLE: point}
+    environment = {**os.environ, **armed(failpoint)}
     url = engine.url.render_as_string(hide_password=False)
     process = _PROCESSES.Process(target=_load, args=(environment, url, run.id, attempt))
     process.start()
     process.join(_PATIENCE_S)
-    assert process.exitcode == -signal.SIGKILL, f"{point} was not reached"
+    assert process.exitcode == -signal.SIGKILL, f"{failpoint} was not reached"
 
 
 def _load(environment: Mapping[str, str], url: str, run_id: int, attempt: int) -> None:
     os.environ.update(environment)
-    importlib.reload(failpoints)  # the variable is read at import
+    arm(os.environ)
     engine = open_engine(url)
     load(engine, open_run(engine, run_id), attempt)

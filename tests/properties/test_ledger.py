@@ -23,7 +23,7 @@ from customer_import.database.engine import open_engine
 from customer_import.database.migrate import migrate
 from customer_import.database.tables import import_results, tenant_links
 from customer_import.errors import AmbiguousWriteError, RejectedRequestError, RetriableError
-from customer_import.failpoints import POINTS, watch
+from customer_import.failpoints import FAILPOINTS, watch
 from customer_import.runs.run import record_run
 from customer_import.tasks.load.claims import Holder
 from customer_import.tasks.load.comparison import Comparer
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 TENANTS = ("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002")
 MARKER = 5
 LOOK_UPS = Organisation.model_validate(ORGANISATION | {"sync_system_id": 7})
-CRASHES = tuple(name for name in POINTS if "post" in name or "outcome" in name)
+CRASHES = tuple(name for name in FAILPOINTS if "post" in name or "outcome" in name)
 
 
 class CrashError(BaseException):
@@ -225,9 +225,9 @@ def load(
     """Load both tenants; a crash leaves ledger and links as they are at that moment."""
     left = attempt.at
 
-    def crash(point: str) -> None:
+    def crash(failpoint: str) -> None:
         nonlocal left
-        if point == attempt.crash:
+        if failpoint == attempt.crash:
             left -= 1
             if left <= 0:
                 raise CrashError

@@ -26,6 +26,7 @@ from customer_import.database.tables import (
     staged_customers,
     tenant_links,
 )
+from customer_import.failpoints import KILL_VARIABLE
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.reference_data import put_reference
 from customer_import.runs.run import begin_run, open_run
@@ -278,4 +279,4 @@ if __name__ == "__main__":  # a load in a process of its own, to be killed
     engine_url, run_id, attempt_number = sys.argv[1:]
     own_engine = open_engine(engine_url)
     load(open_run(own_engine, int(run_id)), own_engine, 0, int(attempt_number))
-    sys.exit(0 if os.environ.get("CUSTOMER_IMPORT_KILL_AT") is None else 3)
+    sys.exit(0 if os.environ.get(KILL_VARIABLE) is None else 3)

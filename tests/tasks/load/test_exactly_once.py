@@ -18,15 +18,15 @@ from customer_import.database.tables import staged_accounts, tenant_links
 from customer_import.runs.run import open_run
 from customer_import.tasks.load.claims import Holder
 from sandbox import FaultKind
-from tests.support.kill_points import CREATE_POINTS, UPDATE_POINTS
+from tests.support.failpoints import CREATE_FAILPOINTS, UPDATE_FAILPOINTS, armed
 from tests.tasks.load.scene import Customer, customers, fault, load
 
 if TYPE_CHECKING:
     from customer_import.runs.run import Run
     from tests.tasks.load.scene import Scene
 
-# A process of its own takes seconds to start: PostgreSQL gets the points that differ most.
-KILLS = [("sqlite", point) for point in CREATE_POINTS]
+# A process of its own takes seconds to start: PostgreSQL gets the failpoints that differ most.
+KILLS = [("sqlite", failpoint) for failpoint in CREATE_FAILPOINTS]
 KILLS += [("postgres", "after_account_post"), ("postgres", "before_contact_post")]
 LOST = [
     FaultKind.RESET_AFTER,
@@ -41,12 +41,12 @@ LOST = [
 LOSSES = [("sqlite", kind) for kind in LOST] + [("postgres", FaultKind.RESET_AFTER)]
 
 
-def killed_load(scene: Scene, run: Run, point: str, attempt: int = 1) -> None:
-    """Load in a process that kills itself at a point."""
+def killed_load(scene: Scene, run: Run, failpoint: str, attempt: int = 1) -> None:
+    """Load in a process that kills itself at a failpoint."""
     url = scene.engine.url.render_as_string(hide_password=False)
     ended = subprocess.run(
         [sys.executable, "-m", "tests.tasks.load.scene", url, str(run.id), str(attempt)],
-        env={**os.environ, "CUSTOMER_IMPORT_KILL_AT": point, "PYTHONPATH": "plugins:include:."},
+        env={**os.environ, **armed(failpoint), "PYTHONPATH": "plugins:."},
         check=False,
         capture_output=True,
         text=True,
@@ -74,13 +74,13 @@ def test_what_the_ledger_commits_during_a_load_survives_a_power_cut(scene: Scene
     assert set(waits) == {full}
 
 
-@pytest.mark.parametrize(("engine", "point"), KILLS, indirect=["engine"])
-def test_load_killed_at_any_point_converges_when_tried_again(scene: Scene, point: str):
+@pytest.mark.parametrize(("engine", "failpoint"), KILLS, indirect=["engine"])
+def test_load_killed_at_any_failpoint_converges_when_tried_again(scene: Scene, failpoint: str):
     scene.configure(request_timeout_s=1.0)
     staged = customers(20)  # more than are at work at once
     run = scene.begin()
     scene.stage(run, staged)
-    killed_load(scene, run, f"{point}:3")
+    killed_load(scene, run, f"{failpoint}:3")
     assert len(scene.results(run)) < 20
     scene.load(run, attempt=2)
     assert scene.outcomes(run) == ["created"] * 20
@@ -89,15 +89,15 @@ def test_load_killed_at_any_point_converges_when_tried_again(scene: Scene, point
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("point", ["after_account_post", "after_contact_post"])
+@pytest.mark.parametrize("failpoint", ["after_account_post", "after_contact_post"])
 def test_another_run_continues_what_a_dead_run_left(
-    scene: Scene, point: str, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, failpoint: str, monkeypatch: pytest.MonkeyPatch
 ):
     scene.configure(request_timeout_s=1.0)
     staged = customers(6)
     dead = scene.begin()
     scene.stage(dead, staged)
-    killed_load(scene, dead, f"{point}:2")
+    killed_load(scene, dead, f"{failpoint}:2")
     end_leases(scene)
     renamed = [customer.having(name=f"{customer.name} Renamed") for customer in staged]
     run = scene.run(renamed)
@@ -108,14 +108,14 @@ def test_another_run_continues_what_a_dead_run_left(
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("point", UPDATE_POINTS)
-def test_update_killed_midway_converges_when_tried_again(scene: Scene, point: str):
+@pytest.mark.parametrize("failpoint", UPDATE_FAILPOINTS)
+def test_update_killed_midway_converges_when_tried_again(scene: Scene, failpoint: str):
     staged = customers(5)
     scene.run(staged)
     run = scene.begin()
     moved = [customer.having(city="Volos", email="new@example.com") for customer in staged]
     scene.stage(run, moved)
-    killed_load(scene, run, f"{point}:2")
+    killed_load(scene, run, f"{failpoint}:2")
     scene.load(run, attempt=2)
     assert set(scene.outcomes(run)) == {"updated"}
     for account in scene.accounts:
