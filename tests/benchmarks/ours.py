@@ -20,7 +20,7 @@ from customer_import.database.engine import open_engine
 from customer_import.database.migrate import migrate
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.runs.parameters import RunParams
-from customer_import.runs.run import Run, begin_run, open_run
+from customer_import.runs.run import Run, open_run
 from customer_import.tasks.extract.extract import extract_customers
 from customer_import.tasks.finish import close_run
 from customer_import.tasks.load.account_listing import list_accounts
@@ -28,6 +28,7 @@ from customer_import.tasks.load.load import load_batch
 from customer_import.tasks.start import prepare_run
 from customer_import.vocabulary import ImportType
 from tests.benchmarks.client import measured
+from tests.support.runs import begin_run
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

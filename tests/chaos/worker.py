@@ -20,7 +20,7 @@ from customer_import.database.engine import open_engine
 from customer_import.failpoints import kill_at, watch
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.runs.parameters import RunParams
-from customer_import.runs.run import begin_run, open_run
+from customer_import.runs.run import open_run
 from customer_import.tasks.extract.extract import extract_customers
 from customer_import.tasks.finish import close_run
 from customer_import.tasks.load.account_listing import list_accounts
@@ -30,6 +30,7 @@ from customer_import.tasks.transform.transform import transform_customers
 from customer_import.tasks.validate.validate import validate_customers
 from customer_import.vocabulary import ImportType, RunState
 from tests.support.library_run import INSTANCES, apply_environment
+from tests.support.runs import begin_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,7 +27,7 @@ def test_success_is_no_error(status: int) -> None:
     assert of(status) is None
 
 
-@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 507, 522])
 def test_what_may_pass_is_retriable(status: int) -> None:
     assert type(of(status)) is RetriableError
 

@@ -18,8 +18,9 @@ from customer_import.database.tables import (
 from customer_import.errors import ConfigurationError
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.reference_data import get_reference, put_reference
-from customer_import.runs.run import begin_run, find_run, open_run, record_error, record_progress
+from customer_import.runs.run import find_run, open_run, record_error, record_progress
 from customer_import.vocabulary import ImportType, Mode, OnExisting
+from tests.support.runs import begin_run
 
 if TYPE_CHECKING:
     from pathlib import Path

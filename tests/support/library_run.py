@@ -13,7 +13,6 @@ import orjson
 
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.runs.parameters import RunParams
-from customer_import.runs.run import Run, begin_run
 from customer_import.tasks.extract.extract import extract_customers
 from customer_import.tasks.finish import Summary, close_run
 from customer_import.tasks.load.account_listing import list_accounts
@@ -23,12 +22,14 @@ from customer_import.tasks.transform.transform import transform_customers
 from customer_import.tasks.validate.validate import validate_customers
 from customer_import.vocabulary import ImportType
 from sandbox.demo.settings import connections, variables, write_instances
+from tests.support.runs import begin_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Engine
 
+    from customer_import.runs.run import Run
     from sandbox.info import SandboxInfo
 
 INSTANCES = {

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from customer_import.config.targets import COUNTRY_TARGET, STATE_TARGET
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from customer_import.bss.models import Json
     from customer_import.config.mapping import FieldMapping
-
-_COUNTRY, _STATE = "billingAddress.countryId", "billingAddress.stateId"
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ def difference(
             continue
         operations.append(PatchOperation("add" if is_empty else "replace", _pointer(path), value))
         before[path] = None if is_empty else old
-    if _COUNTRY in before and _STATE not in wanted:
-        state = read_field(record, _STATE)
+    if COUNTRY_TARGET in before and STATE_TARGET not in wanted:
+        state = read_field(record, STATE_TARGET)
         if not is_blank(state):
-            operations.append(PatchOperation("remove", _pointer(_STATE)))
-            before[_STATE] = state
+            operations.append(PatchOperation("remove", _pointer(STATE_TARGET)))
+            before[STATE_TARGET] = state
     return Difference(tuple(operations), before)
 
 

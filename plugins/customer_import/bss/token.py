@@ -10,7 +10,7 @@ import aiohttp
 
 from customer_import.bss.error_body import read_detail
 from customer_import.errors import AuthenticationError, RetriableError
-from customer_import.http.classify import retry_after_s
+from customer_import.http.classify import is_transient, retry_after_s
 from customer_import.http.session import parse_json
 from customer_import.http.token import AccessToken
 
@@ -22,7 +22,6 @@ SERVICE = "BSS"
 TOKEN_TIMEOUT_S = 30.0
 DEFAULT_LIFETIME_S = 3600.0
 _ENDPOINT = "POST /oauth/token"
-_RETRIABLE = frozenset({408, 425, 429})
 _HINTS = {
     "invalid_client": "the client key or the client secret is wrong; check BSS > Setup > API Credentials, "
     "the connection's extra client_key and the Variable that it names",
@@ -94,8 +93,8 @@ def _read_token(
     except ValueError:
         answer = None
     fields = answer if isinstance(answer, dict) else {}
-    is_limit = status >= 300 and read_detail(body).is_rate_limit  # noqa: PLR2004 - as below
-    if status >= 500 or status in _RETRIABLE or is_limit:  # noqa: PLR2004 - HTTP's own class
+    is_limit = status >= 300 and read_detail(body).is_rate_limit  # noqa: PLR2004 - whatever is not a success
+    if is_transient(status) or is_limit:
         message = "the sign-in is out of order"
         raise _not_had(message, status, wait)
     if status >= 300:  # noqa: PLR2004 - whatever is not a success

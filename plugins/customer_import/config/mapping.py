@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from customer_import.config.files import FrozenModel, read_model
 from customer_import.config.paths import include_folder
+from customer_import.config.targets import ACCOUNT_TARGETS, CONTACT_TARGETS
 from customer_import.errors import ConfigurationError
 from customer_import.hints import choose
 from customer_import.vocabulary import ImportType
@@ -80,27 +81,6 @@ DERIVED_SOURCES: frozenset[str] = frozenset(
     }
 )
 """Values that the import works out itself: the tenant, its reseller, and what the run was started with."""
-
-_OWNERSHIP_TARGETS = frozenset({"responsibleUserId", "permissionRuleId"})
-ACCOUNT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
-    "name",
-    "phone",
-    "email",
-    "billToAccountId",
-    *(
-        f"billingAddress.{key}"
-        for key in ("address", "address2", "city", "postCode", "countryId", "stateId")
-    ),
-}
-"""Fields of ``AccountCreate`` that a mapping may fill (docs/bss.md section 2.5)."""
-CONTACT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
-    "firstName",
-    "lastName",
-    "email",
-    "phone",
-    "mobilePhone",
-}
-"""Fields of a contact that a mapping may fill; the flags are fixed and a password is never sent."""
 
 TransformName = Literal["trim", "upper", "lower", "country_id", "state_id"]
 

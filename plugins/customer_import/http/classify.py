@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
 MAX_RETRY_AFTER_S = 3600.0
-_RETRIABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TRANSIENT = frozenset({408, 425, 429})
+_NOT_IMPLEMENTED = 501
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class DetailReader(Protocol):
         """Read a body; ``request_texts`` is what the request carried."""
 
 
+def is_transient(status: int) -> bool:
+    """Whether the same request may succeed later: 408, 425, 429 and 5xx; not 501, which no wait changes."""
+    return status in _TRANSIENT or (status >= 500 and status != _NOT_IMPLEMENTED)  # noqa: PLR2004 - HTTP's own class
+
+
 def classify(
     *,
     service: str,
@@ -52,7 +58,7 @@ def classify(
 ) -> ApiError | None:
     """Return the error that an answer stands for; ``None`` when it is a success.
 
-    408, 429 and 5xx are retriable, so is what the service itself calls retriable. Every other 4xx
+    A transient status is retriable, so is what the service itself calls retriable. Everything else
     is final for this request. 401 is returned like them: the session handles it, because only it
     can renew the token.
 
@@ -80,7 +86,7 @@ def classify(
             retry_after=retry_after,
             is_sent=False,
         )
-    if detail.is_retriable or (detail.is_retriable is None and status in _RETRIABLE):
+    if detail.is_retriable or (detail.is_retriable is None and is_transient(status)):
         return RetriableError(
             message,
             service=service,

@@ -99,7 +99,6 @@ class WindowLimiter:
     ) -> None:
         self.budget = self._full_budget = budget
         self.keep = keep
-        self.refusals = 0
         self._window_s = window_s
         self._hold_s = window_s + guard_s
         self._clock, self._sleep = clock, sleep
@@ -164,7 +163,6 @@ class WindowLimiter:
 
         It comes back step by step, window by window, as long as nothing is refused.
         """
-        self.refusals += 1
         if (
             self._clock() >= self._closed_until
         ):  # once per pause, not once per refused request of the same burst

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from customer_import.config.targets import COUNTRY_TARGET
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from customer_import.bss.models import Organisation
     from customer_import.config.mapping import FieldMapping
     from customer_import.mapping.selection import Texts
-
-COUNTRY_TARGET = "billingAddress.countryId"
-"""The account field whose country a row's states belong to."""
 
 Ids = list[int | None]
 

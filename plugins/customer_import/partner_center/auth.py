@@ -18,6 +18,7 @@ import requests
 from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS
 
 from customer_import.errors import AuthenticationError, RetriableError
+from customer_import.http.classify import is_transient
 from customer_import.http.token import AccessToken
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ _ENDPOINT = "POST /oauth2/v2.0/token"
 _TIMEOUT_S = (10, 30)
 _MICROSOFT_HOSTS = WELL_KNOWN_AUTHORITY_HOSTS | {"login.partner.microsoftonline.cn"}
 _TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
-_TRANSIENT_STATUSES = frozenset({408, 429})
-_SERVER_ERROR = 500
 _TRANSIENT_CODES = frozenset({"90033", "90006", "90024"})
 
 _CONSENT_AGAIN = "a person must sign in with MFA, consent again and store the new refresh token"
@@ -187,7 +186,7 @@ class _HttpClient(requests.Session):
 
 def _is_answer(response: requests.Response) -> bool:
     """Tell an answer of Entra ID, refusals included, from the trouble of something before it."""
-    if response.status_code in _TRANSIENT_STATUSES or response.status_code >= _SERVER_ERROR:
+    if is_transient(response.status_code):
         return False
     try:
         response.json()

@@ -133,19 +133,6 @@ def _key_of(dag_id: str, airflow_run_id: str) -> Select[int]:
     )
 
 
-def begin_run(
-    engine: Engine,
-    dag_id: str,
-    airflow_run_id: str,
-    import_type: ImportType,
-    params: RunParams,
-    started_by: str | None,
-) -> Run:
-    """Record a run and open it; raises as ``open_run`` does."""
-    key = record_run(engine, dag_id, airflow_run_id, import_type, params, started_by)
-    return open_run(engine, key)
-
-
 def open_run(engine: Engine, run_id: int) -> Run:
     """Read a run's row and its configuration files.
 

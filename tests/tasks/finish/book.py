@@ -10,8 +10,8 @@ from sqlalchemy import delete, insert, select
 
 from customer_import.database.tables import import_results, import_runs, staged_customers
 from customer_import.runs.parameters import RunParams
-from customer_import.runs.run import begin_run
 from customer_import.vocabulary import ImportType
+from tests.support.runs import begin_run
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

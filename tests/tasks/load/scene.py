@@ -29,11 +29,12 @@ from customer_import.database.tables import (
 from customer_import.failpoints import KILL_VARIABLE
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.reference_data import put_reference
-from customer_import.runs.run import begin_run, open_run
+from customer_import.runs.run import open_run
 from customer_import.tasks.load.account_listing import list_accounts
 from customer_import.tasks.load.load import load_batch
 from customer_import.vocabulary import ImportType
 from sandbox import FaultKind, FaultRule
+from tests.support.runs import begin_run
 
 if TYPE_CHECKING:
     from pathlib import Path

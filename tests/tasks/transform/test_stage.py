@@ -13,9 +13,9 @@ from customer_import.database.tables import (
 )
 from customer_import.errors import ConfigurationError
 from customer_import.runs.parameters import RunParams
-from customer_import.runs.run import begin_run
 from customer_import.tasks.transform.transform import transform_customers
 from customer_import.vocabulary import ImportType, TaskId
+from tests.support.runs import begin_run
 from tests.tasks.validate.runs import customer, stage_run, tenant
 
 

@@ -16,8 +16,9 @@ from customer_import.config.paths import include_folder
 from customer_import.database.tables import staged_customers
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.reference_data import put_reference
-from customer_import.runs.run import Run, begin_run
+from customer_import.runs.run import Run
 from customer_import.vocabulary import ImportType
+from tests.support.runs import begin_run
 
 SHIPPED = include_folder() / "instances.yaml"
 

@@ -14,7 +14,6 @@ from customer_import.database.tables import (
 )
 from customer_import.errors import DataQualityError
 from customer_import.tasks.transform.transform import transform_customers
-from customer_import.tasks.validate.reasons import warnings_of
 from customer_import.tasks.validate.validate import validate_customers
 from tests.tasks.validate.runs import ADDRESS, customer, stage_run, tenant
 
@@ -115,15 +114,6 @@ def test_each_customer_is_rejected_or_staged_never_both_never_neither(engine):
         staged = set(connection.execute(select(staged_accounts.c.tenant_id)).scalars())
     assert rejected == {tenant(n) for n in range(0, 40, 3)}
     assert staged == {tenant(n) for n in range(40)} - rejected
-
-
-def test_warnings_can_be_read_back_by_tenant(engine):
-    run = stage_run(engine, mixed())
-    validate_customers(run, engine)
-    with engine.connect() as connection:
-        warnings = warnings_of(connection, run.id, [tenant(0), tenant(2)])
-    assert list(warnings) == [tenant(2)]
-    assert "billingProfile.email" in warnings[tenant(2)][0]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
+from customer_import.config.targets import COUNTRY_TARGET
 from customer_import.errors import RejectedRequestError, RetriableError
 from customer_import.runs.reference_data import put_reference
 from customer_import.vocabulary import ReferenceName
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_COUNTRY_TARGET = "billingAddress.countryId"
 _ISO2 = re.compile(r"[A-Z]{2}")
 
 
@@ -53,7 +53,7 @@ async def _read_rules(client: PartnerCenterClient, country: str) -> CountryRules
 
 
 def _countries(run: Run, stage: CustomerStaging) -> set[str]:
-    mapping = run.mappings.account.get(_COUNTRY_TARGET)
+    mapping = run.mappings.account.get(COUNTRY_TARGET)
     paths = mapping.sources if mapping else ()
     values = (_first(source, paths) for source in stage.sources())
     return {value for value in values if _ISO2.fullmatch(value)}

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from customer_import.mapping.lookups import COUNTRY_TARGET, resolve_ids, row_countries
+from customer_import.config.targets import (
+    CITY_TARGET,
+    COUNTRY_TARGET,
+    POSTAL_CODE_TARGET,
+    STATE_TARGET,
+)
+from customer_import.mapping.lookups import resolve_ids, row_countries
 from customer_import.mapping.selection import fields_of
 from customer_import.tasks.validate.field_rules import (
     advised,
@@ -34,9 +40,6 @@ if TYPE_CHECKING:
     from customer_import.tasks.validate.country_checks import CountryChecks
 
 NAME = "account"
-_CITY = "billingAddress.city"
-_POSTAL_CODE = "billingAddress.postCode"
-_STATE = "billingAddress.stateId"
 _ALWAYS_REQUIRED = frozenset({"name", COUNTRY_TARGET})
 
 _THERE = "account.{} is there or not needed"
@@ -67,7 +70,7 @@ def _presence(fields: Mapping[str, FieldMapping]) -> list[Rule]:
             rules.append(required(column, field))
         elif target in {"email", "phone"}:
             rules.append(advised(column, field))
-        elif target in {_CITY, _POSTAL_CODE, _STATE}:
+        elif target in {CITY_TARGET, POSTAL_CODE_TARGET, STATE_TARGET}:
             rules.append(advised(column, field, must_be_true(_THERE.format(target))))
     return rules
 
@@ -82,7 +85,7 @@ def _validity(fields: Mapping[str, FieldMapping]) -> list[Rule]:
             rules.append(_known(target, field, Severity.CRITICAL))
         elif "state_id" in field.transforms:
             rules.append(_known(target, field, Severity.WARNING))
-        elif target in {"phone", _POSTAL_CODE}:
+        elif target in {"phone", POSTAL_CODE_TARGET}:
             rules.append(_fitting(target, field))
     return rules
 
@@ -124,9 +127,9 @@ def _helper_columns(
     codes = [spelled[code] for code in countries]
     columns: dict[str, list[bool]] = {}
     needs: dict[str, Callable[[str | None], bool]] = {
-        _CITY: checks.needs_city,
-        _POSTAL_CODE: checks.needs_postal_code,
-        _STATE: checks.needs_state,
+        CITY_TARGET: checks.needs_city,
+        POSTAL_CODE_TARGET: checks.needs_postal_code,
+        STATE_TARGET: checks.needs_state,
     }
     for target, is_needed in needs.items():
         if target in account:
@@ -137,8 +140,10 @@ def _helper_columns(
             ]
     if "phone" in account:
         columns[_FITS.format("phone")] = checks.phones_fit(account["phone"], codes)
-    if _POSTAL_CODE in account:
-        columns[_FITS.format(_POSTAL_CODE)] = checks.postal_codes_fit(account[_POSTAL_CODE], codes)
+    if POSTAL_CODE_TARGET in account:
+        columns[_FITS.format(POSTAL_CODE_TARGET)] = checks.postal_codes_fit(
+            account[POSTAL_CODE_TARGET], codes
+        )
     columns |= _known_columns(account, fields, checks.organisation, size)
     return {name: np.array(values, np.bool_) for name, values in columns.items()}
 

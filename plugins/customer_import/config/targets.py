@@ -1,0 +1,32 @@
+"""The BSS fields that a mapping may fill, and those that the code knows by name."""
+
+from __future__ import annotations
+
+COUNTRY_TARGET = "billingAddress.countryId"
+"""The account field whose country a row's states belong to."""
+STATE_TARGET = "billingAddress.stateId"
+CITY_TARGET = "billingAddress.city"
+POSTAL_CODE_TARGET = "billingAddress.postCode"
+
+_OWNERSHIP_TARGETS = frozenset({"responsibleUserId", "permissionRuleId"})
+ACCOUNT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
+    "name",
+    "phone",
+    "email",
+    "billToAccountId",
+    "billingAddress.address",
+    "billingAddress.address2",
+    CITY_TARGET,
+    POSTAL_CODE_TARGET,
+    COUNTRY_TARGET,
+    STATE_TARGET,
+}
+"""Fields of ``AccountCreate`` (docs/bss.md section 2.5)."""
+CONTACT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
+    "firstName",
+    "lastName",
+    "email",
+    "phone",
+    "mobilePhone",
+}
+"""Fields of a contact; the flags are fixed and a password is never sent."""
