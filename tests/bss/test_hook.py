@@ -166,9 +166,12 @@ def test_connection_button_signs_in_and_reports_in_words(
 
 
 async def test_logs_hold_no_secret(sandbox: SandboxServer, caplog: pytest.LogCaptureFixture):
+    limit = FaultRule(endpoint="bss.organization.*", kind=FaultKind.RATE_LIMIT_403, calls=(1,))
+    sandbox.faults.replace([limit])
     caplog.set_level(logging.DEBUG)
     await organisation()
     provider = sandbox.info.provider
+    assert "is throttled" in caplog.text
     for secret in (provider.password, provider.client_secret, "Bearer"):
         assert secret not in caplog.text
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from customer_import.partner_center.models import text_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -36,7 +38,7 @@ class AuditRecord:
 
 def parse_record(item: Item) -> AuditRecord | None:
     """Read an audit record, of whatever resource; ``None`` when it is about no customer."""
-    tenant_id = _text(item.get("customerId")) or _from_values(item)
+    tenant_id = text_of(item.get("customerId")) or _from_values(item)
     if tenant_id is None:
         return None
     return AuditRecord(tenant_id.lower(), _moment(item.get("operationDate")))
@@ -53,7 +55,7 @@ def _from_values(item: Item) -> str | None:
         company = value.get("CompanyProfile")
         for holder in (value, company if isinstance(company, dict) else {}):
             for key in _ID_KEYS:
-                if found := _text(holder.get(key)):
+                if found := text_of(holder.get(key)):
                     return found
     return None
 
@@ -76,7 +78,3 @@ def _moment(value: object) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _text(value: object) -> str | None:
-    return (value.strip() or None) if isinstance(value, str) else None

@@ -28,6 +28,7 @@ from customer_import.partner_center.models import (
     ListedTenant,
     Reseller,
     Subscription,
+    text_of,
 )
 from customer_import.partner_center.paging import Item, Link, Page, list_pages, parse_page
 
@@ -228,10 +229,13 @@ def _parse_tenant(item: Item) -> ListedTenant | None:
         return None
     profile = item.get("companyProfile")
     profile = profile if isinstance(profile, dict) else {}
-    domain, relationship = _text(profile.get("domain")), _text(item.get("relationshipToPartner"))
+    domain, relationship = (
+        text_of(profile.get("domain")),
+        text_of(item.get("relationshipToPartner")),
+    )
     return ListedTenant(
         tenant_id=key,
-        name=_text(profile.get("companyName")),
+        name=text_of(profile.get("companyName")),
         domain=domain.lower() if domain else None,
         relationship=relationship.lower()[:50] if relationship else None,
     )
@@ -248,8 +252,3 @@ def _parse_subscription(item: Item) -> Subscription:
 
 def _parse_country_rules(body: bytes) -> CountryRules:
     return CountryRules.model_validate(parse_json(body))  # its ValidationError is a ValueError
-
-
-def _text(value: object) -> str | None:
-    """Return text without NUL characters, which PostgreSQL refuses."""
-    return (value.replace("\0", "").strip() or None) if isinstance(value, str) else None

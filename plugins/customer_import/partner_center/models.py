@@ -19,7 +19,6 @@ class CountryRules(_Model):
 
     iso2_code: str = Field(alias="iso2Code")
     is_state_required: bool = Field(default=False, alias="isStateRequired")
-    supported_states: tuple[str, ...] = Field(default=(), alias="supportedStatesList")
     is_postal_code_required: bool = Field(default=False, alias="isPostalCodeRequired")
     postal_code_regex: str | None = Field(default=None, alias="postalCodeRegex")
     is_city_required: bool = Field(default=False, alias="isCityRequired")
@@ -76,3 +75,8 @@ class Subscription:
     id: str
     status: str
     partner_id: str | None = None
+
+
+def text_of(value: object) -> str | None:
+    """Return a value that is text, trimmed and without NUL characters, which PostgreSQL refuses."""
+    return (value.replace("\0", "").strip() or None) if isinstance(value, str) else None

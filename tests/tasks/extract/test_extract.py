@@ -359,6 +359,7 @@ def test_no_personal_value_is_logged(
     sandbox.faults.replace([FaultRule(endpoint=BY_ID, kind=FaultKind.WRONG_JSON, probability=0.1)])
     with caplog.at_level(logging.DEBUG):
         extract_customers(make_run(ImportType.DIRECT), engine, make_hook("app_only"))
+    assert "Extracted: " in caplog.text
     for customer in sandbox.source.customers.values():
         profile = customer.document["billingProfile"] or {}
         for value in (profile.get("email"), profile.get("lastName")):
