@@ -5,20 +5,21 @@ Deliberately knows nothing of what the files mean.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from customer_import.config.paths import INCLUDE_VARIABLE, include_folder
+from customer_import.config.messages import explain
+from customer_import.config.paths import INCLUDE_VARIABLE, INSTANCES_VARIABLE, instances_path
 from customer_import.errors import ConfigurationError
-from customer_import.hints import choose
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
     from pathlib import Path
 
-    from pydantic_core import ErrorDetails
+    from customer_import.config.messages import Fault
 
 
 class FrozenModel(BaseModel):
@@ -28,6 +29,9 @@ class FrozenModel(BaseModel):
 
 
 ModelT = TypeVar("ModelT", bound=FrozenModel)
+
+_MOST_FAULTS = 5
+"""In one message; a file in a wrong shape has hundreds."""
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -41,6 +45,9 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         seen: set[object] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float | None):
+                problem = "a key must be text"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             if key in seen:
                 problem = f"the key {key!r} stands twice"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
@@ -59,67 +66,74 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
         The validated model.
 
     Raises:
-        ConfigurationError: The file is missing, is not YAML, or does not fit the model; every fault is named
-            with its path, the first with its hint.
+        ConfigurationError: The file is missing, is empty, is not YAML, or does not fit the model; every fault is named
+            with its path and line, the first with its hint.
     """
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        message = f"cannot be read ({error.strerror})"
-        raise ConfigurationError(
-            message,
-            source=path.name,
-            hint=f"put the file in {include_folder().name}/, or set {INCLUDE_VARIABLE}",
-        ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else None
-        problem = getattr(error, "problem", None) or "is not valid UTF-8 YAML"
-        raise ConfigurationError(
-            str(problem), source=path.name, path=where, hint="correct that line"
-        ) from error
+    node, raw = _read_yaml(path)
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        faults = error.errors(include_url=False)
-        first, *more = [_describe(fault) for fault in faults]
-        message = "; ".join([first[1], *(f"at {where}: {what}" for where, what in more)])
-        hint = _hint(faults[0], model)
-        raise ConfigurationError(message, source=path.name, path=first[0], hint=hint) from error
+        faults = explain(error, model)
+    # Outside of the handler: pydantic's own text, which repeats the values, does not come along.
+    if raw is None:
+        message = "the file is empty"
+        hint = f"it must hold the keys {', '.join(model.model_fields)}"
+        raise ConfigurationError(message, source=str(path), hint=hint)
+    first, *more = faults
+    shown = more[: _MOST_FAULTS - 1]
+    others = [f"at {_where(fault, node)}: {fault.message}" for fault in shown]
+    if len(shown) < len(more):
+        others.append(f"and {len(more) - len(shown)} more")
+    message = "; ".join([first.message, *others])
+    raise ConfigurationError(message, source=path.name, path=_where(first, node), hint=first.hint)
 
 
-def _describe(fault: ErrorDetails) -> tuple[str, str]:
-    where = ".".join(str(part) for part in fault["loc"]) or "the top level"
-    if fault["type"] == "extra_forbidden":
-        return where, f"the key {fault['loc'][-1]!r} is not known"
-    if fault["type"] == "missing":
-        return where, f"the key {fault['loc'][-1]!r} is missing"
-    return where, fault["msg"].removeprefix("Value error, ")
+def _read_yaml(path: Path) -> tuple[yaml.Node | None, object]:
+    """Return a file's nodes, which know their lines, and its content."""
+    try:
+        loader = _UniqueKeyLoader(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
+    except OSError as error:
+        message = f"the file cannot be read ({error.strerror})"
+        raise ConfigurationError(message, source=str(path), hint=_leads_there(path)) from error
+    except UnicodeDecodeError as error:
+        message = "the file is not UTF-8 text"
+        raise ConfigurationError(message, source=path.name, hint="save it as UTF-8") from error
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else None
+        problem = str(getattr(error, "problem", None) or "the file is not valid YAML")
+        problem = problem.replace("'<stream end>'", "the end of the file")
+        hint = "look for a quote, a bracket, a tab or a wrong indentation there"
+        raise ConfigurationError(problem, source=path.name, path=where, hint=hint) from error
 
 
-def _hint(fault: ErrorDetails, model: type[BaseModel]) -> str:
-    if fault["type"] == "missing":
-        return "add the key"
-    if fault["type"] == "extra_forbidden":
-        key = str(fault["loc"][-1])
-        return choose(key, _all_keys(model), otherwise="remove it; known keys")
-    return "correct the value"
+def _leads_there(path: Path) -> str:
+    """Say which environment variable made this the path, or would make it another."""
+    for variable in (INSTANCES_VARIABLE, INCLUDE_VARIABLE):
+        folder = os.environ.get(variable)
+        if folder and path.is_relative_to(folder):
+            return f"{variable} leads there: correct it, or put the file there"
+    variable = INSTANCES_VARIABLE if path == instances_path() else INCLUDE_VARIABLE
+    return f"put the file there, or set {variable}"
 
 
-def _all_keys(model: type[BaseModel], seen: frozenset[type] = frozenset()) -> set[str]:
-    keys: set[str] = set()
-    for name, field in model.model_fields.items():
-        keys.add(field.alias or name)
-        for part in _model_arguments(field.annotation):
-            if part not in seen:
-                keys |= _all_keys(part, seen | {part})
-    return keys
+def _where(fault: Fault, node: yaml.Node | None) -> str:
+    where = ".".join(map(str, fault.path)) or "the top level"
+    return f"{where} (line {_line(node, fault.path)})" if node else where
 
 
-def _model_arguments(annotation: object) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    found: list[type[BaseModel]] = []
-    for argument in getattr(annotation, "__args__", ()):
-        found += _model_arguments(argument)
-    return found
+def _line(node: yaml.Node, path: Sequence[str | int]) -> int:
+    """Return the line of the value at a path, or of what comes nearest to it."""
+    line: int = node.start_mark.line
+    for part in path:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line
+        elif isinstance(node, yaml.MappingNode):
+            found = next((pair for pair in node.value if pair[0].value == str(part)), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line, found[1]
+    return line + 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from customer_import.config.files import FrozenModel, read_model
+from customer_import.config.messages import WrongValueError
 from customer_import.config.paths import instances_path
 from customer_import.errors import ConfigurationError
 from customer_import.hints import choose
@@ -97,10 +98,11 @@ class InstanceConfig(FrozenModel):
         if ImportType.TENANT_RESELLER in self.import_types:
             if len(self.import_types) > 1:
                 message = "an instance of a tenant reseller has its own BSS organisation and takes no other import type"
-                raise ValueError(message)
+                hint = "make an instance of its own for the other import types"
+                raise WrongValueError(message, hint, path=("import_types",))
             if not self.reseller_mpn_id:
                 message = "import type tenant_reseller needs reseller_mpn_id, the tenant reseller's own MPN ID"
-                raise ValueError(message)
+                raise WrongValueError(message, "add the key", path=("reseller_mpn_id",))
         return self
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from customer_import.config.files import FrozenModel, read_model
+from customer_import.config.messages import WrongValueError
 from customer_import.config.paths import include_folder
 from customer_import.config.targets import ACCOUNT_TARGETS, CONTACT_TARGETS
 from customer_import.errors import ConfigurationError
@@ -88,9 +89,8 @@ TransformName = Literal["trim", "upper", "lower", "country_id", "state_id"]
 def _known_source(value: object) -> object:
     known = CUSTOMER_SOURCES | DERIVED_SOURCES
     if isinstance(value, str) and value not in known:
-        hint = choose(value, known, otherwise="known sources")
-        message = f"the source {value!r} does not exist; {hint}"
-        raise ValueError(message)
+        message = f"the source {value!r} does not exist"
+        raise WrongValueError(message, choose(value, known, otherwise="known sources"))
     return value
 
 
@@ -211,9 +211,7 @@ class Mappings(FrozenModel):
             return None
         if name not in self.ordering_options:
             message = f"there is no ordering-options profile {name!r}"
-            hint = (
-                f"choose one of: {', '.join(sorted(self.ordering_options)) or 'none are defined'}"
-            )
+            hint = choose(name, self.ordering_options)
             raise ConfigurationError(message, source="ordering_options.yaml", hint=hint)
         return self.ordering_options[name]
 
@@ -244,10 +242,10 @@ def _check_targets(
 ) -> None:
     for target in fields:
         if target not in known:
+            message = f"the target {target!r} does not exist"
             hint = choose(target, known, otherwise="known targets")
-            message = f"the target {target!r} does not exist; {hint}"
-            raise ValueError(message)
+            raise WrongValueError(message, hint, path=("fields", target))
     for target in needed:
         if target not in fields:
             message = f"the target {target!r} is not mapped; the BSS needs it"
-            raise ValueError(message)
+            raise WrongValueError(message, "add the target with its source", path=("fields",))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationError
 
 from customer_import.config.files import FrozenModel
+from customer_import.config.messages import explain
 from customer_import.errors import ConfigurationError
 from customer_import.vocabulary import Mode, OnExisting, Scope
 
@@ -76,11 +77,10 @@ class RunParams(FrozenModel):
         try:
             return cls.model_validate(dict(raw))
         except ValidationError as error:
-            fault = error.errors(include_url=False)[0]
-            where = ".".join(map(str, fault["loc"]))
-            raise ConfigurationError(
-                fault["msg"],
-                source="run parameters",
-                path=where,
-                hint="correct it in the trigger form",
-            ) from error
+            fault = explain(error, cls, noun="parameter")[0]
+        raise ConfigurationError(  # outside of the handler: without pydantic's own text
+            fault.message,
+            source="run parameters",
+            path=".".join(map(str, fault.path)),
+            hint=f"in the trigger form, {fault.hint}",
+        )
