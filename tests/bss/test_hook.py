@@ -88,10 +88,26 @@ async def test_absent_sync_system_is_a_warning(
     assert "sync options are left out" in caplog.text
 
 
-async def test_check_finds_everything_in_order(sandbox: SandboxServer):
-    async with BssHook().session(CONFIG) as session:
-        findings = await check_bss(BssClient(session), CONFIG)
-    assert [finding.is_ok for finding in findings] == [True] * 4
+def test_check_finds_everything_in_order(sandbox: SandboxServer):
+    findings = check_bss(CONFIG)
+    subjects = ["sign-in", "countries", "tenant marker", "sync options", "accounts"]
+    assert [finding.subject for finding in findings] == subjects
+    assert all(finding.is_right for finding in findings)
+
+
+def test_check_goes_on_after_something_that_is_wrong(sandbox: SandboxServer):
+    findings = check_bss(BssConfig(tenant_marker_field="Nothing"))
+    assert [finding.is_right for finding in findings] == [True, True, False, True, True]
+    assert "Custom Fields" in findings[2].message
+
+
+def test_check_ends_with_a_sign_in_that_is_refused(
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+):
+    connect(monkeypatch, sandbox, password="wrong-password")
+    (finding,) = check_bss(CONFIG)
+    assert isinstance(finding.error, AuthenticationError)
+    assert "password" in finding.message
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROGRAM_WORDS = re.compile(
-    r"Input should|valid (dictionary|string|tuple|list|integer)|instance of|NoneType|_\w+File|Config\b"
+    r"Input should|valid (dictionary|string|tuple|list|integer)|instance of [_A-Z]|NoneType|_\w+File|Config\b"
     r"|Value error|Field required|at least 1 item|pydantic|type=|dict\b|tuple\b|<stream|None\b"
 )
 GOOD = """\

@@ -140,13 +140,15 @@ def test_a_session_rides_over_a_short_trouble_at_the_sign_in_service(
     sandbox.faults.replace(
         [FaultRule(endpoint="entra.token", kind=FaultKind.STATUS, status=503, limit=1)]
     )
-    instance = make_run(ImportType.DIRECT).instance
-    assert check_partner_center(instance, ImportType.DIRECT, make_hook("app_only"))
+    config = make_run(ImportType.DIRECT).instance.partner_center
+    findings = check_partner_center(config, ImportType.DIRECT, make_hook("app_only"))
+    assert [finding.is_right for finding in findings] == [True, True]
 
 
 def test_check_reads_what_the_import_will_read(make_hook: MakeHook, make_run: MakeRun) -> None:
-    instance = make_run(ImportType.INDIRECT).instance
-    findings = check_partner_center(instance, ImportType.INDIRECT, make_hook())
+    config = make_run(ImportType.INDIRECT).instance.partner_center
+    findings = check_partner_center(config, ImportType.INDIRECT, make_hook())
+    assert all(finding.is_right for finding in findings)
     assert [finding.subject for finding in findings] == ["sign-in", "customers", "resellers"]
     assert "8" in findings[2].message
 
@@ -154,10 +156,22 @@ def test_check_reads_what_the_import_will_read(make_hook: MakeHook, make_run: Ma
 def test_check_of_an_indirect_import_without_a_user_says_what_to_mend(
     make_hook: MakeHook, make_run: MakeRun
 ) -> None:
-    with pytest.raises(AuthenticationError, match="set flow to app_user"):
-        check_partner_center(
-            make_run(ImportType.INDIRECT).instance, ImportType.INDIRECT, make_hook("app_only")
-        )
+    config = make_run(ImportType.INDIRECT).instance.partner_center
+    *others, resellers = check_partner_center(config, ImportType.INDIRECT, make_hook("app_only"))
+    assert [finding.is_right for finding in others] == [True, True]
+    assert isinstance(resellers.error, AuthenticationError)
+    assert "set flow to app_user" in resellers.message
+
+
+def test_check_goes_on_after_something_that_is_wrong(
+    make_hook: MakeHook, make_run: MakeRun, sandbox: SandboxServer
+) -> None:
+    sandbox.faults.replace(
+        [FaultRule(endpoint="partner_center.customers.*", kind=FaultKind.STATUS, status=400)]
+    )
+    config = make_run(ImportType.INDIRECT).instance.partner_center
+    findings = check_partner_center(config, ImportType.INDIRECT, make_hook())
+    assert [finding.is_right for finding in findings] == [True, False, True]
 
 
 def test_calls_carry_the_documented_headers(
@@ -166,7 +180,8 @@ def test_calls_carry_the_documented_headers(
     sandbox.faults.replace(
         [FaultRule(endpoint="partner_center.*", kind=FaultKind.STATUS, status=503, calls=(1,))]
     )
-    check_partner_center(make_run(ImportType.INDIRECT).instance, ImportType.INDIRECT, make_hook())
+    config = make_run(ImportType.INDIRECT).instance.partner_center
+    check_partner_center(config, ImportType.INDIRECT, make_hook())
     entries = [one for one in sandbox.requests.entries if one.endpoint.startswith("partner_")]
     first, again, relationships = (entry.request_id for entry in entries)
     assert first == again != relationships

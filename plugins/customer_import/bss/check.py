@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
 from typing import TYPE_CHECKING
 
+from customer_import.bss.hook import BssHook, open_client
 from customer_import.bss.organisation import find_sync_system, find_tenant_marker
-from customer_import.errors import ApiError, ConfigurationError
+from customer_import.errors import CustomerImportError
+from customer_import.http.finding import SIGN_IN, Finding, look_at
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from customer_import.bss.client import BssClient
     from customer_import.config.instances import BssConfig
+    from customer_import.http.session import ApiSession
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What one look found.
+def check_bss(config: BssConfig, hook: BssHook | None = None) -> tuple[Finding, ...]:
+    """Sign in and read once what an import will read.
 
-    Attributes:
-        subject: What was looked at.
-        is_ok: Whether an import can work with it.
-        message: What was found, and what to do when it is not right.
-    """
-
-    subject: str
-    is_ok: bool
-    message: str
-
-
-async def check_bss(client: BssClient, config: BssConfig) -> tuple[Finding, ...]:
-    """Try everything that an import needs to read.
+    Args:
+        config: The instance's settings of this end.
+        hook: Another hook than that of the instance's connection.
 
     Returns:
-        One finding per subject; an organisation without sync options is still right.
-
-    Raises:
-        AuthenticationError: The BSS refused the credentials; there is nothing else to look at.
+        One finding per subject, an organisation without sync options is still right; only the sign-in when that is
+        refused.
     """
+    try:
+        session = (hook or BssHook(config.conn_id)).session(config)
+    except CustomerImportError as error:
+        return (Finding.wrong(SIGN_IN, error),)
+    return asyncio.run(_check(session, config))
+
+
+async def _check(session: ApiSession, config: BssConfig) -> tuple[Finding, ...]:
+    client = open_client(session, config)
+
+    async def sign_in() -> str:
+        await session.sign_in()
+        return "a token was issued"
 
     async def countries() -> str:
         found = await client.countries()
@@ -63,17 +63,11 @@ async def check_bss(client: BssClient, config: BssConfig) -> tuple[Finding, ...]
             return f"can be listed ({len(page)} on the first page)"
         return "can be listed (there are none yet)"
 
-    looks: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
-        ("countries", countries),
-        ("tenant marker", tenant_marker),
-        ("sync options", sync_options),
-        ("accounts", accounts),
-    )
-    return tuple([await _look(subject, look) for subject, look in looks])
-
-
-async def _look(subject: str, look: Callable[[], Awaitable[str]]) -> Finding:
-    try:
-        return Finding(subject, is_ok=True, message=await look())
-    except (ApiError, ConfigurationError) as error:
-        return Finding(subject, is_ok=False, message=str(error))
+    looks = {
+        "countries": countries,
+        "tenant marker": tenant_marker,
+        "sync options": sync_options,
+        "accounts": accounts,
+    }
+    async with session:
+        return await look_at(sign_in, looks)

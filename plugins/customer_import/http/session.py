@@ -145,6 +145,10 @@ class ApiSession:
             await self._client.close()
             self._client = None
 
+    async def sign_in(self) -> None:
+        """Fetch the token that the next request takes along; raises what ``read`` raises of tokens."""
+        await self._repeat(self._tokens.get, lambda _: True)
+
     async def read(
         self,
         path: str,

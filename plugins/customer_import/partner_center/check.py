@@ -1,68 +1,62 @@
-"""Proves that a Partner Center connection works: a token, one customer, the resellers.
+"""Looks at a Partner Center connection before an import: a token, one customer, the resellers.
 
-Cheap and read-only; run before every extraction and by the mode ``check``.
+Cheap and read-only; run before every extraction, by the mode ``check`` and by the command.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from customer_import.errors import CustomerImportError
+from customer_import.http.finding import SIGN_IN, Finding, look_at
 from customer_import.partner_center.client import PartnerCenterClient
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
-    from customer_import.config.instances import InstanceConfig
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was proved.
-
-    Attributes:
-        subject: What was looked at.
-        message: What was found, in words.
-    """
-
-    subject: str
-    message: str
+    from customer_import.config.instances import PartnerCenterConfig
+    from customer_import.http.finding import Look
 
 
 def check_partner_center(
-    instance: InstanceConfig, import_type: ImportType, hook: PartnerCenterHook | None = None
+    config: PartnerCenterConfig, import_type: ImportType, hook: PartnerCenterHook | None = None
 ) -> tuple[Finding, ...]:
-    """Sign in and read once what the import will read.
+    """Sign in and read once what an import will read.
 
     Args:
-        instance: The instance.
+        config: The instance's settings of this end.
         import_type: The import that is about to run; only the indirect one needs the resellers.
         hook: Another hook than that of the instance's connection.
 
-    Raises:
-        AuthenticationError: The sign-in or the rights were refused; says what to do.
-        ConfigurationError: The connection is wrong, or the partner is not an indirect provider.
-        ApiError: Partner Center cannot be reached or refuses.
+    Returns:
+        One finding per subject; only the sign-in when that is refused.
     """
-    hook = hook or PartnerCenterHook(instance.partner_center.conn_id)
-    hook.prepare()
-    return asyncio.run(check(hook, instance, import_type))
+    hook = hook or PartnerCenterHook(config.conn_id)
+    try:
+        hook.prepare()
+    except CustomerImportError as error:
+        return (Finding.wrong(SIGN_IN, error),)
+    return asyncio.run(_check(hook, config, import_type))
 
 
-async def check(
-    hook: PartnerCenterHook, instance: InstanceConfig, import_type: ImportType
+async def _check(
+    hook: PartnerCenterHook, config: PartnerCenterConfig, import_type: ImportType
 ) -> tuple[Finding, ...]:
-    """Do the same inside a running event loop; the hook must be prepared."""
-    flow = hook.settings.credentials.flow
-    async with hook.session(instance.partner_center) as session:
-        client = PartnerCenterClient(session, instance.partner_center)
-        has_customers = await client.has_tenants()
-        found = [
-            Finding("sign-in", f"a token was issued (flow {flow})"),
-            Finding("customers", "can be read" if has_customers else "can be read, there are none"),
-        ]
+    async with hook.session(config) as session:
+        client = PartnerCenterClient(session, config)
+
+        async def sign_in() -> str:
+            await session.sign_in()
+            return f"a token was issued (flow {hook.settings.credentials.flow})"
+
+        async def customers() -> str:
+            return "can be read" if await client.has_tenants() else "can be read, there are none"
+
+        async def resellers() -> str:
+            return f"can be read, there are {len(await client.resellers())}"
+
+        looks: dict[str, Look] = {"customers": customers}
         if import_type is ImportType.INDIRECT:
-            resellers = await client.resellers()
-            found.append(Finding("resellers", f"can be read, there are {len(resellers)}"))
-    return tuple(found)
+            looks["resellers"] = resellers
+        return await look_at(sign_in, looks)

@@ -34,7 +34,9 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
         AuthenticationError: Credentials or consent were refused at either end.
         ConfigurationError: A connection, or something that the BSS organisation must have, is missing or wrong.
     """
-    for finding in check_partner_center(run.instance, run.import_type, hook):
+    for finding in check_partner_center(run.instance.partner_center, run.import_type, hook):
+        if finding.error is not None:
+            raise finding.error
         log.info("Partner Center, %s: %s", finding.subject, finding.message)
     organisation = asyncio.run(_read_organisation(run))
     put_reference(
