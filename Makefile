@@ -48,7 +48,7 @@ clean-demo: ## Forget the demo's state: Airflow, sandbox, imported customers
 
 .PHONY: results
 results: $(STAMP) ## The latest run of each import type, one JSON object a line
-	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -W ignore -m customer_import.cli.results
+	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -m customer_import.cli results --json
 
 .PHONY: check-sandbox
 check-sandbox: $(STAMP) ## What the demo's sandbox says about the imported state: duplicates, missing contacts, contract violations
@@ -56,7 +56,7 @@ check-sandbox: $(STAMP) ## What the demo's sandbox says about the imported state
 
 .PHONY: check-connections
 check-connections: $(STAMP) ## Try both ends of an instance with one read each: INSTANCE=name
-	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -W ignore -m customer_import.cli.check $(INSTANCE)
+	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -m customer_import.cli check "$(INSTANCE)"
 
 # Tests that start a whole Airflow or many processes; those of one folder or file share them.
 SLOW := tests/browser tests/e2e tests/chaos tests/canary

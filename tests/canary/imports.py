@@ -263,7 +263,7 @@ def _results(evidence: Evidence) -> Iterator[None]:
     evidence.printed.mkdir()
     with (evidence.printed / "results.txt").open("wb") as printed:
         process = subprocess.Popen(
-            [sys.executable, "-m", "customer_import.cli.results"],
+            [sys.executable, "-m", "customer_import.cli", "results", "--json"],
             cwd=ROOT,
             env=airflow_environment(evidence.airflow, evidence.folder / "instances.yaml", 0),
             stdout=printed,

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import orjson
+import pytest
+from sqlalchemy import column, table, update
 
-from customer_import.cli.results import main
+from customer_import.database.migrate import VERSION_TABLE
 from customer_import.runs.latest import latest_runs
 from customer_import.tasks.finish import close_run
 from customer_import.vocabulary import ImportType, Outcome
 from tests.imports.scene import on
 
 if TYPE_CHECKING:
-    import pytest
-
+    from tests.cli.conftest import Call
     from tests.tasks.finish.book import Book
 
 
@@ -42,37 +43,101 @@ def test_a_run_that_is_going_on_has_the_counts_so_far(book: Book):
 
 
 def connect(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = {"conn_type": "sqlite", "host": book.engine.url.database}
+    store(monkeypatch, conn_type="sqlite", host=book.engine.url.database)
+
+
+def store(monkeypatch: pytest.MonkeyPatch, **connection: object) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_CUSTOMER_IMPORT_DB", orjson.dumps(connection).decode())
 
 
 @on("sqlite")
-def test_the_command_prints_one_json_object_a_line(
-    book: Book, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
+def test_json_is_one_object_a_line(book: Book, monkeypatch: pytest.MonkeyPatch, call: Call):
     connect(book, monkeypatch)
     for import_type in ImportType:
         run = book.begin(import_type)
         book.record(run, book.list(run, 2), "created")
         close_run(book.engine, run.id, {})
 
-    assert main() == 0
+    said = call("results", "--json")
 
-    lines = [orjson.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["import_type"] for line in lines] == [kind.value for kind in ImportType]
-    for line in lines:
+    assert said.code == 0
+    assert [line["import_type"] for line in said.records] == [kind.value for kind in ImportType]
+    facts = ["import_type", "run_id", "instance", "mode", "state", "discovered"]
+    for line in said.records:
+        assert list(line) == [*facts, *Outcome]
         assert line["discovered"] == sum(line[outcome.value] for outcome in Outcome) == 2
         assert line["state"] == "success"
 
 
 @on("sqlite")
-def test_the_command_says_when_nothing_has_run(
-    book: Book, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_table_has_a_column_for_each_import_and_no_empty_line(
+    book: Book, monkeypatch: pytest.MonkeyPatch, call: Call
 ):
     connect(book, monkeypatch)
+    for import_type, outcome in ((ImportType.DIRECT, "created"), (ImportType.INDIRECT, "skipped")):
+        run = book.begin(import_type)
+        book.record(run, book.list(run, 12), outcome)
+        close_run(book.engine, run.id, {})
 
-    assert main() == 1
+    said = call("results")
 
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert "No import has run yet" in printed.err
+    assert said.code == 0
+    assert (
+        said.out
+        == """\
+            direct   indirect
+instance    default  default
+mode        import   import
+state       success  success
+discovered  12       12
+created     12       0
+skipped     0        12
+
+direct: run manual__1
+indirect: run manual__2
+"""
+    )
+
+
+@on("sqlite")
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_no_run_yet_is_told(
+    book: Book, monkeypatch: pytest.MonkeyPatch, call: Call, arguments: tuple[str, ...]
+):
+    connect(book, monkeypatch)
+    said = call("results", *arguments)
+    assert (said.code, said.out) == (1, "")
+    assert "No import has run yet" in said.err
+
+
+def test_a_database_that_cannot_be_reached_is_told_without_who_signs_in(
+    monkeypatch: pytest.MonkeyPatch, call: Call
+):
+    secret = {"login": "someone", "password": "hunter2"}
+    store(monkeypatch, conn_type="postgres", host="127.0.0.1", port=1, schema="imports", **secret)
+    said = call("results", "--json")
+    assert (said.code, said.out) == (1, "")
+    assert "the database 'imports' at 127.0.0.1 cannot be reached" in said.err
+    assert "Hint: check the connection customer_import_db" in said.err
+    assert "someone" not in said.err
+    assert "hunter2" not in said.err
+
+
+def test_a_connection_of_another_type_is_told(monkeypatch: pytest.MonkeyPatch, call: Call):
+    store(monkeypatch, conn_type="mysql", host="127.0.0.1")
+    said = call("results")
+    assert said.code == 1
+    assert "use postgres, sqlite, or no connection at all" in said.err
+
+
+@on("sqlite")
+def test_a_database_of_a_newer_version_is_told(
+    book: Book, monkeypatch: pytest.MonkeyPatch, call: Call
+):
+    connect(book, monkeypatch)
+    with book.engine.begin() as connection:
+        version = table(VERSION_TABLE, column("version_num"))
+        connection.execute(update(version).values(version_num="9999"))
+    said = call("results")
+    assert said.code == 1
+    assert "was made by a newer version of customer-import. Hint: install that version" in said.err

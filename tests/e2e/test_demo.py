@@ -105,7 +105,7 @@ def test_the_demo_imports_everybody_and_leaves_no_process(tmp_path: Path) -> Non
     assert processes_of(tmp_path) == []
 
     printed = subprocess.run(
-        [sys.executable, "-m", "customer_import.cli.results"],
+        [sys.executable, "-m", "customer_import.cli", "results", "--json"],
         env=environment(tmp_path),
         cwd=tmp_path,
         check=True,

@@ -1,86 +1,98 @@
-"""``python -m customer_import.cli.check INSTANCE``: tries both ends of an instance and says what is wrong."""
+"""Looks at an instance before it imports: its files, its Partner Center, its BSS; all of them, whatever is wrong."""
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import os
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from customer_import.bss.check import check_bss
-from customer_import.bss.hook import BssHook, open_client
-from customer_import.config.instances import load_instance
+from customer_import.config.instances import (
+    BssConfig,
+    PartnerCenterConfig,
+    load_instance,
+    load_instances,
+)
 from customer_import.config.mapping import load_mappings
 from customer_import.errors import CustomerImportError
+from customer_import.http.finding import Finding
 from customer_import.partner_center.check import check_partner_center
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from customer_import.bss.check import Finding
     from customer_import.config.instances import InstanceConfig
 
+ConfigT = TypeVar("ConfigT", PartnerCenterConfig, BssConfig)
 
-def check_instance(name: str) -> Iterator[tuple[bool, str]]:
-    """Yield (is right, what was found) for the configuration and both ends of an instance.
+_MAX_ATTEMPTS = 2
+"""A person waits for the answer, and can ask again."""
+
+
+def check_instance(name: str) -> Iterator[Finding]:
+    """Yield what is found, one subject after the other.
 
     Args:
-        name: Key of ``instances.yaml``.
+        name: Key of ``instances.yaml``. Of an unknown one nothing but that can be said.
     """
     try:
         instance = load_instance(name)
+    except CustomerImportError as error:
+        yield Finding.wrong("instance", error)
+        return
+    yield Finding("instance", f"{name!r} is configured: {instance.title}")
+    yield _check_mappings(instance)
+    yield from _of("Partner Center", _check_partner_center(instance))
+    yield from _of("BSS", check_bss(_impatient(instance.bss)))
+
+
+def known_instances() -> list[str]:
+    """Return the names that ``check_instance`` takes.
+
+    Raises:
+        ConfigurationError: The instances file is missing or wrong.
+    """
+    return sorted(load_instances())
+
+
+def as_line(finding: Finding) -> str:
+    """Return a finding for people."""
+    return f"{'ok   ' if finding.is_right else 'WRONG'}  {finding.subject}: {finding.message}"
+
+
+def as_record(finding: Finding) -> dict[str, Any]:
+    """Return a finding for programs."""
+    return {
+        "subject": finding.subject,
+        "is_right": finding.is_right,
+        "message": finding.message,
+    }
+
+
+def _check_mappings(instance: InstanceConfig) -> Finding:
+    try:
         load_mappings().ordering_profile(instance.bss.ordering_options)
     except CustomerImportError as error:
-        yield False, str(error)
-        return
-    yield True, "instance and mapping files are right"
-    yield from _check_source(instance)
-    yield from _check_target(instance)
+        return Finding.wrong("mapping files", error)
+    return Finding("mapping files", "can be read")
 
 
-def _check_source(instance: InstanceConfig) -> Iterator[tuple[bool, str]]:
+def _check_partner_center(instance: InstanceConfig) -> Iterable[Finding]:
     indirect = ImportType.INDIRECT in instance.import_types  # it needs the most rights
     import_type = ImportType.INDIRECT if indirect else instance.import_types[0]
     # Outside a task Airflow stores no variable; Microsoft leaves the refresh token that was used valid.
     hook = PartnerCenterHook(instance.partner_center.conn_id, save_refresh_token=_forget)
-    try:
-        for finding in check_partner_center(instance, import_type, hook):
-            yield True, f"Partner Center, {finding.subject}: {finding.message}"
-    except CustomerImportError as error:
-        yield False, f"Partner Center: {error}"
+    return check_partner_center(_impatient(instance.partner_center), import_type, hook)
 
 
-def _check_target(instance: InstanceConfig) -> Iterator[tuple[bool, str]]:
-    async def check() -> tuple[Finding, ...]:
-        async with BssHook(instance.bss.conn_id).session(instance.bss) as session:
-            return await check_bss(open_client(session, instance.bss), instance.bss)
+def _impatient(config: ConfigT) -> ConfigT:
+    return config.model_copy(update={"max_attempts": min(config.max_attempts, _MAX_ATTEMPTS)})
 
-    try:
-        for finding in asyncio.run(check()):
-            yield finding.is_ok, f"BSS, {finding.subject}: {finding.message}"
-    except CustomerImportError as error:
-        yield False, f"BSS: {error}"
+
+def _of(end: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    for finding in findings:
+        yield Finding(f"{end}, {finding.subject}", finding.message, finding.error)
 
 
 def _forget(_token: str) -> None:
     """Keep no rotated token."""
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Print one line per finding; 1 when something is wrong."""
-    # Outside a task Airflow reads connections from its database only in this context.
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    parser = argparse.ArgumentParser(prog="customer_import.cli.check", description=__doc__)
-    parser.add_argument("instance", help="key of include/instances.yaml")
-    is_right = True
-    for ok, message in check_instance(parser.parse_args(arguments).instance):
-        is_right = is_right and ok
-        sys.stdout.write(f"{'ok   ' if ok else 'WRONG'}  {message}\n")
-    return 0 if is_right else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

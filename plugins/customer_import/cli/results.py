@@ -1,30 +1,63 @@
-"""``python -m customer_import.results``: the latest run of each import type, one JSON object a line."""
+"""The latest run of each import type, as a table for people or as JSON for programs."""
 
 from __future__ import annotations
 
-import os
-import sys
+from typing import TYPE_CHECKING, Any
 
-import orjson
+from alembic.util.exc import CommandError
+from sqlalchemy.exc import SQLAlchemyError
 
-from customer_import.database.engine import open_engine
+from customer_import.database.engine import CONNECTION_ID, open_engine
 from customer_import.database.migrate import migrate
+from customer_import.errors import ConfigurationError
 from customer_import.runs.latest import latest_runs
+from customer_import.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+Run = dict[str, Any]
+
+_FACTS = ("instance", "mode", "state", "discovered")
 
 
-def main() -> int:
-    """Print the runs; 1 when there are none."""
-    # Outside a task Airflow reads connections from its database only in this context.
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+def read_runs() -> list[Run]:
+    """Read the runs from the configured database, which is brought to the newest version first.
+
+    Raises:
+        ConfigurationError: The database cannot be reached, or a newer version of the import made it.
+    """
     engine = open_engine()
-    migrate(engine)
-    runs = latest_runs(engine)
-    for run in runs:
-        sys.stdout.write(orjson.dumps(run).decode() + "\n")
-    if not runs:
-        sys.stderr.write("No import has run yet. Start one in Airflow, or run: make demo\n")
-    return 0 if runs else 1
+    try:
+        migrate(engine)
+        return latest_runs(engine)
+    except CommandError as error:
+        message = f"{_address(engine)} was made by a newer version of customer-import"
+        raise ConfigurationError(
+            message, source="database", hint="install that version here"
+        ) from error
+    except SQLAlchemyError as error:
+        message = f"{_address(engine)} cannot be reached or read"
+        hint = f"check the connection {CONNECTION_ID}, or AIRFLOW_HOME when there is none"
+        raise ConfigurationError(message, source="database", hint=hint) from error
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def as_table(runs: list[Run]) -> str:
+    """Return a table with one column a run; outcomes that no run has are left out."""
+    outcomes = [outcome for outcome in Outcome if any(run[outcome] for run in runs)]
+    rows = [["", *(run["import_type"] for run in runs)]]
+    rows += [[name, *(str(run[name]) for run in runs)] for name in (*_FACTS, *outcomes)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    ids = [f"{run['import_type']}: run {run['run_id']}" for run in runs]
+    return "\n".join([*lines, "", *ids])
+
+
+def _address(engine: Engine) -> str:
+    """Say where the database is, without who signs in."""
+    url = engine.url
+    at = f" at {url.host}" if url.host else ""
+    return f"the database {url.database!r}{at}"

@@ -1,0 +1,17 @@
+"""Lets the command read Airflow's connections and variables although it runs outside a task.
+
+A task of Airflow 3 asks its supervisor for them. Outside of one the SDK looks at the environment and at secrets
+backends, and at Airflow's own database only in a process that is marked as a part of the server. There is no public
+way to say so: this is the one place that does, and ``tests/cli/test_airflow_context.py`` says when it no longer works.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+
+def enter_airflow() -> None:
+    """Mark this process; call it before the first connection is looked up."""
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    warnings.simplefilter("ignore")  # Airflow's and its providers' own; a person cannot act on them

@@ -1,0 +1,117 @@
+"""The command ``customer-import``: exit code 0 when all is right, 1 when something is wrong, 2 for wrong usage.
+
+What takes seconds to import (Airflow, the API clients) is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+import typer
+from typer.core import TyperGroup
+
+from customer_import import __version__
+from customer_import.cli.airflow_context import enter_airflow
+from customer_import.errors import CustomerImportError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SOMETHING_WRONG, WRONG_USAGE = 1, 2
+
+
+class _InWords(TyperGroup):
+    """Ends a command that cannot do its work with the error's own words instead of a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - the library's own types are private
+        try:
+            return super().invoke(ctx)
+        except CustomerImportError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(SOMETHING_WRONG) from None
+
+
+app = typer.Typer(
+    cls=_InWords,
+    help="Import Microsoft Partner Center customers into interworks.cloud BSS.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
+
+
+@app.command()
+def version() -> None:
+    """Show the version."""
+    typer.echo(f"customer-import {__version__}")
+
+
+def _show_version(is_wanted: bool) -> None:  # noqa: FBT001 - the library calls it
+    if is_wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None: ...
+
+
+@app.command()
+def check(
+    instance: Annotated[
+        str | None, typer.Argument(help="Key of instances.yaml.", show_default=False)
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Try both ends of an instance with one read each and say what is right and what is wrong."""
+    enter_airflow()
+    from customer_import.cli.check import (  # noqa: PLC0415
+        as_line,
+        as_record,
+        check_instance,
+        known_instances,
+    )
+
+    if not instance:
+        known = known_instances()
+        typer.echo(
+            f"Which instance? Known: {', '.join(known)}. Hint: customer-import check {known[0]}",
+            err=True,
+        )
+        raise typer.Exit(WRONG_USAGE)
+    is_right = True
+    for finding in check_instance(instance):
+        is_right = is_right and finding.is_right
+        typer.echo(_json(as_record(finding)) if as_json else as_line(finding))
+    if not is_right:
+        raise typer.Exit(SOMETHING_WRONG)
+
+
+@app.command()
+def results(*, as_json: AsJson = False) -> None:
+    """Show the latest run of each import type with a count per outcome."""
+    enter_airflow()
+    from customer_import.cli.results import as_table, read_runs  # noqa: PLC0415
+
+    runs = read_runs()
+    if not runs:
+        typer.echo("No import has run yet. Hint: start one in Airflow", err=True)
+        raise typer.Exit(SOMETHING_WRONG)
+    typer.echo("\n".join(map(_json, runs)) if as_json else as_table(runs))
+
+
+def _json(record: Mapping[str, Any]) -> str:
+    return orjson.dumps(record).decode()

@@ -1,0 +1,60 @@
+"""Contract with Airflow: a process marked as ``airflow_context`` does reads connections of Airflow's database.
+
+Fails when an Airflow ends that. Then ``customer_import.cli.airflow_context`` needs another way, else the command sees
+only connections of environment variables and secrets backends.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import orjson
+
+from customer_import.tasks.finish import close_run
+from tests.imports.scene import on
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.tasks.finish.book import Book
+
+STORE = """
+import sys
+from airflow.models import Connection
+from airflow.models.base import Base
+from airflow.models.team import Team
+from airflow.settings import Session, engine
+Base.metadata.create_all(engine, tables=[Team.__table__, Connection.__table__])
+session = Session()
+session.add(Connection(conn_id="customer_import_db", conn_type="sqlite", host=sys.argv[1]))
+session.commit()
+"""
+
+
+@on("sqlite")
+def test_a_connection_that_only_airflows_database_has_is_found(book: Book, tmp_path: Path) -> None:
+    run = book.begin()
+    book.record(run, book.list(run, 2), "created")
+    close_run(book.engine, run.id, {})
+    home = tmp_path / "airflow"
+    environment = os.environ | {"AIRFLOW_HOME": str(home)}
+    environment.pop("_AIRFLOW_PROCESS_CONTEXT", None)
+
+    def python(*arguments: str) -> str:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    python("-W", "ignore", "-c", STORE, str(book.engine.url.database))
+    printed = python("-m", "customer_import.cli", "results", "--json")
+
+    (line,) = printed.splitlines()  # nothing of Airflow's own on the way
+    assert orjson.loads(line)["created"] == 2
+    assert not (home / "customer_import.db").exists()

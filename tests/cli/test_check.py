@@ -1,0 +1,186 @@
+"""``customer-import check`` against a sandbox: all right, one thing wrong at a time, and what it never shows."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Airflow, Call, Called
+
+FILES = ["instance", "mapping files"]
+PARTNER_CENTER = [f"Partner Center, {what}" for what in ("sign-in", "customers", "resellers")]
+BSS = [
+    f"BSS, {what}" for what in ("sign-in", "countries", "tenant marker", "sync options", "accounts")
+]
+
+
+@pytest.fixture
+def check(call: Call, airflow: Airflow) -> Call:
+    """Check an instance for programs, and again for people: both say the same, and nothing secret."""
+
+    def check(instance: str = "sandbox") -> Called:
+        said = call("check", instance, "--json")
+        for_people = call("check", instance)
+        assert for_people.code == said.code == (0 if all(right(said).values()) else 1)
+        assert for_people.out.splitlines() == [
+            f"{'ok   ' if one['is_right'] else 'WRONG'}  {one['subject']}: {one['message']}"
+            for one in said.records
+        ]
+        assert said.err == for_people.err == ""
+        assert not [secret for secret in airflow.secrets if secret in said.out]
+        return said
+
+    return check
+
+
+def right(said: Called) -> dict[str, bool]:
+    for record in said.records:
+        assert record.keys() == {"subject", "is_right", "message"}
+        assert isinstance(record["is_right"], bool)
+    return {record["subject"]: record["is_right"] for record in said.records}
+
+
+def wrong(said: Called) -> dict[str, str]:
+    return {one["subject"]: one["message"] for one in said.records if not one["is_right"]}
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_all_is_right(check: Call) -> None:
+    assert right(check()) == dict.fromkeys([*FILES, *PARTNER_CENTER, *BSS], True)
+
+
+def test_a_tenant_resellers_instance_needs_no_resellers(check: Call) -> None:
+    subjects = [*FILES, *PARTNER_CENTER[:2], *BSS]
+    assert right(check("sandbox_reseller")) == dict.fromkeys(subjects, True)
+
+
+def test_a_wrong_bss_password_is_told_beside_what_is_right(check: Call, airflow: Airflow) -> None:
+    airflow.connect("bss_default", password="wrong-and-secret")
+
+    said = check()
+
+    assert right(said) == {**dict.fromkeys([*FILES, *PARTNER_CENTER], True), BSS[0]: False}
+    assert "password" in wrong(said)[BSS[0]]
+    assert "wrong-and-secret" not in said.out
+
+
+def test_the_bss_is_looked_at_although_partner_center_is_down(
+    check: Call, airflow: Airflow, closed_port: int
+) -> None:
+    airflow.connect("partner_center_default", port=closed_port)
+
+    said = check()
+
+    assert right(said).keys() == {*FILES, *PARTNER_CENTER, *BSS}
+    assert wrong(said).keys() == set(PARTNER_CENTER[1:])
+    assert "cannot connect" in wrong(said)[PARTNER_CENTER[1]]
+
+
+def test_the_bss_is_looked_at_although_nobody_can_sign_in_at_partner_center(
+    check: Call, airflow: Airflow, closed_port: int
+) -> None:
+    extra = {"authority": f"https://127.0.0.1:{closed_port}"}
+    airflow.connect("partner_center_default", extra=extra)
+
+    said = check()
+
+    assert wrong(said).keys() == {PARTNER_CENTER[0]}
+    assert [subject for subject in right(said) if subject.startswith("BSS")] == BSS
+
+
+def test_a_missing_connection_is_told(
+    check: Call, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_PARTNER_CENTER_DEFAULT")
+
+    said = check()
+
+    assert wrong(said).keys() == {PARTNER_CENTER[0]}
+    assert "partner_center_default: the connection does not exist" in said.out
+
+
+def test_a_missing_tenant_marker_is_told_and_the_rest_is_looked_at(
+    check: Call, airflow: Airflow
+) -> None:
+    airflow.configure(tenant_marker_field="Nowhere")
+
+    said = check()
+
+    assert right(said).keys() == {*FILES, *PARTNER_CENTER, *BSS}
+    assert wrong(said).keys() == {"BSS, tenant marker"}
+    assert "no account custom field 'Nowhere'" in said.out
+    assert "Hint: create it in BSS > Setup" in said.out
+
+
+def test_both_ends_are_looked_at_although_a_mapping_file_is_wrong(
+    check: Call, airflow: Airflow
+) -> None:
+    airflow.configure(ordering_options="standrd")
+
+    said = check()
+
+    assert wrong(said).keys() == {"mapping files"}
+    assert "did you mean 'standard'?" in said.out
+    assert right(said).keys() == {*FILES, *PARTNER_CENTER, *BSS}
+
+
+def test_an_unknown_instance_is_told_with_the_nearest_name(check: Call) -> None:
+    assert wrong(check("sandbx")) == {
+        "instance": "instances.yaml: there is no instance 'sandbx'. Hint: did you mean 'sandbox'?"
+    }
+
+
+def test_an_instance_like_no_other_is_told_with_all_names(check: Call) -> None:
+    assert "choose one of: sandbox, sandbox_reseller" in wrong(check("xyz"))["instance"]
+
+
+def test_a_broken_instances_file_is_told_with_its_line(check: Call, airflow: Airflow) -> None:
+    airflow.configure(concurrency="many")
+
+    said = check()
+
+    assert right(said) == {"instance": False}
+    assert "instances.yaml at instances.sandbox.bss.concurrency (line " in said.out
+    assert "must be a whole number greater than 0 and at most 256, is 'many'" in said.out
+
+
+def test_a_missing_instances_file_is_told_with_the_variable(check: Call, airflow: Airflow) -> None:
+    airflow.instances.unlink()
+    # The instances file of the sandbox is written again by nothing that follows.
+    said = check()
+    assert right(said) == {"instance": False}
+    assert f"{airflow.instances}: the file cannot be read" in said.out
+    assert "CUSTOMER_IMPORT_INSTANCES leads there" in said.out
+
+
+@pytest.mark.parametrize("arguments", [("check",), ("check", ""), ("check", "--json")])
+def test_without_an_instance_the_known_ones_are_told(
+    call: Call, airflow: Airflow, arguments: tuple[str, ...]
+) -> None:
+    said = call(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        "Which instance? Known: sandbox, sandbox_reseller. Hint: customer-import check sandbox\n"
+    )
+
+
+def test_without_an_instance_a_broken_file_is_told(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "instances.yaml"
+    path.write_text("version: 1\n")
+    monkeypatch.setenv("CUSTOMER_IMPORT_INSTANCES", str(path))
+    said = call("check")
+    assert (said.code, said.out) == (1, "")
+    assert "the key 'instances' is missing" in said.err
