@@ -109,5 +109,6 @@ class Airflow:
 @pytest.fixture
 def airflow(
     running_sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Airflow:
-    return Airflow(running_sandbox, tmp_path, monkeypatch)
+) -> Iterator[Airflow]:
+    yield Airflow(running_sandbox, tmp_path, monkeypatch)
+    running_sandbox.faults.replace([])

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
+
+from sandbox import FaultKind, FaultRule
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,8 +162,9 @@ def test_a_broken_instances_file_is_told_with_its_line(check: Call, airflow: Air
 
 def test_a_missing_instances_file_is_told_with_the_variable(check: Call, airflow: Airflow) -> None:
     airflow.instances.unlink()
-    # The instances file of the sandbox is written again by nothing that follows.
+
     said = check()
+
     assert right(said) == {"instance": False}
     assert f"{airflow.instances}: the file cannot be read" in said.out
     assert "CUSTOMER_IMPORT_INSTANCES leads there" in said.out
@@ -173,6 +179,19 @@ def test_without_an_instance_the_known_ones_are_told(
     assert said.err == (
         "Which instance? Known: sandbox, sandbox_reseller. Hint: customer-import check sandbox\n"
     )
+
+
+def test_log_lines_do_not_get_between_the_answers(airflow: Airflow) -> None:
+    throttled = FaultRule(endpoint="partner_center.*", kind=FaultKind.THROTTLE, calls=(1,))
+    airflow.sandbox.faults.replace([throttled])
+    called = subprocess.run(
+        [sys.executable, "-m", "customer_import.cli", "check", "sandbox", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "is throttled" in called.stderr
+    assert all(orjson.loads(line)["is_right"] for line in called.stdout.splitlines())
 
 
 def test_without_an_instance_a_broken_file_is_told(

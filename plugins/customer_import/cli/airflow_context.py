@@ -8,10 +8,24 @@ way to say so: this is the one place that does, and ``tests/cli/test_airflow_con
 from __future__ import annotations
 
 import os
+import sys
 import warnings
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
-def enter_airflow() -> None:
-    """Mark this process; call it before the first connection is looked up."""
+@contextmanager
+def outside_a_task() -> Iterator[TextIO]:
+    """Mark this process; enter it before anything imports Airflow, which then logs to standard error.
+
+    Yields:
+        Standard output, where only answers go: a program may read them.
+    """
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     warnings.simplefilter("ignore")  # Airflow's and its providers' own; a person cannot act on them
+    answers = sys.stdout
+    with redirect_stdout(sys.stderr):
+        yield answers

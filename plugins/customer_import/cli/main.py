@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from customer_import import __version__
-from customer_import.cli.airflow_context import enter_airflow
+from customer_import.cli.airflow_context import outside_a_task
 from customer_import.errors import CustomerImportError
 
 if TYPE_CHECKING:
@@ -77,25 +77,23 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Try both ends of an instance with one read each and say what is right and what is wrong."""
-    enter_airflow()
-    from customer_import.cli.check import (  # noqa: PLC0415
-        as_line,
-        as_record,
-        check_instance,
-        known_instances,
-    )
-
-    if not instance:
-        known = known_instances()
-        typer.echo(
-            f"Which instance? Known: {', '.join(known)}. Hint: customer-import check {known[0]}",
-            err=True,
+    with outside_a_task() as answers:
+        from customer_import.cli.check import (  # noqa: PLC0415
+            as_line,
+            as_record,
+            check_instance,
+            known_instances,
         )
-        raise typer.Exit(WRONG_USAGE)
-    is_right = True
-    for finding in check_instance(instance):
-        is_right = is_right and finding.is_right
-        typer.echo(_json(as_record(finding)) if as_json else as_line(finding))
+
+        if not instance:
+            known = known_instances()
+            message = f"Which instance? Known: {', '.join(known)}"
+            typer.echo(f"{message}. Hint: customer-import check {known[0]}", err=True)
+            raise typer.Exit(WRONG_USAGE)
+        is_right = True
+        for finding in check_instance(instance):
+            is_right = is_right and finding.is_right
+            typer.echo(_json(as_record(finding)) if as_json else as_line(finding), answers)
     if not is_right:
         raise typer.Exit(SOMETHING_WRONG)
 
@@ -103,10 +101,10 @@ def check(
 @app.command()
 def results(*, as_json: AsJson = False) -> None:
     """Show the latest run of each import type with a count per outcome."""
-    enter_airflow()
-    from customer_import.cli.results import as_table, read_runs  # noqa: PLC0415
+    with outside_a_task():
+        from customer_import.cli.results import as_table, read_runs  # noqa: PLC0415
 
-    runs = read_runs()
+        runs = read_runs()
     if not runs:
         typer.echo("No import has run yet. Hint: start one in Airflow", err=True)
         raise typer.Exit(SOMETHING_WRONG)
