@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -181,17 +181,31 @@ def test_without_an_instance_the_known_ones_are_told(
     )
 
 
-def test_log_lines_do_not_get_between_the_answers(airflow: Airflow) -> None:
-    throttled = FaultRule(endpoint="partner_center.*", kind=FaultKind.THROTTLE, calls=(1,))
-    airflow.sandbox.faults.replace([throttled])
+def in_a_process() -> tuple[list[dict[str, Any]], str]:
+    """Check an instance as a program does; return what it gets and what a person sees beside."""
     called = subprocess.run(
         [sys.executable, "-m", "customer_import.cli", "check", "sandbox", "--json"],
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    assert "is throttled" in called.stderr
-    assert all(orjson.loads(line)["is_right"] for line in called.stdout.splitlines())
+    return [orjson.loads(line) for line in called.stdout.splitlines()], called.stderr
+
+
+def test_log_lines_do_not_get_between_the_answers(airflow: Airflow) -> None:
+    throttled = FaultRule(endpoint="partner_center.*", kind=FaultKind.THROTTLE, calls=(1,))
+    airflow.sandbox.faults.replace([throttled])
+    records, beside = in_a_process()
+    assert all(record["is_right"] for record in records)
+    assert "Partner Center GET /v1/customers is throttled" in beside
+
+
+def test_tracebacks_of_airflows_own_are_not_shown(airflow: Airflow) -> None:
+    """There is no database of Airflow's here, and it logs that when a Variable is nowhere else."""
+    airflow.connect("bss_default", extra={"client_secret_variable": "nowhere"})
+    records, beside = in_a_process()
+    assert "the Airflow Variable 'nowhere' does not exist" in records[-1]["message"]
+    assert beside == ""
 
 
 def test_without_an_instance_a_broken_file_is_told(

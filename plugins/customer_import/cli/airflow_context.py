@@ -7,6 +7,8 @@ way to say so: this is the one place that does, and ``tests/cli/test_airflow_con
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import sys
 import warnings
@@ -17,15 +19,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+class _Nowhere(io.TextIOBase):
+    """Drops what is written; never closed, for Airflow's log keeps it until the process ends."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 @contextmanager
 def outside_a_task() -> Iterator[TextIO]:
-    """Mark this process; enter it before anything imports Airflow, which then logs to standard error.
+    """Mark this process; enter it before anything imports Airflow, which binds its log to standard output then.
+
+    Airflow's log is dropped, tracebacks of its own included: what they lead to is said in words. The import's own
+    warnings go to standard error.
 
     Yields:
         Standard output, where only answers go: a program may read them.
     """
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    warnings.simplefilter("ignore")  # Airflow's and its providers' own; a person cannot act on them
+    warnings.simplefilter("ignore")
     answers = sys.stdout
-    with redirect_stdout(sys.stderr):
-        yield answers
+    own = logging.getLogger("customer_import")
+    to_people = logging.StreamHandler(sys.stderr)
+    to_people.setLevel(logging.WARNING)
+    own.addHandler(to_people)
+    try:
+        with redirect_stdout(_Nowhere()):
+            yield answers
+    finally:
+        own.removeHandler(to_people)
