@@ -53,9 +53,10 @@ def read_instances() -> Instances:
     """Read the instances file; a broken one must not keep results from being shown."""
     path = instances_path()
     try:
-        return _read(path, path.stat().st_mtime_ns)
+        changed_at = path.stat().st_mtime_ns
     except OSError:
-        return Instances({}, f"{path.name} cannot be read.")
+        changed_at = 0  # the reader says in words what is wrong
+    return _read(path, changed_at)
 
 
 @lru_cache(maxsize=4)
