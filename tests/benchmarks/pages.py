@@ -123,11 +123,11 @@ def fill(path: Path, size: int) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
-    connection = (
+    raw = (
         engine.raw_connection()
     )  # the engine's own begin a transaction, which a checkpoint refuses
-    connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
+    raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    raw.close()
 
 
 def add_run(engine: Engine, number: int, size: int) -> None:
@@ -143,10 +143,15 @@ def add_run(engine: Engine, number: int, size: int) -> None:
     start = datetime(2026, 1, 1 + number, tzinfo=UTC)
     counts = dict.fromkeys(OUTCOMES, 0)
     with engine.begin() as connection:
-        run = {"dag_id": DAG_ID, "airflow_run_id": f"run-{number}", "import_type": "direct"}
+        run: dict[str, Any] = {
+            "dag_id": DAG_ID,
+            "airflow_run_id": f"run-{number}",
+            "import_type": "direct",
+        }
         run |= {"instance": "default", "mode": "import", "state": "success", "params": {}}
         run |= {"started_at": start, "ended_at": start, "listed": size, "discovered": size}
-        key = connection.execute(insert(import_runs).values(run)).inserted_primary_key[0]
+        added = insert(import_runs).values(run).returning(import_runs.c.id)
+        key = connection.execute(added).scalar_one()
         for first in range(0, size, CHUNK):
             rows = []
             for at in range(first, min(first + CHUNK, size)):

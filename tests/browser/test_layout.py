@@ -55,7 +55,9 @@ def test_a_narrow_window_shows_a_result_as_a_list_of_named_values(
     reason = row.locator("[data-label=Reason]")
     label = reason.evaluate("cell => getComputedStyle(cell, '::before').content")
     assert label == '"Reason"'
-    assert reason.bounding_box()["width"] > 300
+    box = reason.bounding_box()
+    assert box is not None
+    assert box["width"] > 300
     page.get_by_role("link", name="Outcome").click()
     page.wait_for_url("**sort=outcome**")
 

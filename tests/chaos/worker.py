@@ -11,6 +11,7 @@ import os
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -128,9 +129,7 @@ def _import(job: Job, tasks: Tasks, on_started: Callable[[], None]) -> None:
     tasks.run("validate_customers", lambda _: _nothing(validate_customers(run, engine)))
     batches = tasks.run("transform_customers", lambda _: _transform(run, engine))
     for batch in range(batches):
-        tasks.run(
-            f"load_customers[{batch}]", lambda number, at=batch: _load(run, engine, at, number)
-        )
+        tasks.run(f"load_customers[{batch}]", partial(_load, run, engine, batch))
     tasks.run("finish_run", lambda _: _finish(run, engine))
 
 

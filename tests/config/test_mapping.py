@@ -32,7 +32,9 @@ def test_the_shipped_files_load():
     mappings = load_mappings()
     assert "name" in mappings.account
     assert "billingProfile.email" in mappings.customer_paths
-    assert mappings.ordering_profile("standard").orderingEnabled is True
+    standard = mappings.ordering_profile("standard")
+    assert standard is not None
+    assert standard.orderingEnabled is True
 
 
 def test_an_unknown_key_is_named_with_the_one_that_was_meant(folder):
@@ -51,8 +53,8 @@ def test_a_missing_source_is_named(folder):
 
 @pytest.mark.parametrize("key", ["source", "fallbacks"])
 def test_an_unknown_source_is_named_with_the_one_that_was_meant(folder, key):
-    value = "billingProfile.emial"
-    value = value if key == "source" else [value]
+    wrong = "billingProfile.emial"
+    value = wrong if key == "source" else [wrong]
     change(folder, "account.yaml", lambda file: file["fields"]["email"].update({key: value}))
     text = fault(folder)
     assert "billingProfile.emial" in text

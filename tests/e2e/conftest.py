@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -51,7 +51,7 @@ def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
     url = make_url(request.getfixturevalue(f"{request.param}_database_url"))
     if request.param == "sqlite":
-        connection = {"conn_type": "sqlite", "host": url.database}
+        connection: dict[str, Any] = {"conn_type": "sqlite", "host": url.database}
     else:
         connection = {
             "conn_type": "postgres",

@@ -31,11 +31,13 @@ async def truncate(request: web.Request) -> web.StreamResponse:
     response.content_length = 100
     await response.prepare(request)
     await response.write(b'{"half": ')
+    assert request.transport is not None
     request.transport.close()
     return response
 
 
 async def cut(request: web.Request) -> web.StreamResponse:
+    assert request.transport is not None
     request.transport.abort()
     return web.Response()
 

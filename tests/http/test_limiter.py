@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,10 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 WINDOW_S = 60.0
+T = TypeVar("T")
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """Jumps to the next timer instead of waiting for it."""
+
+    _ready: Any  # private to asyncio, like the method below; a loop has no public clock to set
+    _scheduled: Any
+    _timer_cancelled_count: int
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,15 +39,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             self._timer_cancelled_count -= 1
         if not self._ready and self._scheduled:
             self.now = max(self.now, self._scheduled[0]._when)
-        super()._run_once()
+        super()._run_once()  # type: ignore[misc]
 
 
-def run_in_virtual_time(main: Coroutine) -> object:
+def run_in_virtual_time(main: Coroutine[Any, Any, T]) -> T:
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(main)
 
 
-def window_limiter(budget: int, **options: float) -> WindowLimiter:
+def window_limiter(budget: int, **options: Any) -> WindowLimiter:
     return WindowLimiter(budget, WINDOW_S, clock=asyncio.get_running_loop().time, **options)
 
 
@@ -164,7 +169,8 @@ def test_a_cancelled_waiter_takes_no_place() -> None:
 def test_unlimited_stands_still_only_when_told() -> None:
     async def main() -> list[float]:
         loop = asyncio.get_running_loop()
-        limiter, left = Unlimited(clock=loop.time), []
+        limiter = Unlimited(clock=loop.time)
+        left: list[float] = []
         for wait_s in (0.0, 5.0, 0.0):
             limiter.throttled(wait_s)
             async with limiter:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -24,14 +25,14 @@ from customer_import.http.session import (
 )
 from customer_import.http.token import TokenSource
 from customer_import.partner_center.error_body import read_detail
-from tests.http.conftest import Script, Tokens, Waits, answer, cut, late, truncate
+from tests.http.conftest import Handler, Script, Tokens, Waits, answer, cut, late, truncate
 
 
-async def read(session: ApiSession, **options: object) -> object:
+async def read(session: ApiSession, **options: Any) -> Any:
     return await session.read("/v1/thing", endpoint="/v1/thing", parse=parse_json, **options)
 
 
-async def write(session: ApiSession, **options: object) -> object:
+async def write(session: ApiSession, **options: Any) -> Any:
     return await session.write("POST", "/v1/thing", endpoint="/v1/thing", json={}, **options)
 
 
@@ -58,7 +59,7 @@ async def test_a_body_is_read_with_and_without_byte_order_mark(
     ids=["500", "408", "503", "html", "empty", "truncated", "reset", "too late"],
 )
 async def test_a_read_is_repeated_after_what_may_pass(
-    session: ApiSession, script: Script, bad: object
+    session: ApiSession, script: Script, bad: Handler
 ) -> None:
     script.answers = [bad, answer(b"[1]")]
     assert await read(session) == [1]
@@ -148,7 +149,7 @@ async def test_tries_of_one_call_share_their_headers(session: ApiSession, script
     "lost", [cut, truncate, late(5), answer(b"", 502)], ids=["reset", "truncated", "late", "502"]
 )
 async def test_a_write_without_an_answer_is_not_sent_again(
-    session: ApiSession, script: Script, lost: object
+    session: ApiSession, script: Script, lost: Handler
 ) -> None:
     script.answers = [lost]
     with pytest.raises(AmbiguousWriteError, match="outcome is unknown"):
@@ -232,7 +233,7 @@ async def test_errors_hold_neither_query_nor_body(session: ApiSession, script: S
 def test_the_proxy_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://me:secret@proxy.example:3128")
     monkeypatch.setenv("no_proxy", "localhost")
-    assert environment_proxy("http://api.example").host == "proxy.example"
+    assert str(environment_proxy("http://api.example")) == "http://me:secret@proxy.example:3128"
     assert environment_proxy("http://localhost:80") is None
     assert environment_proxy("ftp://api.example") is None
 

@@ -144,7 +144,8 @@ def make_run(sandbox: SandboxServer, engine: Engine) -> MakeRun:
         now = datetime.now(UTC)
         with database.begin() as connection:
             key = connection.execute(
-                insert(import_runs).values(
+                insert(import_runs)
+                .values(
                     dag_id=import_type.dag_id,
                     airflow_run_id=f"test-{now.isoformat()}",
                     import_type=import_type.value,
@@ -154,7 +155,8 @@ def make_run(sandbox: SandboxServer, engine: Engine) -> MakeRun:
                     params=parsed.model_dump(mode="json"),
                     started_at=now,
                 )
-            ).inserted_primary_key[0]
+                .returning(import_runs.c.id)
+            ).scalar_one()
         return Run(key, import_type.dag_id, "test", import_type, parsed, config, mappings, now)
 
     return make

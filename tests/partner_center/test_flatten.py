@@ -37,7 +37,7 @@ def flat(customer: object, paths: tuple[str, ...] = PATHS, tenant_id: str | None
 
 
 def test_values_are_taken_as_they_are() -> None:
-    found = flat(CUSTOMER, tenant_id=CUSTOMER["id"].lower())
+    found = flat(CUSTOMER, tenant_id=str(CUSTOMER["id"]).lower())
     assert found.source == {
         "id": CUSTOMER["id"],
         "companyProfile.companyName": " Δοκιμή ΑΕ ",

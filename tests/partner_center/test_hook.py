@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import certifi
 import pytest
@@ -29,7 +29,7 @@ async def fetch(hook: PartnerCenterHook) -> str:
 
 
 def connection(extra: dict[str, object], **parts: object) -> Connection:
-    given = {
+    given: dict[str, Any] = {
         "host": "api.partnercenter.microsoft.com",
         "login": "client",
         "password": "hidden-value",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
 from hypothesis import given
@@ -25,7 +27,9 @@ def body(items: object, following: object = None, **more: object) -> bytes:
 
 
 def next_path(uri: str) -> str:
-    return parse_page(body([], link(uri))).next.path
+    found = parse_page(body([], link(uri))).next
+    assert found is not None
+    return found.path
 
 
 def identify(item: Item) -> str | None:
@@ -35,7 +39,7 @@ def identify(item: Item) -> str | None:
 class Server:
     """Pages by link; an error in a page's place is raised, once each."""
 
-    def __init__(self, pages: dict[Link, list[Page | ApiError]]) -> None:
+    def __init__(self, pages: dict[Link, list[Any]]) -> None:
         self.pages = pages
         self.asked: list[Link] = []
 
@@ -48,7 +52,7 @@ class Server:
         return answer
 
 
-def pages_of(*numbers: int, per_page: int = 2) -> dict[Link, list[Page | ApiError]]:
+def pages_of(*numbers: int, per_page: int = 2) -> dict[Link, list[Any]]:
     links = [Link("/v1/first"), *(Link("/v1/next", (("token", str(n)),)) for n in numbers[1:])]
     following = [*links[1:], None]
     return {
@@ -84,6 +88,7 @@ def test_next_links_are_read_in_all_their_forms(uri: str, path: str) -> None:
 
 def test_all_headers_of_a_next_link_go_along() -> None:
     page = parse_page(body([], link("/customers", MS_ContinuationToken="AQ==", X_Other="b")))
+    assert page.next is not None
     assert page.next.headers == (("MS-ContinuationToken", "AQ=="), ("X-Other", "b"))
 
 

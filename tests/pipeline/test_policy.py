@@ -89,7 +89,8 @@ def test_every_task_has_owner_retries_policy_timeout_and_doc(
 ) -> None:
     for task in dags[dag_id].tasks:
         assert task.owner == "customer-import", task.task_id
-        assert task.retries >= 2, task.task_id
+        assert (task.retries or 0) >= 2, task.task_id
+        assert task.execution_timeout, task.task_id
         assert task.execution_timeout.total_seconds() > 0, task.task_id
         assert task.retry_policy is not None, task.task_id
         assert task.doc_md, task.task_id

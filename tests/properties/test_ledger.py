@@ -66,7 +66,7 @@ class ModelBss:
 
     def _write(self, store: dict[int, dict[str, Any]], body: dict[str, Any]) -> int:
         fate = next(self.fates, "ok")
-        where = {"service": "BSS", "endpoint": "POST"}
+        where: dict[str, Any] = {"service": "BSS", "endpoint": "POST"}
         if fate == "throttled":
             raise RetriableError(fate, is_sent=False, **where)
         if fate == "refused":

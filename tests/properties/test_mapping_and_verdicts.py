@@ -147,7 +147,7 @@ def test_verdicts_reject_or_pass_every_row_and_what_passes_the_bss_takes(
     run = RUNS[kind]
     rows = []
     for number in range(ROWS):
-        source = dict(GOOD)
+        source: dict[str, object] = dict(GOOD)
         for path in rng.sample(list(GOOD), rng.randrange(4)):
             source[path] = any_value(rng)
         key = tenant(number)

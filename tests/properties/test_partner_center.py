@@ -71,9 +71,9 @@ def test_page_walking_gives_every_tenant_once_however_often_it_starts_again(
         items = tuple({"id": tenant, "page": number} for tenant in pages[number])
         return Page(items, following)
 
-    async def walk() -> list[str | None]:
+    async def walk() -> list[str]:
         found = list_pages(read, "/v1/p0", identify=_tenant_key)
-        return [_tenant_key(item) async for page in found for item in page]
+        return [str(_tenant_key(item)) async for page in found for item in page]
 
     try:
         given = asyncio.run(walk())

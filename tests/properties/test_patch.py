@@ -27,7 +27,7 @@ names = short.map(lambda text: f"N{text}")
 def addresses(draw: st.DrawFn) -> dict[str, object]:
     country = draw(st.sampled_from(ORGANISATION.setup.countries))
     address: dict[str, object] = {"countryId": country.id}
-    if country.states and draw(st.booleans()):
+    if draw(st.booleans()) and country.states:
         address["stateId"] = draw(st.sampled_from(country.states)).id
     for name in ("address", "city", "postCode"):
         if draw(st.booleans()):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msal
 import pytest
 import requests
 
 from sandbox import SandboxConfig, SandboxServer
+
+if TYPE_CHECKING:
+    from sandbox.info import OrganisationInfo
 
 SCOPE = "https://api.partnercenter.microsoft.com"
 
@@ -61,7 +65,7 @@ class PartnerCenterCaller:
 class BssCaller:
     base: str
     http: requests.Session
-    organisation: object
+    organisation: OrganisationInfo
     countries: dict = field(default_factory=dict)
 
     def call(self, method, path, body=None, **options):

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def serve(tmp_path):
     """Run the command line in a process of its own."""
-    running = []
+    running: list[subprocess.Popen[str]] = []
 
     def run(*arguments):
         info_file = tmp_path / f"info-{len(running)}.json"
@@ -39,8 +39,7 @@ def serve(tmp_path):
     yield run
     for process in running:
         process.kill()
-        process.wait()
-        process.stdout.close()
+        process.communicate()
 
 
 class Running:

@@ -127,6 +127,7 @@ def add_dag_run(airflow_app: FastAPI) -> Iterator[Callable[..., None]]:
     """Put a DAG run into Airflow's metadata database; it is gone after the test."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState
     from airflow.utils.types import DagRunType
     from sqlalchemy import delete
 
@@ -140,7 +141,7 @@ def add_dag_run(airflow_app: FastAPI) -> Iterator[Callable[..., None]]:
                     run_id=run_id,
                     run_type=DagRunType.MANUAL,
                     run_after=START,
-                    state=state,
+                    state=DagRunState(state),
                     conf=conf or {},
                     triggering_user_name="ada",
                 )

@@ -47,7 +47,8 @@ def add_run(engine: Engine, import_type: ImportType = ImportType.DIRECT, **value
         "batches": 1,
     } | values
     with engine.begin() as connection:
-        return connection.execute(insert(import_runs).values(row)).inserted_primary_key[0]
+        added = insert(import_runs).values(row).returning(import_runs.c.id)
+        return connection.execute(added).scalar_one()
 
 
 def add_results(engine: Engine, run_key: int, *rows: dict[str, Any], **common: Any) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fastapi.routing import APIRoute
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from customer_import.vocabulary import ImportType
 from tests.web.conftest import PREFIX
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
 PLACEHOLDERS = {"{run_key}": "1", "{tenant_id}": "t", "{name:path}": "app.js"}
 
 
-def pages_app(airflow_app: FastAPI) -> FastAPI:
-    return next(route.app for route in airflow_app.routes if getattr(route, "path", "") == PREFIX)
+def pages_app(airflow_app: FastAPI) -> Starlette:
+    mounts = [route for route in airflow_app.routes if isinstance(route, Mount)]
+    (app,) = [mount.app for mount in mounts if mount.path == PREFIX]
+    assert isinstance(app, Starlette)
+    return app
 
 
 def addresses(airflow_app: FastAPI) -> list[tuple[str, str]]:

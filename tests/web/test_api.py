@@ -9,6 +9,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -120,7 +121,7 @@ def test_no_input_makes_the_api_break(
     add_staged(database, key, *({} for _ in range(3)))
     login = {"Authorization": f"Bearer {admin.cookies['_token']}"}
     schema = schemathesis.openapi.from_asgi(f"{API}/openapi.json", airflow_app, headers=login)
-    operations = [result.ok() for result in schema.get_all_operations()]
+    operations = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
     answers = 0
     for operation in operations:
 

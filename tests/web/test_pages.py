@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -149,7 +149,7 @@ def test_a_queued_run_is_shown_before_its_first_task_has_worked(
 def test_a_working_run_shows_its_progress_and_asks_again_until_it_has_ended(
     admin: TestClient, database: Engine, add_dag_run: Callable[..., None]
 ) -> None:
-    running = {"state": "running", "extracted": 40, "listed": 200, "batches": None}
+    running: dict[str, Any] = {"state": "running", "extracted": 40, "listed": 200, "batches": None}
     add_run(database, airflow_run_id="working", ended_at=None, **running)
     add_dag_run(DIRECT, "working", "running")
     answer = admin.get(f"{PREFIX}/live?dag_id={DIRECT}&run_id=working")

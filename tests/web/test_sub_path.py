@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin
 
 import aiohttp
@@ -120,7 +120,7 @@ def _fill(database: Engine, add_dag_run: Callable[..., None]) -> None:
     """A working run with a result, so that pages ask for their parts anew, and an ended list of tenants."""
     listed = add_run(database, airflow_run_id="listed", mode="discover")
     add_staged(database, listed, {}, {})
-    unfinished = {"state": "running", "ended_at": None, "extracted": 1, "listed": 2}
+    unfinished: dict[str, Any] = {"state": "running", "ended_at": None, "extracted": 1, "listed": 2}
     key = add_run(database, airflow_run_id="working", **unfinished)
     add_staged(database, key, {"source": b"{}"})
     add_results(database, key, {})

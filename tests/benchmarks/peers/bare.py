@@ -54,7 +54,8 @@ async def _extract(hook: PartnerCenterHook, auth: Any, concurrency: int) -> int:
 
 
 async def _tenants(session: aiohttp.ClientSession, base: str) -> AsyncIterator[str]:
-    path, headers = "/customers?size=500", {}
+    path = "/customers?size=500"
+    headers: dict[str, str] = {}
     while path:
         async with session.get(f"{base}/v1{path.removeprefix('/v1')}", headers=headers) as answer:
             page = orjson.loads((await answer.read()).removeprefix(BOM))

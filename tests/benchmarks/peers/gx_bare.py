@@ -34,7 +34,8 @@ def validate(folder: str, database: str, run: int) -> dict[str, Any]:
 
     frame, rules = _frame_and_rules(database, run)
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    silent: Any = {"globally": False, "metric_calculations": False}
+    context.variables.progress_bars = silent
     asset = context.data_sources.add_pandas("customers").add_dataframe_asset("customers")
     batches = asset.add_batch_definition_whole_dataframe("all customers")
     suite = context.suites.add(gx.ExpectationSuite(name="customers", expectations=rules))
@@ -56,7 +57,7 @@ def _frame_and_rules(database: str, run: int) -> tuple[pd.DataFrame, list[Any]]:
     frames = []
     for rows in read_customers(engine, run, 10_000, is_validated=False):
         chunk = _chunk(rows, opened, organisation)
-        columns = {
+        columns: dict[str, Any] = {
             "tenant.id": chunk.source.frame["tenant.id"].tolist(),
             "tenant.domainPrefix": chunk.source.frame["tenant.domainPrefix"].tolist(),
             **{f"account.{target}": texts for target, texts in chunk.account.items()},
@@ -75,7 +76,7 @@ def _plain(rule: Rule) -> Any:
     from great_expectations import expectations
 
     if rule.name == "max_length":
-        longest = rule.expectation.arguments["max_value"]
+        longest: Any = rule.expectation.arguments["max_value"]
         return expectations.ExpectColumnValueLengthsToBeBetween(
             column=rule.field, max_value=longest
         )

@@ -15,7 +15,8 @@ BOM = b"\xef\xbb\xbf"
 
 
 def list_tenants(session: requests.Session, base: str) -> Iterator[str]:
-    path, headers = "/customers?size=500", {}
+    path = "/customers?size=500"
+    headers: dict[str, str] = {}
     while path:
         answer = session.get(f"{base}/v1{path.removeprefix('/v1')}", headers=headers, timeout=60)
         page = orjson.loads(answer.content.removeprefix(BOM))

@@ -192,7 +192,7 @@ def test_after_a_gap_that_audit_records_do_not_reach_everything_is_read(scene: S
     age(scene, 91)
     report = changed(scene)
     assert report.summary.scope == "full"
-    assert "91 days ago" in report.summary.scope_reason
+    assert "91 days ago" in (report.summary.scope_reason or "")
     assert reads(scene) == {customer.tenant_id for customer in customers}
     assert scene.sandbox.requests.count(AUDIT) == 0
 
@@ -205,7 +205,7 @@ def test_a_cloud_without_audit_records_is_read_in_full(scene: Scene, status: int
     scene.strike(AUDIT, FaultKind.STATUS, status=status)
     report = changed(scene)
     assert report.summary.scope == "full"
-    assert "no audit records" in report.summary.scope_reason
+    assert "no audit records" in (report.summary.scope_reason or "")
     assert len(reads(scene)) == len(customers)
 
 
@@ -214,7 +214,7 @@ def test_the_first_run_is_full_and_says_so(scene: Scene) -> None:
     scene.sell(DIRECT, 2)
     report = changed(scene)
     assert report.summary.scope == "full"
-    assert "no complete run" in report.summary.scope_reason
+    assert "no complete run" in (report.summary.scope_reason or "")
 
 
 @on("sqlite")
@@ -225,7 +225,7 @@ def test_changed_settings_force_a_full_run_but_changed_pace_does_not(scene: Scen
     scene.configure(counted_subscription_statuses=["active"])
     report = changed(scene)
     assert report.summary.scope == "full"
-    assert "the instance's settings" in report.summary.scope_reason
+    assert "the instance's settings" in (report.summary.scope_reason or "")
     assert changed(scene).summary.scope == "changed"
 
 
@@ -237,7 +237,7 @@ def test_a_new_reseller_forces_a_full_indirect_run(scene: Scene) -> None:
     scene.sandbox.source.resellers.pop(reseller.tenant_id.lower())
     report = unverified(scene, ImportType.INDIRECT)
     assert report.summary.scope == "full"
-    assert "the resellers" in report.summary.scope_reason
+    assert "the resellers" in (report.summary.scope_reason or "")
 
 
 def test_carried_outcomes_are_those_of_a_full_run(scene: Scene) -> None:

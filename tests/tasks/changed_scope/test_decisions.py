@@ -76,7 +76,9 @@ def test_only_what_decides_is_in_the_fingerprint() -> None:
     )
     assert fingerprint_of(a_run(instance=faster), {"countries": []}) == before
     other = run.instance.model_copy(update={"counted_subscription_statuses": ("active",)})
-    changed = fingerprint_of(a_run(instance=other), {"countries": [1]}, [Reseller(id="a")])
+    changed = fingerprint_of(
+        a_run(instance=other), {"countries": [1]}, [Reseller.model_validate({"id": "a"})]
+    )
     assert differences(before, changed) == [
         "the BSS organisation",
         "the instance's settings",

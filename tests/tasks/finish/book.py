@@ -14,6 +14,8 @@ from customer_import.vocabulary import ImportType
 from tests.support.runs import begin_run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Engine
 
     from customer_import.runs.run import Run
@@ -61,7 +63,7 @@ class Book:
             connection.execute(insert(staged_customers), rows)
         return ids
 
-    def record(self, run: Run, tenants: list[str], outcome: str, **columns: Any) -> None:
+    def record(self, run: Run, tenants: Sequence[str], outcome: str, **columns: Any) -> None:
         fixed = {
             "run_id": run.id,
             "import_type": run.import_type.value,

@@ -37,6 +37,7 @@ from sandbox import FaultKind, FaultRule
 from tests.support.runs import begin_run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -80,7 +81,7 @@ class Customer:
         return {DOMAIN_PREFIX: self.tenant_id[:8], **self.options}
 
 
-def _present(values: dict[str, object]) -> dict[str, object]:
+def _present(values: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in values.items() if value is not None}
 
 
