@@ -1,179 +1,216 @@
-"""The BSS connection of Airflow, and a session made from it.
+"""The BSS connection of Airflow, and the sessions made from it.
 
-Built on the HTTP provider's hook for its connection type and base URL only. That hook would send unknown extra keys as
-headers, login and password as Basic credentials to every endpoint, and a failed request again whatever its method; so
-requests go through ``customer_import.http``, and the inherited ways of sending one refuse in words.
+Built on the HTTP provider's hook, of which it keeps ``run`` and its arguments. What that hook would do besides does not
+happen: login and password as Basic credentials to every endpoint, unknown extra keys as headers, plain http by default,
+a refused answer's body in the log.
 """
 
 from __future__ import annotations
 
 import asyncio
-import difflib
-import ssl
-from typing import TYPE_CHECKING, NoReturn
+import logging
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.http.hooks.http import HttpHook
-from airflow.sdk import Variable
-from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException, AirflowRuntimeError
 from airflow.sdk.log import mask_secret
+from pydantic import Field
+from yarl import URL
 
+from customer_import.bss import requests_session
 from customer_import.bss.client import BssClient
 from customer_import.bss.error_body import read_detail
+from customer_import.bss.requests_session import BearerAuth, BssSession
 from customer_import.bss.token import SERVICE, BssCredentials, fetch_token
 from customer_import.config.instances import BssConfig
-from customer_import.errors import ConfigurationError, CustomerImportError
+from customer_import.connection_types import INTERWORKS_BSS
+from customer_import.errors import AuthenticationError, ConfigurationError
+from customer_import.http.classify import classify
+from customer_import.http.connection import (
+    CheckedConnection,
+    ConnectionExtra,
+    ConnectionKind,
+    check_connection,
+    get_connection,
+    read_secret_variable,
+    tls_context,
+    try_connection,
+)
 from customer_import.http.limiter import WindowLimiter
+from customer_import.http.redaction import request_texts
 from customer_import.http.session import ApiSession, RetrySettings
 from customer_import.http.token import AccessToken, TokenSource
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection
+    import requests
 
 VERSION_HEADER = "X-Api-Version"
-_EXTRA_KEYS = ("ca_file", "client_key", "client_secret_variable")
-_SECRET_WORDS = ("secret", "password", "token", "api_key", "apikey", "private")
+_UNAUTHORIZED = 401
+
+
+class BssExtra(ConnectionExtra):
+    """The extra of a BSS connection."""
+
+    client_key: str
+    client_secret: str | None = Field(default=None, repr=False)
+    client_secret_variable: str | None = None
+    """Name of the Airflow Variable that holds the client secret: where it stood before the form had a field for it."""
+
+
+KIND = ConnectionKind(INTERWORKS_BSS, BssExtra)
 
 
 class BssHook(HttpHook):
     """Signs in at the interworks.cloud BSS.
 
-    The connection: host, schema, port; login and password of the application user; extra ``client_key``,
-    ``client_secret_variable`` (name of the Airflow Variable that holds the client secret) and, for a private authority,
-    ``ca_file``.
+    ``get_conn`` and ``run`` are for DAGs of your own; they repeat what failed on its way only where that does no harm:
+
+        countries = BssHook("bss_default").run("/api/organization/countries").json()
 
     Args:
-        http_conn_id: The Airflow connection.
+        bss_conn_id: The Airflow connection.
+        method: HTTP method of ``run``.
+        api_version: Version of the BSS API.
     """
 
+    conn_name_attr = "bss_conn_id"
     default_conn_name = "bss_default"
-    hook_name = "interworks.cloud BSS"
+    conn_type = INTERWORKS_BSS
+    hook_name = str(KIND.form["hook-name"])
 
-    def __init__(self, http_conn_id: str = default_conn_name) -> None:
-        super().__init__(method="GET", http_conn_id=http_conn_id)
+    def __init__(
+        self,
+        bss_conn_id: str = default_conn_name,
+        *,
+        method: str = "GET",
+        api_version: str = BssConfig().api_version,
+    ) -> None:
+        super().__init__(method=method, http_conn_id=bss_conn_id, tcp_keep_alive=False)
+        self.bss_conn_id = bss_conn_id
+        self._api_version = api_version
+        self._checked: CheckedConnection[BssExtra] | None = None
+        self._auth: BearerAuth | None = None
+
+    @property
+    def connection(self) -> CheckedConnection[BssExtra]:
+        """The connection, looked up at the first use only.
+
+        Raises:
+            ConfigurationError: It is missing or wrong.
+        """
+        if self._checked is None:
+            self._checked = check_connection(
+                get_connection(self.bss_conn_id), self.bss_conn_id, KIND
+            )
+        return self._checked
 
     def session(self, config: BssConfig) -> ApiSession:
-        """Return a session to the BSS; the connection is resolved now, the token is fetched with the first request.
+        """Return the import's session; the connection is resolved now, the token is fetched with the first request.
 
         Raises:
             ConfigurationError: The connection or the Variable that it names is missing or wrong.
         """
-        connection = self._connection()
-        extra = self._extra(connection)
-        credentials = self._credentials(connection, extra)
-        self._set_base_url(connection)
-        tls = self._tls(extra.get("ca_file"))
+        base_url, credentials = self.connection.address.base_url, self._credentials()
+        tls = tls_context(self.connection.extra.ca_file, self.connection.source)
 
         async def fetch() -> AccessToken:
-            return await fetch_token(self.base_url, credentials, tls, mask_secret)
+            return await fetch_token(base_url, credentials, tls, mask_secret)
 
         return ApiSession(
             service=SERVICE,
-            base_url=self.base_url,
+            base_url=base_url,
             tokens=TokenSource(fetch),
             read_detail=read_detail,
-            headers={VERSION_HEADER: config.api_version, "Accept": "application/json"},
+            headers=_headers(config.api_version),
             concurrency=config.concurrency,
             timeout_s=config.request_timeout_s,
             retry=RetrySettings(max_attempts=config.max_attempts),
             tls=tls,
         )
 
-    def get_conn(self, *_args: object, **_kwargs: object) -> NoReturn:
-        """Refuse: a plain session would send the application user's password to every endpoint."""
-        message = "the BSS hook has no plain HTTP session"
-        raise ConfigurationError(
-            message, source=f"connection {self.http_conn_id}", hint="use BssHook().session(config)"
+    def get_conn(
+        self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
+    ) -> BssSession:
+        """Return a ``requests`` session that signs in with the first request; sessions of a hook share the token.
+
+        Args:
+            headers: Sent with every request.
+            extra_options: Of ``run``: ``timeout`` and ``check_response``.
+
+        Raises:
+            ConfigurationError: The connection or the Variable that it names is missing or wrong.
+        """
+        self._set_base_url()
+        self.merged_extra = extra_options or {}
+        # A request that is tried again is logged with its query, in which names stand.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+        return BssSession(
+            self.base_url,
+            self._bearer(),
+            _headers(self._api_version) | (headers or {}),
+            self.connection.extra.ca_file,
         )
 
-    def run(self, *_args: object, **_kwargs: object) -> NoReturn:
-        """Refuse, for the reason given at ``get_conn``."""
-        self.get_conn()
+    def check_response(self, response: requests.Response) -> None:
+        """Raise the import's error for whatever is not a success; its words hold nothing that was sent.
+
+        Raises:
+            ApiError: The BSS refused the request, or is out of order.
+            AuthenticationError: It refused a token that was just issued.
+        """
+        request = response.request
+        error = classify(
+            service=SERVICE,
+            endpoint=f"{request.method} {URL(request.url or '').path}",
+            status=response.status_code,
+            headers=response.headers,
+            body=response.content,
+            read_detail=lambda body: read_detail(body, _sent_texts(request)),
+        )
+        if error is None:
+            return
+        if error.status == _UNAUTHORIZED:
+            message = f"{error.endpoint} refused a token that was just issued"
+            raise AuthenticationError(message, service=SERVICE, code=error.code) from error
+        raise error
 
     def test_connection(self) -> tuple[bool, str]:
         """Sign in and read one list; the Test button of Airflow's connection form calls this."""
-        try:
-            return True, asyncio.run(self._sign_in())
-        except CustomerImportError as error:
-            return False, str(error)
+        return try_connection(self._sign_in)
 
-    async def _sign_in(self) -> str:
-        config = BssConfig(conn_id=self.http_conn_id)
-        async with self.session(config) as session:
-            systems = await BssClient(session).external_systems()
-        return f"Signed in; the organisation has {len(systems)} external systems"
+    def _sign_in(self) -> str:
+        session = self.session(BssConfig(max_attempts=1, request_timeout_s=20))
 
-    def _connection(self) -> Connection:
-        try:
-            return self.get_connection(self.http_conn_id)
-        except (AirflowNotFoundException, AirflowRuntimeError) as error:
-            message = "the connection does not exist"
-            raise self._fault(message, "create it, type HTTP, as the README describes") from error
+        async def read() -> str:
+            async with session:
+                systems = await BssClient(session).external_systems()
+            return f"Signed in; the organisation has {len(systems)} external systems"
 
-    def _extra(self, connection: Connection) -> dict[str, str]:
-        extra = connection.extra_dejson
-        for key in extra:
-            if key in _EXTRA_KEYS:
-                continue
-            if any(word in key.lower() for word in _SECRET_WORDS):
-                message = "a secret must not stand in a connection's extra"
-                hint = "remove it; keep the client secret in an Airflow Variable that client_secret_variable names"
-                raise self._fault(message, hint, f"extra.{key}")
-            close = difflib.get_close_matches(key, _EXTRA_KEYS, n=1)
-            hint = (
-                f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(_EXTRA_KEYS)}"
-            )
-            message = f"the key {key!r} is not known"
-            raise self._fault(message, hint, f"extra.{key}")
-        return {key: str(value) for key, value in extra.items()}
+        return asyncio.run(read())
 
-    def _credentials(self, connection: Connection, extra: dict[str, str]) -> BssCredentials:
-        for path, value, hint in (
-            ("host", connection.host, "enter the BSS host"),
-            ("login", connection.login, "enter the application user"),
-            ("password", connection.password, "enter the application user's password"),
-            (
-                "extra.client_key",
-                extra.get("client_key"),
-                "enter the client key of the API credentials",
-            ),
-            (
-                "extra.client_secret_variable",
-                extra.get("client_secret_variable"),
-                "name the Airflow Variable that holds the client secret",
-            ),
-        ):
-            if not value:
-                message = "it is empty"
-                raise self._fault(message, hint, path)
-        name = extra["client_secret_variable"]
-        try:
-            secret = Variable.get(name)
-        except (AirflowException, AirflowRuntimeError, KeyError) as error:
-            message = f"the Airflow Variable {name!r} does not exist"
-            hint = "create it with the client secret as its value"
-            raise self._fault(message, hint, "extra.client_secret_variable") from error
-        mask_secret(secret)
-        mask_secret(connection.password)
+    def _set_base_url(self, connection: object = None) -> None:  # noqa: ARG002 - as the base class
+        self.base_url = self.connection.address.base_url
+        self._base_url_initialized = True
+
+    def _bearer(self) -> BearerAuth:
+        if self._auth is None:
+            base_url, credentials = self.base_url, self._credentials()
+            source, ca_file = self.connection.source, self.connection.extra.ca_file
+            tls_context(ca_file, source)  # says in words when the file is of no use
+
+            def fetch() -> AccessToken:
+                return requests_session.fetch_token(base_url, credentials, ca_file, mask_secret)
+
+            self._auth = BearerAuth(base_url, fetch)
+        return self._auth
+
+    def _credentials(self) -> BssCredentials:
+        checked = self.connection
         return BssCredentials(
-            username=str(connection.login),
-            password=str(connection.password),
-            client_key=extra["client_key"],
-            client_secret=str(secret),
+            username=checked.login,
+            password=checked.password,
+            client_key=checked.extra.client_key,
+            client_secret=_client_secret(checked),
         )
-
-    def _tls(self, ca_file: str | None) -> ssl.SSLContext | None:
-        if not ca_file:
-            return None
-        try:
-            return ssl.create_default_context(cafile=ca_file)
-        except (OSError, ssl.SSLError) as error:
-            message = "the file holds no certificate authority that can be read"
-            hint = "name a PEM file that every worker can read"
-            raise self._fault(message, hint, "extra.ca_file") from error
-
-    def _fault(self, message: str, hint: str, path: str | None = None) -> ConfigurationError:
-        source = f"connection {self.http_conn_id}"
-        return ConfigurationError(message, source=source, path=path, hint=hint)
 
 
 def open_client(session: ApiSession, config: BssConfig) -> BssClient:
@@ -183,3 +220,39 @@ def open_client(session: ApiSession, config: BssConfig) -> BssClient:
         return BssClient(session)
     budget = max(1, int(rate))
     return BssClient(session, WindowLimiter(budget, budget / rate, guard_s=0.0))
+
+
+def _client_secret(checked: CheckedConnection[BssExtra]) -> str:
+    secret, variable = checked.extra.client_secret, checked.extra.client_secret_variable
+
+    def fault(message: str, hint: str, key: str) -> ConfigurationError:
+        return ConfigurationError(message, source=checked.source, path=f"extra.{key}", hint=hint)
+
+    if secret and variable:
+        message = "the client secret stands in the connection, and a Variable is named for it"
+        raise fault(message, "remove client_secret_variable", "client_secret_variable")
+    if secret:
+        mask_secret(secret)
+        return secret
+    if not variable:
+        message = "it is missing"
+        raise fault(message, KIND.fill("client_secret"), "client_secret")
+    if (value := read_secret_variable(variable)) is None:
+        message = f"the Airflow Variable {variable!r} does not exist or is empty"
+        hint = "move the client secret into the connection's field client_secret"
+        raise fault(message, hint, "client_secret_variable")
+    return value
+
+
+def _headers(api_version: str) -> dict[str, str]:
+    return {VERSION_HEADER: api_version, "Accept": "application/json"}
+
+
+def _sent_texts(request: requests.PreparedRequest) -> tuple[str, ...]:
+    """Return what a JSON request carried; of another body its parts are not known."""
+    headers = {name: str(value) for name, value in request.headers.items()}
+    body = request.body.encode() if isinstance(request.body, str) else request.body
+    try:
+        return request_texts(headers, body)
+    except ValueError:
+        return request_texts(headers, None)

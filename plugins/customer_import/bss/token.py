@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 SERVICE = "BSS"
 TOKEN_TIMEOUT_S = 30.0
 DEFAULT_LIFETIME_S = 3600.0
-_ENDPOINT = "POST /oauth/token"
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a secret
+_ENDPOINT = f"POST {TOKEN_PATH}"
 _HINTS = {
-    "invalid_client": "the client key or the client secret is wrong; check BSS > Setup > API Credentials, "
-    "the connection's extra client_key and the Variable that it names",
+    "invalid_client": "the client key or the client secret is wrong; check BSS > Setup > API Credentials "
+    "and client_key and client_secret of the connection",
     "invalid_grant": "the application user or its password is wrong; check login and password of the connection",
     "unauthorized_client": "this client may not use the password grant; allow it in BSS > Setup > API Credentials",
     "unsupported_grant_type": "the BSS does not take the password grant; check the connection's host",
@@ -59,19 +60,14 @@ async def fetch_token(
         AuthenticationError: The credentials were refused; says in words which.
         RetriableError: The endpoint could not be reached or is out of order. No API request was sent.
     """
-    form = {
-        "grant_type": "password",
-        "username": credentials.username,
-        "password": credentials.password,
-    }
     basic = aiohttp.encode_basic_auth(credentials.client_key, credentials.client_secret)
     timeout = aiohttp.ClientTimeout(total=TOKEN_TIMEOUT_S)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, trust_env=True) as client,
             client.post(
-                f"{base_url.rstrip('/')}/oauth/token",
-                data=form,
+                base_url + TOKEN_PATH,
+                data=password_grant(credentials),
                 headers={"Authorization": basic},
                 ssl=tls or True,
                 allow_redirects=False,
@@ -80,14 +76,36 @@ async def fetch_token(
             status, body = response.status, await response.read()
             wait = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
     except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-        message = "the sign-in cannot be reached"
-        raise _not_had(message, None) from error
-    return _read_token(status, body, wait, mask)
+        raise unreachable() from error
+    return read_token(status, body, wait, mask)
 
 
-def _read_token(
+def password_grant(credentials: BssCredentials) -> dict[str, str]:
+    """Return the form that asks for a token; client key and secret go only into the Basic header."""
+    return {
+        "grant_type": "password",
+        "username": credentials.username,
+        "password": credentials.password,
+    }
+
+
+def unreachable() -> RetriableError:
+    """Return the error of a sign-in without an answer."""
+    message = "the sign-in cannot be reached"
+    return _not_had(message, None)
+
+
+def read_token(
     status: int, body: bytes, wait: float | None, mask: Callable[[str], None]
 ) -> AccessToken:
+    """Read what the token endpoint answered; arguments and errors as for ``fetch_token``.
+
+    Args:
+        status: HTTP status.
+        body: As answered.
+        wait: Seconds of the header ``Retry-After``.
+        mask: Told the token.
+    """
     try:
         answer = parse_json(body)
     except ValueError:

@@ -21,6 +21,10 @@ class AccessToken:
     value: str = field(repr=False)
     lifetime_s: float
 
+    def usable_s(self, margin_s: float = 60.0) -> float:
+        """Return for how many seconds it is used: it is renewed before it ends."""
+        return max(self.lifetime_s - margin_s, self.lifetime_s / 2)
+
 
 class TokenSource:
     """Hands out the current token; concurrent callers wait for one fetch.
@@ -68,9 +72,7 @@ class TokenSource:
                 return value
             token = await self._fetch_in_time()
             self._value = token.value
-            self._ends_at = self._clock() + max(
-                token.lifetime_s - self._margin_s, token.lifetime_s / 2
-            )
+            self._ends_at = self._clock() + token.usable_s(self._margin_s)
             return token.value
 
     async def _fetch_in_time(self) -> AccessToken:

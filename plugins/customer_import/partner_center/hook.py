@@ -6,25 +6,34 @@ the login as Basic authentication.
 
 from __future__ import annotations
 
-import difflib
+import asyncio
 import logging
 import re
-import ssl
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from airflow.sdk import BaseHook, Variable
-from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator
 
-from customer_import.config.files import FrozenModel
 from customer_import.config.instances import PartnerCenterConfig
+from customer_import.connection_types import AUTHORITY, PARTNER_CENTER, PARTNER_CENTER_HOST
 from customer_import.errors import ConfigurationError
+from customer_import.http.address import Address, parse_address
+from customer_import.http.connection import (
+    ConnectionExtra,
+    ConnectionKind,
+    check_connection,
+    get_connection,
+    read_secret_variable,
+    tls_context,
+    try_connection,
+)
 from customer_import.http.session import ApiSession, RetrySettings
 from customer_import.http.token import TokenSource
 from customer_import.partner_center.auth import SERVICE, Credentials, Flow, PartnerCenterAuth
+from customer_import.partner_center.client import PartnerCenterClient
 from customer_import.partner_center.error_body import read_detail
 
 if TYPE_CHECKING:
@@ -33,21 +42,41 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 APPLICATION = "customer-import"
-_SECRET_KEY = re.compile(r"secret|password|passwd|token|credential|api_?key", re.IGNORECASE)
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _CHATTY_LOGGERS = ("aiohttp", "asyncio", "msal", "urllib3")
 
 
-class _Extra(FrozenModel):
-    """The extra of the connection."""
+def _check_tenant(text: str) -> str:
+    if not _TENANT.fullmatch(text):
+        message = "a tenant is a GUID or a domain name"
+        raise ValueError(message)
+    return text
 
-    tenant_id: Annotated[str, Field(min_length=1)]
-    authority: Annotated[str, Field(pattern=r"^https://[^/]+")] = (
-        "https://login.microsoftonline.com"
-    )
+
+class PartnerCenterExtra(ConnectionExtra):
+    """The extra of a Partner Center connection."""
+
+    tenant_id: Annotated[str, AfterValidator(_check_tenant)]
     flow: Flow = Flow.APP_ONLY
     refresh_token_variable: str | None = None
+    authority: str = AUTHORITY
     scope_base: str | None = None
-    ca_file: str | None = None
+
+
+_WRONG_PLACE = "put the client secret into the connection's password"
+KIND = ConnectionKind(
+    PARTNER_CENTER,
+    PartnerCenterExtra,
+    default_host=PARTNER_CENTER_HOST,
+    misplaced={
+        "client_secret": _WRONG_PLACE,
+        "password": _WRONG_PLACE,
+        "client_id": "put it into the connection's login",
+        "refresh_token": (
+            "put the token into an Airflow Variable and its name into refresh_token_variable"
+        ),
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -73,9 +102,8 @@ class ConnectionSettings:
 class PartnerCenterHook(BaseHook):
     """Opens sessions to Partner Center with the credentials of one Airflow connection.
 
-    The connection's host, schema and port are the API; its login is the client id, its password the
-    client secret. Its extra holds ``tenant_id`` and, when wanted, ``authority``, ``flow``
-    (``app_only`` or ``app_user``), ``refresh_token_variable``, ``scope_base`` and ``ca_file``.
+    The connection's host, schema and port are the API; its login is the application (client) id, its password the
+    client secret; the rest stands in its extra.
 
     Args:
         partner_center_conn_id: The connection.
@@ -85,8 +113,8 @@ class PartnerCenterHook(BaseHook):
 
     conn_name_attr = "partner_center_conn_id"
     default_conn_name = "partner_center_default"
-    conn_type = "http"
-    hook_name = "Partner Center"
+    conn_type = PARTNER_CENTER
+    hook_name = str(KIND.form["hook-name"])
 
     def __init__(
         self,
@@ -105,11 +133,11 @@ class PartnerCenterHook(BaseHook):
         """The connection, looked up at the first use only.
 
         Raises:
-            ConfigurationError: The connection is missing, incomplete, or holds a secret in its
-                extra.
+            ConfigurationError: The connection is missing, incomplete or wrong.
         """
         if self._settings is None:
-            self._settings = read_connection(self._connection(), self.partner_center_conn_id)
+            conn_id = self.partner_center_conn_id
+            self._settings = read_connection(get_connection(conn_id), conn_id)
         return self._settings
 
     def prepare(self) -> PartnerCenterAuth:
@@ -140,7 +168,7 @@ class PartnerCenterHook(BaseHook):
         """
         tokens = TokenSource(self.prepare().fetch)
         config = config or PartnerCenterConfig()
-        ca_file = self.settings.credentials.ca_file
+        source = f"connection {self.partner_center_conn_id}"
         for name in _CHATTY_LOGGERS:
             logging.getLogger(name).setLevel(logging.WARNING)
         return ApiSession(
@@ -157,19 +185,26 @@ class PartnerCenterHook(BaseHook):
             concurrency=config.concurrency,
             timeout_s=config.request_timeout_s,
             retry=RetrySettings(max_attempts=config.max_attempts),
-            tls=ssl.create_default_context(cafile=ca_file) if ca_file else None,
+            tls=tls_context(self.settings.credentials.ca_file, source),
         )
 
-    def _connection(self) -> Connection:
-        try:
-            return self.get_connection(self.partner_center_conn_id)
-        except AirflowNotFoundException as error:
-            message = "the connection does not exist"
-            raise ConfigurationError(
-                message,
-                source=f"connection {self.partner_center_conn_id}",
-                hint="create it under Admin > Connections",
-            ) from error
+    def test_connection(self) -> tuple[bool, str]:
+        """Sign in and read one list; the Test button of Airflow's connection form calls this."""
+        return try_connection(self._sign_in)
+
+    def _sign_in(self) -> str:
+        # Only a task can store a Variable; Microsoft leaves the refresh token that was used valid.
+        hook = PartnerCenterHook(self.partner_center_conn_id, save_refresh_token=_forget)
+        config = PartnerCenterConfig(max_attempts=1, request_timeout_s=20)
+        session = hook.session(config)
+
+        async def read() -> str:
+            async with session:
+                has_customers = await PartnerCenterClient(session, config).has_tenants()
+            found = "customers can be read" if has_customers else "there are no customers"
+            return f"Signed in (flow {hook.settings.credentials.flow}); {found}"
+
+        return asyncio.run(read())
 
     def _save_in_variable(self, token: str) -> None:
         variable = self.settings.refresh_token_variable
@@ -185,31 +220,31 @@ def read_connection(connection: Connection, conn_id: str) -> ConnectionSettings:
         conn_id: For messages.
 
     Raises:
-        ConfigurationError: A part is missing or unknown, or the extra holds a secret; names the
-            part, never its value.
+        ConfigurationError: A part is missing, unknown or cannot be meant; names the part, never its value.
     """
-    source = f"connection {conn_id}"
-    for part, value in (
-        ("host", connection.host),
-        ("login", connection.login),
-        ("password", connection.password),
-    ):
-        if not value:
-            message = f"the {part} is missing"
-            hint = "host is the API, login the client id, password the client secret"
-            raise ConfigurationError(message, source=source, path=part, hint=hint)
-    extra = _read_extra(connection.extra_dejson, source)
-    mask_secret(connection.password)
-    base_url = _base_url(connection)
+    checked = check_connection(connection, conn_id, KIND)
+    extra, source = checked.extra, checked.source
+    if extra.flow is Flow.APP_USER and not extra.refresh_token_variable:
+        message = (
+            "the flow app_user needs the name of the Airflow Variable that holds the refresh token"
+        )
+        path = "extra.refresh_token_variable"
+        hint = KIND.fill("refresh_token_variable")
+        raise ConfigurationError(message, source=source, path=path, hint=hint)
+    resource = checked.address
+    if extra.scope_base:
+        resource = _parse_https(extra.scope_base, source, "scope_base", "enter the address alone")
     return ConnectionSettings(
-        base_url=base_url,
+        base_url=checked.address.base_url,
         credentials=Credentials(
-            authority=extra.authority.rstrip("/"),
+            authority=_parse_https(
+                extra.authority, source, "authority", "the tenant stands in tenant_id"
+            ).base_url,
             tenant_id=extra.tenant_id,
-            client_id=str(connection.login),
-            client_secret=str(connection.password),
+            client_id=checked.login,
+            client_secret=checked.password,
             flow=extra.flow,
-            resource=(extra.scope_base or base_url).rstrip("/"),
+            resource=resource.audience,
             ca_file=extra.ca_file,
         ),
         refresh_token_variable=(
@@ -221,60 +256,26 @@ def read_connection(connection: Connection, conn_id: str) -> ConnectionSettings:
 def _read_refresh_token(variable: str | None) -> str | None:
     if variable is None:
         return None
-    token: str | None = Variable.get(variable, default=None)
-    if not token:
+    if (token := read_secret_variable(variable)) is None:
         message = "there is no refresh token"
         raise ConfigurationError(
             message,
             source=f"variable {variable}",
             hint="sign in once with MFA and store the refresh token in this Airflow Variable",
         )
-    mask_secret(token)
     return token
 
 
-def _base_url(connection: Connection) -> str:
-    host = str(connection.host).rstrip("/")
-    url = host if "://" in host else f"{connection.schema or 'https'}://{host}"
-    return f"{url}:{connection.port}" if connection.port else url
+def _parse_https(text: str, source: str, key: str, path_hint: str) -> Address:
+    path = f"extra.{key}"
+    address = parse_address(
+        text, source=source, path=path, path_hint=path_hint, allow_plain_http=True
+    )
+    if address.scheme != "https":
+        message = "it must be an https address"
+        raise ConfigurationError(message, source=source, path=path, hint=f"such as {AUTHORITY}")
+    return address
 
 
-def _read_extra(raw: dict[str, Any], source: str) -> _Extra:
-    for key in raw:
-        if key not in _Extra.model_fields:
-            raise _unknown_key(key, source)
-    try:
-        extra = _Extra.model_validate(raw)
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        raise ConfigurationError(
-            fault["msg"],
-            source=source,
-            path=".".join(("extra", *map(str, fault["loc"]))),
-            hint="correct the connection's extra",
-        ) from None  # pydantic's own text repeats the input
-    if extra.flow is Flow.APP_USER and not extra.refresh_token_variable:
-        message = (
-            "the flow app_user needs the name of the Airflow Variable that holds the refresh token"
-        )
-        raise ConfigurationError(
-            message, source=source, path="extra.refresh_token_variable", hint="add the key"
-        )
-    return extra
-
-
-def _unknown_key(key: str, source: str) -> ConfigurationError:
-    known = sorted(_Extra.model_fields)
-    close = difflib.get_close_matches(key, known, n=1)
-    is_typing_error = bool(difflib.get_close_matches(key, known, n=1, cutoff=0.85))
-    if _SECRET_KEY.search(key) and not is_typing_error:
-        message = "a secret does not belong into the extra, which Airflow shows in clear text"
-        hint = (
-            "put the token into an Airflow Variable and its name into refresh_token_variable"
-            if "token" in key.lower()
-            else "put the client secret into the connection's password"
-        )
-    else:
-        message = "the key is not known"
-        hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
-    return ConfigurationError(message, source=source, path=f"extra.{key}", hint=hint)
+def _forget(_token: str) -> None:
+    """Keep no rotated token."""
