@@ -7,13 +7,15 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk import Connection
 
 from customer_import.bss.check import check_bss
 from customer_import.bss.client import BssClient
-from customer_import.bss.hook import BssHook
+from customer_import.bss.hook import KIND, BssHook
 from customer_import.bss.organisation import read_organisation
 from customer_import.config.instances import BssConfig
 from customer_import.errors import AuthenticationError, ConfigurationError
+from customer_import.http.connection import check_connection
 from sandbox import FaultKind, FaultRule, SandboxConfig, SandboxServer
 from tests.tasks.load.scene import connection_json
 
@@ -33,12 +35,18 @@ def server() -> Iterator[SandboxServer]:
 def sandbox(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> SandboxServer:
     server.faults.replace([])
     monkeypatch.setenv("AIRFLOW_CONN_BSS_DEFAULT", connection_json(server))
-    monkeypatch.setenv("AIRFLOW_VAR_BSS_CLIENT_SECRET", server.info.provider.client_secret)
     return server
 
 
-def connect(monkeypatch: pytest.MonkeyPatch, sandbox: SandboxServer, **changes: Any) -> None:
+def connect(
+    monkeypatch: pytest.MonkeyPatch,
+    sandbox: SandboxServer,
+    extra: dict[str, Any] | None = None,
+    **changes: Any,
+) -> None:
+    """Change the connection; a key of the extra that is ``None`` is as the form leaves an empty field."""
     values = {**json.loads(connection_json(sandbox)), **changes}
+    values["extra"] |= extra or {}
     monkeypatch.setenv("AIRFLOW_CONN_BSS_DEFAULT", json.dumps(values))
 
 
@@ -114,7 +122,8 @@ def test_check_ends_with_a_sign_in_that_is_refused(
     ("changes", "words"),
     [
         ({"password": "wrong-password"}, "password"),
-        ({"extra": {"client_key": "x", "client_secret_variable": "bss_client_secret"}}, "client"),
+        ({"extra": {"client_key": "x"}}, "client key or the client secret"),
+        ({"extra": {"client_secret": "wrong-password"}}, "client key or the client secret"),
     ],
 )
 async def test_refused_sign_in_says_what_to_mend(
@@ -143,32 +152,97 @@ async def test_expired_token_is_renewed_once(sandbox: SandboxServer):
 
 
 @pytest.mark.parametrize(
-    ("extra", "words"),
+    ("changes", "words"),
     [
-        ({"client_secret": "s3cret-value"}, "must not stand in a connection's extra"),
-        ({"client_kee": "k"}, "did you mean 'client_key'"),
-        ({"client_key": "k"}, "client_secret_variable"),
-        ({"client_key": "k", "client_secret_variable": "absent"}, "'absent' does not exist"),
-        (
-            {"client_key": "k", "client_secret_variable": "bss_client_secret", "ca_file": "/none"},
-            "certificate",
-        ),
+        ({"login": " "}, "at login: the login is missing.* 'Application user'"),
+        ({"password": ""}, "at password: the password is missing"),
+        ({"host": ""}, "at host: the host is missing.* 'BSS host'"),
+        ({"extra": {"client_kee": "hidden"}}, r"extra\.client_kee: .*did you mean 'client_key'"),
+        ({"extra": {"client_secrets": "hidden"}}, "did you mean 'client_secret'"),
+        ({"extra": {"colour": "hidden"}}, "known keys: allow_plain_http, ca_file, client_key"),
+        ({"extra": {"client_key": None}}, r"extra\.client_key: it is missing.* 'Client key'"),
+        ({"extra": {"client_secret": ""}}, r"extra\.client_secret: it is missing"),
+        ({"extra": {"client_secret": {"a": "hidden"}}}, r"extra\.client_secret: Input should be"),
+        ({"extra": {"client_secret_variable": "some"}}, "remove client_secret_variable"),
+        ({"extra": {"ca_file": "/none"}}, "certificate authority"),
+        ({"extra": {"allow_plain_http": "hidden"}}, r"extra\.allow_plain_http"),
+        ({"host": "bss.example.com"}, "allow_plain_http"),
+        ({"host": "bss.example.com/api", "schema": ""}, "at host: a path"),
+        ({"conn_type": "https"}, "at schema: it says http, but conn_type says https"),
+        ({"conn_type": "partner_center"}, "make its type 'interworks_bss'"),
+        ({"conn_type": "sqlite"}, "does not lead to interworks.cloud BSS"),
     ],
 )
 def test_wrong_connection_is_refused_in_words(
-    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, extra: dict[str, str], words: str
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], words: str
 ):
-    connect(monkeypatch, sandbox, extra=extra)
+    connect(monkeypatch, sandbox, **changes)
     with pytest.raises(ConfigurationError, match=words) as caught:
         BssHook().session(CONFIG)
-    assert "s3cret-value" not in str(caught.value)
+    assert caught.value.source == "connection bss_default"
+    assert caught.value.hint
+    assert "hidden" not in str(caught.value)
 
 
-def test_plain_run_of_the_hook_sends_nothing(sandbox: SandboxServer):
-    asked = sandbox.requests.by_endpoint()
-    with pytest.raises(ConfigurationError, match="session"):
-        BssHook().run("/api/accounts")
-    assert sandbox.requests.by_endpoint() == asked
+@pytest.mark.parametrize("extra", ["[1]", "no JSON"])
+def test_an_extra_that_is_no_object_is_refused_in_words(extra: str):
+    connection = Connection(
+        conn_id="c", conn_type="http", host="h", login="u", password="p", extra=extra
+    )
+    with pytest.raises(ConfigurationError, match="at extra: it is not a JSON object"):
+        check_connection(connection, "c", KIND)
+
+
+def test_a_connection_that_does_not_exist_is_named():
+    with pytest.raises(ConfigurationError, match="connection nowhere: the connection does not"):
+        BssHook("nowhere").session(CONFIG)
+
+
+async def test_the_connection_of_the_version_before_still_works(
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+):
+    former = {"client_secret": None, "client_secret_variable": "bss_client_secret"}
+    connect(monkeypatch, sandbox, conn_type="http", extra=former)
+    with pytest.raises(ConfigurationError, match="'bss_client_secret' does not exist"):
+        BssHook().session(CONFIG)
+    secret = f"{sandbox.info.provider.client_secret}\n"
+    monkeypatch.setenv("AIRFLOW_VAR_BSS_CLIENT_SECRET", secret)
+    assert (await organisation()).countries
+
+
+async def test_pasted_blanks_around_every_value_do_no_harm(
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+):
+    own = sandbox.info.provider
+    padded = {"client_key": f" {own.client_key}\n", "client_secret": f"\u200b{own.client_secret} "}
+    parts = json.loads(connection_json(sandbox))
+    connect(
+        monkeypatch,
+        sandbox,
+        extra=padded | {"ca_file": None, "allow_plain_http": None},
+        host=f" {parts['host']} ",
+        login=f"{own.username}\n",
+        password=f"{own.password}\r\n",
+    )
+    assert (await organisation()).countries
+
+
+@pytest.mark.parametrize(
+    ("uri", "base_url"),
+    [
+        ("https://user:pw@bss.example.com/?client_key=12345&client_secret=s", ""),
+        ("http://user:pw@bss.example.com:443/https?client_key=k&client_secret=s", ""),
+        ("interworks-bss://user:pw@bss.example.com:8443/?client_key=k&client_secret=s", ":8443"),
+        ("interworks-bss://https://user:pw@bss.example.com/?client_key=k&client_secret=s", ""),
+    ],
+)
+def test_a_connection_given_as_a_uri_means_https(
+    monkeypatch: pytest.MonkeyPatch, uri: str, base_url: str
+):
+    monkeypatch.setenv("AIRFLOW_CONN_BSS_DEFAULT", uri)
+    hook = BssHook()
+    assert hook.session(CONFIG).base_url == f"https://bss.example.com{base_url}"
+    assert "client_secret" not in repr(hook.connection)
 
 
 def test_connection_button_signs_in_and_reports_in_words(
@@ -179,6 +253,19 @@ def test_connection_button_signs_in_and_reports_in_words(
     is_ok, message = BssHook().test_connection()
     assert is_ok is False
     assert "password" in message
+    connect(monkeypatch, sandbox, conn_type="sqlite")
+    assert BssHook().test_connection()[0] is False
+
+
+def test_connection_button_does_not_wait_for_a_service_that_is_away(
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+):
+    sandbox.faults.replace([FaultRule(endpoint="bss.organization.*", kind=FaultKind.STATUS)])
+    before = sandbox.requests.count("bss.organization.external_systems", 503)
+    is_ok, message = BssHook().test_connection()
+    assert is_ok is False
+    assert "503" in message
+    assert sandbox.requests.count("bss.organization.external_systems", 503) <= before + 1
 
 
 async def test_logs_hold_no_secret(sandbox: SandboxServer, caplog: pytest.LogCaptureFixture):

@@ -87,7 +87,7 @@ def connection_json(info: SandboxInfo, flow: str = "app_user", **changes: object
     if flow == "app_user":
         extra["refresh_token_variable"] = VARIABLE
     connection: dict[str, object] = {
-        "conn_type": "http",
+        "conn_type": "partner_center",
         "host": host,
         "port": int(port),
         "schema": "http",

@@ -35,7 +35,8 @@ def connection(extra: dict[str, object], **parts: object) -> Connection:
         "password": "hidden-value",
         "schema": "https",
     }
-    return Connection(conn_id="pc", conn_type="http", extra=json.dumps(extra), **(given | parts))
+    whole = {"conn_id": "pc", "conn_type": "partner_center", "extra": json.dumps(extra)}
+    return Connection(**(whole | given | parts))
 
 
 async def test_app_only_keeps_no_refresh_token(make_hook: MakeHook, saved: Saved) -> None:
@@ -197,7 +198,8 @@ def test_a_connection_becomes_settings() -> None:
     assert settings.base_url == "https://api.partnercenter.microsoft.com:8443"
     assert settings.refresh_token_variable == "rt"
     credentials = settings.credentials
-    assert (credentials.flow, credentials.resource) == (Flow.APP_USER, settings.base_url)
+    assert credentials.flow is Flow.APP_USER
+    assert credentials.resource == "https://api.partnercenter.microsoft.com"
     assert credentials.authority == "https://login.microsoftonline.com"
     assert "hidden-value" not in repr(settings)
 
@@ -208,7 +210,6 @@ def test_a_connection_becomes_settings() -> None:
         ({}, {}, "extra.tenant_id"),
         ({"tenant_id": "t"}, {"login": None}, "the login is missing"),
         ({"tenant_id": "t"}, {"password": None}, "the password is missing"),
-        ({"tenant_id": "t"}, {"host": None}, "the host is missing"),
         ({"tenant_id": "t", "client_secret": "hidden"}, {}, "connection's password"),
         ({"tenant_id": "t", "refresh_token": "hidden"}, {}, "refresh_token_variable"),
         ({"tenant_id": "t", "password": "hidden"}, {}, "connection's password"),
@@ -218,10 +219,22 @@ def test_a_connection_becomes_settings() -> None:
             {},
             "did you mean 'refresh_token_variable'",
         ),
-        ({"tenant_id": "t", "colour": "blue"}, {}, "known keys: authority"),
+        ({"tenant_id": "t", "colour": "blue"}, {}, "known keys: allow_plain_http, authority"),
+        ({"tenant_id": "t/hidden"}, {}, "extra.tenant_id: a tenant is a GUID or a domain name"),
         ({"tenant_id": "t", "flow": "magic"}, {}, "extra.flow"),
         ({"tenant_id": "t", "flow": "app_user"}, {}, "extra.refresh_token_variable"),
-        ({"tenant_id": "t", "authority": "http://login.example"}, {}, "extra.authority"),
+        ({"tenant_id": "t", "authority": "http://login.example"}, {}, "extra.authority: .*https"),
+        ({"tenant_id": "t", "authority": "http://127.0.0.1"}, {}, "extra.authority: .*https"),
+        (
+            {"tenant_id": "t", "authority": "https://login.example/contoso"},
+            {},
+            "extra.authority: a path .*tenant_id",
+        ),
+        ({"tenant_id": "t", "scope_base": "https://api.example/.default"}, {}, "extra.scope_base"),
+        ({"tenant_id": "t"}, {"host": "https://api.example/v1"}, "at host: a path"),
+        ({"tenant_id": "t"}, {"schema": "http"}, "at schema: plain http"),
+        ({"tenant_id": "t"}, {"schema": "v1"}, "at schema: the scheme is not known"),
+        ({"tenant_id": "t"}, {"conn_type": "interworks_bss"}, "its type 'partner_center'"),
     ],
 )
 def test_a_wrong_connection_is_refused_with_the_mend(extra: dict, parts: dict, words: str) -> None:
@@ -229,6 +242,67 @@ def test_a_wrong_connection_is_refused_with_the_mend(extra: dict, parts: dict, w
         read_connection(connection(extra, **parts), "pc")
     assert "hidden" not in str(caught.value)
     assert "Hint:" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"host": None},
+        {"host": "HTTPS://API.PartnerCenter.microsoft.com:443/ "},
+        {"port": 443},
+        {"schema": "https://"},
+        {"schema": "HTTPS"},
+        {"schema": None, "conn_type": "http"},
+        {"schema": None, "conn_type": "https"},
+    ],
+)
+def test_the_token_is_for_scheme_and_host_alone(parts: dict) -> None:
+    settings = read_connection(connection({"tenant_id": " t\n"}, **parts), "pc")
+    host = "https://api.partnercenter.microsoft.com"
+    assert (settings.base_url, settings.credentials.resource) == (host, host)
+    assert settings.credentials.tenant_id == "t"
+
+
+def test_authority_and_audience_are_read_like_addresses() -> None:
+    extra = {
+        "tenant_id": "t",
+        "authority": " HTTPS://Login.Example:443/ ",
+        "scope_base": "api.example:8443",
+    }
+    credentials = read_connection(connection(extra), "pc").credentials
+    assert (credentials.authority, credentials.resource) == (
+        "https://login.example",
+        "https://api.example",
+    )
+
+
+@pytest.mark.parametrize("flow", ["app_only", "app_user"])
+def test_pasted_blanks_do_no_harm(
+    make_hook: MakeHook, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, flow: str
+) -> None:
+    info = sandbox.info
+    hook = make_hook(flow, login=f" {info.client_id}\n", password=f"{info.client_secret}\r\n")
+    monkeypatch.setenv(f"AIRFLOW_VAR_{VARIABLE.upper()}", f"{info.refresh_token}\n")
+    assert hook.test_connection() == (True, f"Signed in (flow {flow}); customers can be read")
+
+
+def test_the_test_button_says_what_is_wrong_and_stores_no_token(
+    make_hook: MakeHook, saved: Saved, sandbox: SandboxServer
+) -> None:
+    assert make_hook().test_connection()[0] is True
+    for changes, words in (
+        ({"password": "not-the-secret"}, "the client secret is wrong"),
+        ({"host": "https://api.example/v1"}, "a path does not belong here"),
+    ):
+        is_ok, message = make_hook(**changes).test_connection()
+        assert is_ok is False
+        assert words in message
+        assert "not-the-secret" not in message
+    sandbox.faults.replace([FaultRule(endpoint="partner_center.*", kind=FaultKind.STATUS)])
+    is_ok, message = make_hook().test_connection()
+    assert (is_ok, "503" in message) == (False, True)
+    assert saved == []
 
 
 def test_a_missing_connection_is_told() -> None:

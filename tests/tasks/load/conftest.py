@@ -26,7 +26,6 @@ def scene(
 ) -> Scene:
     monkeypatch.setenv("CUSTOMER_IMPORT_INSTANCES", str(tmp_path / "instances.yaml"))
     monkeypatch.setenv("AIRFLOW_CONN_BSS_DEFAULT", connection_json(sandbox))
-    monkeypatch.setenv("AIRFLOW_VAR_BSS_CLIENT_SECRET", sandbox.info.provider.client_secret)
     scene = Scene(engine, sandbox, tmp_path)
     scene.configure()
     return scene

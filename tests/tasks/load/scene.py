@@ -263,7 +263,7 @@ def connection_json(sandbox: SandboxServer) -> str:
     host, _, port = address.partition(":")
     return json.dumps(
         {
-            "conn_type": "http",
+            "conn_type": "interworks_bss",
             "schema": scheme,
             "host": host,
             "port": int(port),
@@ -271,7 +271,7 @@ def connection_json(sandbox: SandboxServer) -> str:
             "password": organisation.password,
             "extra": {
                 "client_key": organisation.client_key,
-                "client_secret_variable": "bss_client_secret",
+                "client_secret": organisation.client_secret,
             },
         }
     )

@@ -14,7 +14,14 @@ from customer_import.errors import AuthenticationError
 from customer_import.tasks.load.load import load_batch
 from customer_import.vocabulary import ImportType
 from sandbox import FaultKind
-from tests.tasks.load.scene import MPN, MPN_OPTION, Customer, customers, fault
+from tests.tasks.load.scene import (
+    MPN,
+    MPN_OPTION,
+    Customer,
+    connection_json,
+    customers,
+    fault,
+)
 
 if TYPE_CHECKING:
     from tests.tasks.load.scene import Scene
@@ -276,7 +283,9 @@ def test_preview_writes_nothing_and_says_what_an_import_would_do(scene: Scene):
 def test_refused_credentials_end_the_load(scene: Scene, monkeypatch: pytest.MonkeyPatch):
     run = scene.begin()
     scene.stage(run, customers(5))
-    monkeypatch.setenv("AIRFLOW_VAR_BSS_CLIENT_SECRET", "another-secret")
+    own = scene.sandbox.info.provider.client_secret
+    wrong = connection_json(scene.sandbox).replace(own, "another-secret")
+    monkeypatch.setenv("AIRFLOW_CONN_BSS_DEFAULT", wrong)
     with pytest.raises(AuthenticationError, match="client secret"):
         load_batch(run, scene.engine, 0, attempt=1, task_id="load_customers", map_index=0)
     assert scene.accounts == []
