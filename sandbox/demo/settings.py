@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import yaml
+from yarl import URL
 
 if TYPE_CHECKING:
     from sandbox.info import OrganisationInfo, SandboxInfo
@@ -29,12 +30,16 @@ DAG_INSTANCES = {
 }
 QUIET_LOGGERS = "airflow.dag_processing=WARNING, task=WARNING"
 """Airflow's own lines in a task log; people read these logs as import results."""
-REFRESH_TOKEN_VARIABLE = "partner_center_refresh_token"  # noqa: S105 - a name, not a secret
+# Names of the sandbox's own: an Airflow with connections to the real services keeps them.
+PARTNER_CENTER_CONNECTION = "sandbox_partner_center"
+BSS_CONNECTION = "sandbox_bss"
+BSS_RESELLER_CONNECTION = "sandbox_bss_reseller"
+REFRESH_TOKEN_VARIABLE = "sandbox_partner_center_refresh_token"  # noqa: S105 - a name, not a secret
 
 
 def write_instances(info: SandboxInfo, path: Path) -> None:
     """Write an instances file for a sandbox: the partner's own instance and its tenant reseller's."""
-    partner_center = {"conn_id": "partner_center_default", "requests_per_minute": 60_000}
+    partner_center = {"conn_id": PARTNER_CENTER_CONNECTION, "requests_per_minute": 60_000}
     bss = {
         "ordering_options": "standard",
         "accepts_responsible_user": True,
@@ -46,14 +51,14 @@ def write_instances(info: SandboxInfo, path: Path) -> None:
             "title": "Sandbox",
             "import_types": ["direct", "indirect"],
             "partner_center": partner_center,
-            "bss": {"conn_id": "bss_default", **bss},
+            "bss": {"conn_id": BSS_CONNECTION, **bss},
         },
         "sandbox_reseller": {
             "title": "Sandbox, tenant reseller",
             "import_types": ["tenant_reseller"],
             "reseller_mpn_id": info.tenant_reseller_mpn_id,
             "partner_center": partner_center,
-            "bss": {"conn_id": "bss_tenant_reseller", **bss},
+            "bss": {"conn_id": BSS_RESELLER_CONNECTION, **bss},
         },
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,33 +69,30 @@ def write_instances(info: SandboxInfo, path: Path) -> None:
 
 def connections(info: SandboxInfo) -> list[dict[str, Any]]:
     """Return the Airflow connections of a sandbox, as the REST API takes them."""
-    partner_center = _http_connection("partner_center_default", info.partner_center_url) | {
-        "login": info.client_id,
-        "password": info.client_secret,
-        "extra": orjson.dumps(
-            {
-                "tenant_id": info.partner_tenant_id,
-                "authority": info.entra_url,
-                "flow": "app_user",
-                "refresh_token_variable": REFRESH_TOKEN_VARIABLE,
-                "ca_file": info.ca_file,
-            }
-        ).decode(),
-    }
+    partner_center = _connection(
+        PARTNER_CENTER_CONNECTION,
+        "partner_center",
+        info.partner_center_url,
+        login=info.client_id,
+        password=info.client_secret,
+        extra={
+            "tenant_id": info.partner_tenant_id,
+            "authority": info.entra_url,
+            "flow": "app_user",
+            "refresh_token_variable": REFRESH_TOKEN_VARIABLE,
+            "ca_file": info.ca_file,
+        },
+    )
     return [
         partner_center,
-        _bss_connection("bss_default", info.bss_url, info.provider),
-        _bss_connection("bss_tenant_reseller", info.bss_url, info.tenant_reseller),
+        _bss_connection(BSS_CONNECTION, info.bss_url, info.provider),
+        _bss_connection(BSS_RESELLER_CONNECTION, info.bss_url, info.tenant_reseller),
     ]
 
 
 def variables(info: SandboxInfo) -> dict[str, str]:
     """Return the Airflow variables of a sandbox; their names make Airflow mask them."""
-    return {
-        REFRESH_TOKEN_VARIABLE: info.refresh_token,
-        "bss_default_client_secret": info.provider.client_secret,
-        "bss_tenant_reseller_client_secret": info.tenant_reseller.client_secret,
-    }
+    return {REFRESH_TOKEN_VARIABLE: info.refresh_token}
 
 
 def airflow_environment(
@@ -116,6 +118,7 @@ def airflow_environment(
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
@@ -134,26 +137,32 @@ def airflow_environment(
     }
 
 
-def _http_connection(name: str, url: str) -> dict[str, Any]:
-    scheme, _, rest = url.partition("://")
-    host, _, port = rest.partition(":")
+def _connection(
+    name: str, conn_type: str, url: str, *, login: str, password: str, extra: dict[str, object]
+) -> dict[str, Any]:
+    """Return a connection; the sandbox speaks plain http, also to the containers beside it."""
+    address = URL(url)
     return {
         "connection_id": name,
-        "conn_type": "http",
-        "schema": scheme,
-        "host": host,
-        "port": int(port),
+        "conn_type": conn_type,
+        "schema": address.scheme,
+        "host": address.host,
+        "port": address.port,
+        "login": login,
+        "password": password,
+        "extra": orjson.dumps({**extra, "allow_plain_http": True}).decode(),
     }
 
 
 def _bss_connection(name: str, url: str, organisation: OrganisationInfo) -> dict[str, Any]:
-    return _http_connection(name, url) | {
-        "login": organisation.username,
-        "password": organisation.password,
-        "extra": orjson.dumps(
-            {
-                "client_key": organisation.client_key,
-                "client_secret_variable": f"{name}_client_secret",
-            }
-        ).decode(),
-    }
+    return _connection(
+        name,
+        "interworks_bss",
+        url,
+        login=organisation.username,
+        password=organisation.password,
+        extra={
+            "client_key": organisation.client_key,
+            "client_secret": organisation.client_secret,
+        },
+    )

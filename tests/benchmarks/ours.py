@@ -27,6 +27,7 @@ from customer_import.tasks.load.account_listing import list_accounts
 from customer_import.tasks.load.load import load_batch
 from customer_import.tasks.start import prepare_run
 from customer_import.vocabulary import ImportType
+from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
 from tests.benchmarks.client import measured
 from tests.support.runs import begin_run
 
@@ -260,7 +261,7 @@ def configure(
 
 
 def hook() -> PartnerCenterHook:
-    return PartnerCenterHook(save_refresh_token=lambda _: None)
+    return PartnerCenterHook(PARTNER_CENTER_CONNECTION, save_refresh_token=lambda _: None)
 
 
 def _write_instances() -> None:

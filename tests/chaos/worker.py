@@ -30,6 +30,7 @@ from customer_import.tasks.start import prepare_run
 from customer_import.tasks.transform.transform import transform_customers
 from customer_import.tasks.validate.validate import validate_customers
 from customer_import.vocabulary import ImportType, RunState
+from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
 from tests.support.library_run import INSTANCES, apply_environment
 from tests.support.runs import begin_run
 
@@ -160,7 +161,7 @@ def _finish(run: Run, engine: Engine) -> None:
 
 def _hook() -> PartnerCenterHook:
     """Outside a task Airflow stores no variable, so the rotated token is not kept."""
-    return PartnerCenterHook(save_refresh_token=lambda _: None)
+    return PartnerCenterHook(PARTNER_CENTER_CONNECTION, save_refresh_token=lambda _: None)
 
 
 def _nothing(_: object) -> None:

@@ -15,6 +15,7 @@ from customer_import.database.engine import open_engine
 from customer_import.database.tables import import_results, import_runs, staged_customers
 from customer_import.runs.latest import latest_runs
 from customer_import.vocabulary import ImportType
+from sandbox.demo.settings import BSS_CONNECTION, PARTNER_CENTER_CONNECTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,10 +71,10 @@ def assert_nothing_was_loaded(sandbox: SandboxServer) -> None:
 @pytest.mark.parametrize(
     ("connection", "changes", "says"),
     [
-        ("partner_center_default", {"password": "not the secret"}, "Partner Center.*AADSTS7000215"),
-        ("bss_default", {"password": "not the password"}, "BSS"),
-        ("bss_default", {"extra": {"client_secret": "x"}}, "secret must not stand"),
-        ("partner_center_default", {"extra": {"tenannt_id": "x"}}, "did you mean 'tenant_id'"),
+        (PARTNER_CENTER_CONNECTION, {"password": "not the secret"}, "Partner.*AADSTS7000215"),
+        (BSS_CONNECTION, {"password": "not the password"}, "BSS"),
+        (BSS_CONNECTION, {"extra": {"client_secrets": "x"}}, "did you mean 'client_secret'"),
+        (PARTNER_CENTER_CONNECTION, {"extra": {"tenannt_id": "x"}}, "did you mean 'tenant_id'"),
     ],
 )
 def test_wrong_credentials_fail_the_run_at_the_first_attempt_in_words(
@@ -101,7 +102,7 @@ def test_wrong_credentials_fail_the_run_at_the_first_attempt_in_words(
 def test_an_app_only_token_cannot_run_the_indirect_import(
     sandbox: SandboxServer, load_dag: Callable[[str], DAG], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change_connection(monkeypatch, "partner_center_default", extra={"flow": "app_only"})
+    change_connection(monkeypatch, PARTNER_CENTER_CONNECTION, extra={"flow": "app_only"})
 
     dag_run = load_dag(ImportType.INDIRECT.dag_id).test(run_conf={"instance": "sandbox"})
 

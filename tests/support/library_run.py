@@ -21,7 +21,12 @@ from customer_import.tasks.start import prepare_run
 from customer_import.tasks.transform.transform import transform_customers
 from customer_import.tasks.validate.validate import validate_customers
 from customer_import.vocabulary import ImportType
-from sandbox.demo.settings import connections, variables, write_instances
+from sandbox.demo.settings import (
+    PARTNER_CENTER_CONNECTION,
+    connections,
+    variables,
+    write_instances,
+)
 from tests.support.runs import begin_run
 
 if TYPE_CHECKING:
@@ -105,7 +110,7 @@ def finish(engine: Engine, run: Run) -> Summary:
 
 def _hook() -> PartnerCenterHook:
     """Outside a task Airflow stores no variable, so the rotated token is not kept."""
-    return PartnerCenterHook(save_refresh_token=lambda _: None)
+    return PartnerCenterHook(PARTNER_CENTER_CONNECTION, save_refresh_token=lambda _: None)
 
 
 def apply_environment(environment: dict[str, str]) -> None:

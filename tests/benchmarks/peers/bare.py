@@ -12,6 +12,7 @@ import orjson
 from customer_import.bss.hook import BssHook
 from customer_import.config.instances import BssConfig
 from customer_import.partner_center.hook import PartnerCenterHook
+from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
 from tests.benchmarks.client import measured
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ BOM = b"\xef\xbb\xbf"
 
 def extract(folder: str, concurrency: int) -> dict[str, Any]:
     """Two calls for every listed customer, the second only when the first was answered well."""
-    hook = PartnerCenterHook(save_refresh_token=lambda _: None)
+    hook = PartnerCenterHook(PARTNER_CENTER_CONNECTION, save_refresh_token=lambda _: None)
     auth = hook.prepare()
     figures: dict[str, Any] = {}
     with measured(figures):

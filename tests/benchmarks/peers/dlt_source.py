@@ -10,6 +10,7 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 
 from customer_import.partner_center.hook import PartnerCenterHook
+from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
 from tests.benchmarks.client import measured
 
 
@@ -58,7 +59,7 @@ def extract(folder: str, concurrency: int) -> dict[str, Any]:
     session = Session(raise_for_status=False)
     session.mount("http://", HTTPAdapter(pool_maxsize=concurrency))
     session.trust_env = False  # no look at proxies and .netrc before every request
-    hook = PartnerCenterHook(save_refresh_token=lambda _: None)
+    hook = PartnerCenterHook(PARTNER_CENTER_CONNECTION, save_refresh_token=lambda _: None)
     auth = hook.prepare()
     work = tempfile.mkdtemp(dir=folder)
     figures: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from typing import Any
 from airflow.providers.http.hooks.http import HttpHook
 
 from customer_import.partner_center.hook import PartnerCenterHook
+from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
 from tests.benchmarks.client import measured
 from tests.benchmarks.peers.listing import list_tenants
 
@@ -25,7 +26,7 @@ class _NoAuth:
 
 def extract(folder: str, customers: int) -> dict[str, Any]:
     logging.disable(logging.INFO)
-    own = PartnerCenterHook(save_refresh_token=lambda _: None)
+    own = PartnerCenterHook(PARTNER_CENTER_CONNECTION, save_refresh_token=lambda _: None)
     token = asyncio.run(own.prepare().fetch()).value
     scheme, _, rest = own.settings.base_url.partition("://")
     host, _, port = rest.partition(":")

@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from customer_import.partner_center.hook import PartnerCenterHook
+from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
 from tests.benchmarks.client import measured
 from tests.benchmarks.peers.listing import list_tenants
 
@@ -17,7 +18,7 @@ THREADS = 16
 
 
 def extract(folder: str) -> dict[str, Any]:
-    hook = PartnerCenterHook(save_refresh_token=lambda _: None)
+    hook = PartnerCenterHook(PARTNER_CENTER_CONNECTION, save_refresh_token=lambda _: None)
     auth = hook.prepare()
     local = threading.local()
     figures: dict[str, Any] = {}

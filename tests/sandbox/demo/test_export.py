@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from customer_import.config.instances import load_instances
+from customer_import.bss.hook import BssHook
+from customer_import.config.instances import BssConfig, load_instances
+from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.vocabulary import ImportType
 from sandbox import OrganisationInfo, SandboxInfo
 from sandbox.demo.export import main
@@ -54,36 +56,54 @@ def exported(tmp_path: Path) -> Path:
 
 def test_connections_come_by_name_as_airflow_imports_them(exported: Path):
     connections = orjson.loads((exported / "connections.json").read_bytes())
-    assert connections.keys() == {"partner_center_default", "bss_default", "bss_tenant_reseller"}
-    bss = connections["bss_default"]
+    assert connections.keys() == {
+        "sandbox_partner_center",
+        "sandbox_bss",
+        "sandbox_bss_reseller",
+    }
+    bss = connections["sandbox_bss"]
     assert (bss["conn_type"], bss["schema"], bss["host"], bss["port"]) == (
-        "http",
+        "interworks_bss",
         "http",
         "bss.example",
         1003,
     )
     assert bss["login"] == "api.user"
-    extra = orjson.loads(connections["partner_center_default"]["extra"])
+    extra = orjson.loads(connections["sandbox_partner_center"]["extra"])
     assert extra["authority"] == "https://127.0.0.1:1001"
     assert "connection_id" not in bss
 
 
-def test_secrets_stand_in_password_fields_and_variables_only(exported: Path):
+def test_nothing_has_a_name_of_the_real_services_connections(exported: Path):
+    for name in ("connections.json", "variables.json"):
+        assert all(
+            key.startswith("sandbox_") for key in orjson.loads((exported / name).read_bytes())
+        )
+
+
+def test_secrets_stand_where_airflow_masks_them(exported: Path):
     connections = orjson.loads((exported / "connections.json").read_bytes())
-    assert "secret" not in orjson.loads(connections["bss_default"]["extra"]).values()
-    assert not any("organisation secret" in c["extra"] for c in connections.values())
+    assert connections["sandbox_partner_center"]["password"] == "application secret"
+    extras = {name: orjson.loads(each["extra"]) for name, each in connections.items()}
+    assert extras["sandbox_bss"]["client_secret"] == "organisation secret"
+    assert extras["sandbox_bss_reseller"]["client_secret"] == "other secret"
     variables = orjson.loads((exported / "variables.json").read_bytes())
-    assert variables == {
-        "partner_center_refresh_token": "refresh token",
-        "bss_default_client_secret": "organisation secret",
-        "bss_tenant_reseller_client_secret": "other secret",
-    }
+    assert variables == {"sandbox_partner_center_refresh_token": "refresh token"}
     for name in ("connections.json", "variables.json"):
         assert stat.S_IMODE((exported / name).stat().st_mode) == 0o600
+
+
+def test_the_hooks_take_the_connections(exported: Path, monkeypatch: pytest.MonkeyPatch):
+    for name, each in orjson.loads((exported / "connections.json").read_bytes()).items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", orjson.dumps(each).decode())
+    hook = PartnerCenterHook("sandbox_partner_center")
+    assert hook.settings.base_url == INFO.partner_center_url
+    for name in ("sandbox_bss", "sandbox_bss_reseller"):
+        assert BssHook(name).session(BssConfig()).base_url == INFO.bss_url
 
 
 def test_the_instances_file_is_one_that_the_import_takes(exported: Path):
     instances = load_instances(exported / "instances.yaml")
     assert instances["sandbox"].import_types == (ImportType.DIRECT, ImportType.INDIRECT)
     assert instances["sandbox_reseller"].reseller_mpn_id == "4847383"
-    assert instances["sandbox_reseller"].bss.conn_id == "bss_tenant_reseller"
+    assert instances["sandbox_reseller"].bss.conn_id == "sandbox_bss_reseller"

@@ -18,6 +18,7 @@ from customer_import.tasks.validate.validate import validate_customers
 from customer_import.vocabulary import ImportType, Outcome
 from sandbox import FaultKind
 from sandbox.config import CustomerClass
+from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
 from tests.imports.scene import Report, on
 from tests.support.library_run import finish
 
@@ -307,7 +308,7 @@ def test_an_extraction_that_died_goes_on_with_its_plan(scene: Scene) -> None:
     scene.sandbox.faults.replace(())
     scene.sandbox.requests.clear()
     (new,) = scene.sell(DIRECT)
-    hook = PartnerCenterHook(save_refresh_token=lambda _: None)
+    hook = PartnerCenterHook(PARTNER_CENTER_CONNECTION, save_refresh_token=lambda _: None)
     summary = extract_customers(run, scene.engine, hook)
     assert (summary.scope, summary.carried, summary.fetched) == ("changed", 4, 2)
     assert reads(scene) == {customers[3].tenant_id, new.tenant_id}
