@@ -30,11 +30,12 @@ help: ## List the targets
 .PHONY: install
 install: $(STAMP) ## Make .venv with everything the project needs
 
-$(STAMP): requirements.txt requirements-dev.txt
+$(STAMP): pyproject.toml requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d. Hint: make PYTHON=python3.11 ..." % sys.version_info[:2])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Hint: install your system's venv package (Debian: python3-venv)"; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode requirements-dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: demo
@@ -105,13 +106,23 @@ format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: wheel
+wheel: $(STAMP) ## Build the package into dist/
+	@rm -rf dist
+	$(BIN)/python -m build --no-isolation --wheel --outdir dist .
+
+.PHONY: test-wheel
+test-wheel: wheel ## Install the wheel into an empty environment and run an import with it (some minutes)
+	$(BIN)/python -W ignore -m tests.wheel dist/*.whl
+
+COMPILE := pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command 'make lock'
 .PHONY: lock
-lock: ## Remake requirements.txt and requirements-dev.txt from pyproject.toml
+lock: ## Remake the requirements files from pyproject.toml; UPGRADE=1 takes the newest versions
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --custom-compile-command 'make lock' pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --custom-compile-command 'make lock' --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --custom-compile-command 'make lock' --group dev --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
+	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.txt
+	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
 
 .PHONY: clean
 clean: clean-demo ## Forget everything that was made, .venv included
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist

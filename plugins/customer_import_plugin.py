@@ -1,55 +1,27 @@
-"""The one file that Airflow loads as a plugin: where the pages are in its UI.
+"""For installations that copy folders: registers the pages of the package beside this file.
 
-Every task process executes it, so it holds literals only; the web application is imported when the
-API server asks.
+Where the package ``customer-import`` is installed, that registers itself, and this copy only says so. Every task
+process executes this file.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from importlib.metadata import PackageNotFoundError, version
 
-from airflow.plugins_manager import AirflowPlugin
+try:
+    installed: str | None = version("customer-import")
+except PackageNotFoundError:
+    installed = None
 
-PREFIX = "customer-import"
+if installed is None:
+    from customer_import.plugin import CustomerImportPlugin
 
-
-class CustomerImportPlugin(AirflowPlugin):
-    """Import Results and Microsoft Tenants in the navigation, on DAGs and on their runs."""
-
-    name = "customer_import"
-    # No leading slash: the page would lie outside a sub-path.
-    external_views = [  # noqa: RUF012 - Airflow reads a plain list
-        {
-            "name": "Import Results",
-            "href": f"{PREFIX}/",
-            "destination": "nav",
-            "category": "browse",
-            "url_route": "import-results",
-        },
-        {
-            "name": "Microsoft Tenants",
-            "href": f"{PREFIX}/tenants",
-            "destination": "nav",
-            "category": "browse",
-            "url_route": "microsoft-tenants",
-        },
-        {
-            "name": "Import Results",
-            "href": f"{PREFIX}/?dag_id={{DAG_ID}}",
-            "destination": "dag",
-            "url_route": "import-results-dag",
-        },
-        {
-            "name": "Import Results",
-            "href": f"{PREFIX}/?dag_id={{DAG_ID}}&run_id={{RUN_ID}}",
-            "destination": "dag_run",
-            "url_route": "import-results-run",
-        },
-    ]
-
-    @property
-    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        """Return the application that serves the pages."""
-        from customer_import.web.app import create_app  # noqa: PLC0415 - heavy
-
-        return [{"app": create_app(), "url_prefix": f"/{PREFIX}", "name": "Customer import"}]
+    __all__ = ["CustomerImportPlugin"]
+else:
+    logging.getLogger(__name__).warning(
+        "The package customer-import %s is installed and used; the copies customer_import/ and "
+        "customer_import_plugin.py beside %s are not. Hint: delete them",
+        installed,
+        __file__,
+    )

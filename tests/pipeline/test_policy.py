@@ -164,6 +164,7 @@ def test_parsing_imports_nothing_heavy(two_parses: list[dict[str, Any]]) -> None
         "customer_import.config.paths",
         "customer_import.errors",
         "customer_import.pipeline",
+        "customer_import.pipeline.documentation",
         "customer_import.pipeline.import_dag",
         "customer_import.pipeline.maintenance_dag",
         "customer_import.pipeline.parameters",

@@ -1,4 +1,4 @@
-"""The entry file that every task process executes stays light, and says where the pages are."""
+"""The plugin that every task process executes stays light, says where the pages are, and is never registered twice."""
 
 from __future__ import annotations
 
@@ -19,38 +19,81 @@ import airflow
 bare = set(sys.modules)
 import airflow.plugins_manager
 before = set(sys.modules)
-import customer_import_plugin
+from customer_import.plugin import CustomerImportPlugin
 after = set(sys.modules)
-views = customer_import_plugin.CustomerImportPlugin.external_views
-places = [(view["destination"], view["href"]) for view in views]
+places = [(view["destination"], view["href"]) for view in CustomerImportPlugin.external_views]
 print(json.dumps({name: sorted(value) if isinstance(value, set) else value for name, value in
     {"bare": bare, "before": before, "after": after, "places": places}.items()}))
 """
+COPY = """
+import importlib.metadata, logging, sys
+logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
+installed = sys.argv[1]
+def version(name):
+    if installed == "no":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return installed
+importlib.metadata.version = version
+import customer_import_plugin as copy
+print("registers", getattr(copy, "CustomerImportPlugin", None) is not None)
+"""
+TWICE = """
+import airflow.plugins_manager as manager
+names = [plugin.name for plugin in manager._get_plugins()[0]]
+views = [view["url_route"] for view in manager._get_ui_plugins()[0]]
+print("plugins", names.count("customer_import"), "views", views.count("import-results"))
+"""
+
+
+def run(source: str, *arguments: str, **environment: str) -> str:
+    command = [sys.executable, "-W", "ignore", "-c", source, *arguments]
+    surroundings = os.environ | {"PYTHONPATH": str(ROOT / "plugins")} | environment
+    return subprocess.run(
+        command, env=surroundings, capture_output=True, text=True, check=True
+    ).stdout
 
 
 @pytest.fixture(scope="module")
 def probe() -> dict[str, Any]:
-    """Import Airflow and then the entry file in a fresh interpreter, and list its modules each time."""
-    command = [sys.executable, "-W", "ignore", "-c", PROBE]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "plugins")}
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return json.loads(answer.stdout.splitlines()[-1])
+    """Import Airflow and then the plugin in a fresh interpreter, and list its modules each time."""
+    return json.loads(run(PROBE).splitlines()[-1])
 
 
-def test_the_entry_file_adds_nothing_but_itself_to_what_airflow_loads(
-    probe: dict[str, Any],
-) -> None:
+def test_the_plugin_adds_nothing_but_itself_to_what_airflow_loads(probe: dict[str, Any]) -> None:
     bare, before, after = (set(probe[name]) for name in ("bare", "before", "after"))
     for title, modules in {
         "import airflow": bare,
         "import airflow.plugins_manager": before,
-        "import customer_import_plugin": after,
+        "import customer_import.plugin": after,
     }.items():
         sys.stdout.write(f"{title}: {len(modules)} modules, {sorted(HEAVY & modules)} of them\n")
-    assert after - before == {"customer_import_plugin"}
+    assert after - before == {"customer_import", "customer_import.plugin"}
     assert HEAVY & after == HEAVY & bare == {"sqlalchemy"}, "Airflow itself loads SQLAlchemy"
 
 
 def test_pages_have_addresses_that_stay_below_a_sub_path(probe: dict[str, Any]) -> None:
     assert {destination for destination, _ in probe["places"]} == {"nav", "dag", "dag_run"}
     assert all(href.startswith("customer-import/") for _, href in probe["places"])
+
+
+def test_a_copied_folder_registers_the_pages() -> None:
+    assert run(COPY, "no").splitlines() == ["registers True"]
+
+
+def test_a_copied_folder_beside_an_installed_package_says_so_in_one_line() -> None:
+    said, registers = run(COPY, "2.0.0").splitlines()
+    assert said.startswith("The package customer-import 2.0.0 is installed and used")
+    assert said.endswith("Hint: delete them")
+    assert registers == "registers False"
+
+
+@pytest.mark.parametrize("is_lazy", ["True", "False"])
+@pytest.mark.parametrize("folder", ["plugins", "empty"])
+def test_airflow_registers_the_pages_once(folder: str, is_lazy: str, tmp_path: Path) -> None:
+    plugins = ROOT / "plugins" if folder == "plugins" else tmp_path
+    said = run(
+        TWICE,
+        AIRFLOW__CORE__PLUGINS_FOLDER=str(plugins),
+        AIRFLOW__CORE__LAZY_DISCOVER_PROVIDERS=is_lazy,
+    )
+    assert said.splitlines()[-1] == "plugins 1 views 1"

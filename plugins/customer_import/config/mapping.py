@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from customer_import.config.files import FrozenModel, read_model
 from customer_import.config.messages import WrongValueError
-from customer_import.config.paths import include_folder
+from customer_import.config.paths import mappings_folder
 from customer_import.config.targets import ACCOUNT_TARGETS, CONTACT_TARGETS
 from customer_import.errors import ConfigurationError
 from customer_import.hints import choose
@@ -226,7 +226,7 @@ def load_mappings(folder: Path | None = None) -> Mappings:
         ConfigurationError: A file is missing or wrong: unknown key, unknown source, unknown or duplicate target; names
             file, path and hint.
     """
-    folder = folder or include_folder() / "mappings"
+    folder = folder or mappings_folder()
     return Mappings(
         account=read_model(folder / "account.yaml", _AccountFile).fields,
         contact=read_model(folder / "contact.yaml", _ContactFile).fields,

@@ -11,13 +11,31 @@ INSTANCES_VARIABLE = "CUSTOMER_IMPORT_INSTANCES"
 """Environment variable that names another instances file."""
 
 
+_PACKAGE = Path(__file__).resolve().parents[1]
+_PACKAGED_MAPPINGS = _PACKAGE / "default_mappings"
+"""Only a wheel has this folder: the mapping files as the project ships them."""
+
+
 def include_folder() -> Path:
-    """Return the ``include`` folder: ``$CUSTOMER_IMPORT_INCLUDE``, else the one beside ``plugins/``."""
-    override = os.environ.get(INCLUDE_VARIABLE)
-    return Path(override) if override else Path(__file__).resolve().parents[3] / "include"
+    """Return the ``include`` folder.
+
+    It is ``$CUSTOMER_IMPORT_INCLUDE``; else the one beside ``plugins/`` when the package stands there; else
+    ``$AIRFLOW_HOME/include``.
+    """
+    if override := os.environ.get(INCLUDE_VARIABLE):
+        return Path(override)
+    if _PACKAGE.parent.name == "plugins":
+        return _PACKAGE.parents[1] / "include"
+    return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "include"
 
 
 def instances_path() -> Path:
     """Return the instances file: ``$CUSTOMER_IMPORT_INSTANCES``, else ``include/instances.yaml``."""
     override = os.environ.get(INSTANCES_VARIABLE)
     return Path(override) if override else include_folder() / "instances.yaml"
+
+
+def mappings_folder() -> Path:
+    """Return the folder of the mapping files: ``include/mappings``, else those that came with the package."""
+    own = include_folder() / "mappings"
+    return own if own.is_dir() or not _PACKAGED_MAPPINGS.is_dir() else _PACKAGED_MAPPINGS

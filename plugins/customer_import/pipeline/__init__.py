@@ -1,1 +1,14 @@
-"""What Airflow parses: the DAG factories and their parameters."""
+"""What Airflow parses: the DAG factories and their parameters.
+
+from customer_import.pipeline import build_import_dag
+from customer_import.vocabulary import ImportType
+
+dag = build_import_dag(ImportType.DIRECT, schedule="@daily")
+"""
+
+from __future__ import annotations
+
+from customer_import.pipeline.import_dag import build_import_dag
+from customer_import.pipeline.maintenance_dag import build_maintenance_dag
+
+__all__ = ["build_import_dag", "build_maintenance_dag"]

@@ -37,6 +37,7 @@ from customer_import.errors import (
     SupersededError,
     ThrottledError,
 )
+from customer_import.pipeline.documentation import describe
 from customer_import.pipeline.parameters import import_params
 from customer_import.vocabulary import ImportType, Mode, RunState, Scope
 
@@ -100,13 +101,15 @@ _LONG: dict[str, Any] = _QUIET | {
 }
 
 
-def build_import_dag(import_type: ImportType, *, doc_md: str, schedule: str | None = None) -> DAG:
+def build_import_dag(
+    import_type: ImportType, *, schedule: str | None = None, doc_md: str | None = None
+) -> DAG:
     """Build the DAG of one import type.
 
     Args:
         import_type: Whose customers it imports; decides DAG id, parameters and classification.
-        doc_md: Shown in the Airflow UI.
         schedule: Cron expression or preset; ``None`` for runs by hand only.
+        doc_md: Shown in the Airflow UI instead of the import type's own documentation.
     """
     # By hand people expect everything to be read; a schedule should cost what changed.
     scope = Scope.CHANGED if schedule else Scope.FULL
@@ -114,7 +117,7 @@ def build_import_dag(import_type: ImportType, *, doc_md: str, schedule: str | No
         dag_id=import_type.dag_id,
         dag_display_name=f"Import {import_type.value.replace('_', ' ')} customers",
         description=f"Partner Center customers ({import_type.value.replace('_', ' ')}) into interworks.cloud BSS",
-        doc_md=doc_md,
+        doc_md=doc_md or describe(import_type),
         schedule=schedule,
         catchup=False,
         max_active_runs=1,

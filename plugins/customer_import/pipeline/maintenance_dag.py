@@ -12,24 +12,24 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, get_current_context, task
 
+from customer_import.pipeline.documentation import MAINTENANCE
 from customer_import.pipeline.import_dag import OWNER, RETRY_POLICY, TAGS
 
 DAG_ID = "maintain_customer_import"
 KEEP_DAYS = 30
 
 
-def build_maintenance_dag(*, doc_md: str, schedule: str | None) -> DAG:
+def build_maintenance_dag(*, schedule: str | None = "@daily") -> DAG:
     """Build the maintenance DAG.
 
     Args:
-        doc_md: Shown in the Airflow UI.
         schedule: Cron expression or preset; ``None`` for runs by hand only.
     """
     dag = DAG(
         dag_id=DAG_ID,
         dag_display_name="Maintain customer imports",
         description="Removes personal data that the customer imports staged long ago",
-        doc_md=doc_md,
+        doc_md=MAINTENANCE,
         schedule=schedule,
         catchup=False,
         max_active_runs=1,

@@ -1,0 +1,60 @@
+"""What the Airflow UI says of each import DAG."""
+
+from __future__ import annotations
+
+from customer_import.vocabulary import ImportType
+
+_WHOSE = {
+    ImportType.DIRECT: """### Import the partner's own customers
+
+Imports the tenants whose active, suspended or pending subscriptions carry **no** MPN ID, tenants without any
+such subscription included.""",
+    ImportType.INDIRECT: """### Import the end customers of indirect resellers
+
+Imports the tenants with a subscription that carries a reseller's MPN ID, grouped under that reseller. Resellers
+themselves are never imported; a tenant under two or more resellers is reported as *ambiguous*. Needs App+User
+credentials, because Partner Center shows relationships to nobody else.""",
+    ImportType.TENANT_RESELLER: """### Import the end customers of one tenant reseller
+
+They go into that reseller's own BSS organisation.
+
+Imports the tenants with at least one subscription that carries the MPN ID of the tenant reseller, as the instance
+names it (`reseller_mpn_id`).""",
+}
+_TASKS = """
+For each tenant the BSS gets one account with one contact, once; later runs update what changed. Every tenant of the run
+has a result with its reason: open **Import Results**, the log of `load_customers`, or run `customer-import results`.
+
+| task | what it does |
+|---|---|
+| `start_run` | checks configuration and credentials, looks up the BSS organisation |
+| `extract_customers` | reads Partner Center into staging and classifies each tenant |
+| `validate_customers` | checks the data; critical findings reject a customer, warnings are kept with its result |
+| `transform_customers` | maps customers to accounts and contacts (`include/mappings`) |
+| `list_accounts` | lists the BSS accounts once, so that nobody is created who is there |
+| `load_customers` | writes them to the BSS in batches; its log lists every customer |
+| `finish_run` | checks that every customer has an outcome; its XCom is the summary |
+"""
+
+
+def describe(import_type: ImportType) -> str:
+    """Return the DAG's documentation in Markdown."""
+    return f"{_WHOSE[import_type]}\n{_TASKS}"
+
+
+MAINTENANCE = """
+### Remove old personal data
+
+To show what was read and what was sent, the imports keep the customers' data in their staging tables: company, address,
+e-mail, phone and the name of the contact. This DAG removes that data of every run that started more than **keep_days**
+days ago, 30 unless you say otherwise.
+
+What stays: the runs, the result of every customer with its reason, and the links between tenants and BSS accounts. They
+hold company names and ids, and are what keeps a customer from being created twice. The BSS itself is not touched.
+
+| task | what it does |
+|---|---|
+| `purge_personal_data` | removes what was read, what was sent and the BSS values before an update; returns counts |
+
+It is safe to run at any time, also while an import is at work, and twice.
+"""

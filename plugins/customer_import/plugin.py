@@ -1,0 +1,56 @@
+"""The Airflow plugin: where the pages are in Airflow's UI.
+
+Every task process executes this module, so it holds literals only; the web application is imported when the API server
+asks. An installed package registers it by the entry point ``airflow.plugins``; copied folders by
+``plugins/customer_import_plugin.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+PREFIX = "customer-import"
+
+
+class CustomerImportPlugin(AirflowPlugin):
+    """Import Results and Microsoft Tenants in the navigation, on DAGs and on their runs."""
+
+    name = "customer_import"
+    # No leading slash: the page would lie outside a sub-path.
+    external_views = [  # noqa: RUF012 - Airflow reads a plain list
+        {
+            "name": "Import Results",
+            "href": f"{PREFIX}/",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "import-results",
+        },
+        {
+            "name": "Microsoft Tenants",
+            "href": f"{PREFIX}/tenants",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "microsoft-tenants",
+        },
+        {
+            "name": "Import Results",
+            "href": f"{PREFIX}/?dag_id={{DAG_ID}}",
+            "destination": "dag",
+            "url_route": "import-results-dag",
+        },
+        {
+            "name": "Import Results",
+            "href": f"{PREFIX}/?dag_id={{DAG_ID}}&run_id={{RUN_ID}}",
+            "destination": "dag_run",
+            "url_route": "import-results-run",
+        },
+    ]
+
+    @property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """Return the application that serves the pages."""
+        from customer_import.web.app import create_app  # noqa: PLC0415 - heavy
+
+        return [{"app": create_app(), "url_prefix": f"/{PREFIX}", "name": "Customer import"}]

@@ -1,0 +1,34 @@
+"""What Airflow asks of a provider package: who it is, and which connection types it brings.
+
+Airflow reads this through the entry point ``apache_airflow_provider`` in most of its processes, so nothing heavy is
+imported. The pages are registered by the entry point ``airflow.plugins`` (``customer_import.plugin``): a provider's own
+list of plugins is only read where ``[core] lazy_discover_providers`` is off, and then the pages would come twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from customer_import import __version__
+from customer_import.connection_types import CONNECTION_TYPES
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's information in the form of Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "customer-import",
+        "name": "Customer import",
+        "description": "Brings Microsoft Partner Center customers into interworks.cloud BSS.",
+        "versions": [__version__],
+        "hooks": [
+            {
+                "integration-name": "Microsoft Partner Center",
+                "python-modules": ["customer_import.partner_center.hook"],
+            },
+            {
+                "integration-name": "interworks.cloud BSS",
+                "python-modules": ["customer_import.bss.hook"],
+            },
+        ],
+        "connection-types": CONNECTION_TYPES,
+    }
