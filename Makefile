@@ -12,7 +12,8 @@ STAMP := $(VENV)/.installed
 
 # uv trusts its own certificates unless told to use the system's, which a proxy's certificate is among.
 export UV_SYSTEM_CERTS := 1
-export PYTHONPATH := plugins:.
+# The package is installed; the sandbox and the tests are found beside it.
+export PYTHONPATH := .
 unexport PYTHONDONTWRITEBYTECODE
 
 # Where the demo keeps its Airflow; `make results` reads it unless AIRFLOW_HOME says otherwise.
@@ -120,6 +121,7 @@ COMPILE := pip compile --quiet --universal --generate-hashes --python-version 3.
 lock: ## Remake the requirements files from pyproject.toml; UPGRADE=1 takes the newest versions
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.txt
+	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group sandbox -c requirements.txt pyproject.toml -o requirements-sandbox.txt
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
 

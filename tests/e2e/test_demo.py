@@ -35,7 +35,7 @@ def environment(home: Path) -> dict[str, str]:
         k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "CUSTOMER_IMPORT"))
     }
     return inherited | {
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "plugins"), str(ROOT)]),
+        "PYTHONPATH": str(ROOT),
         "AIRFLOW_HOME": str(home / "airflow"),
     }
 

@@ -157,7 +157,8 @@ def test_two_parses_give_one_serialised_form(two_parses: list[dict[str, Any]]) -
 
 def test_parsing_imports_nothing_heavy(two_parses: list[dict[str, Any]]) -> None:
     library = [name for name in two_parses[0]["imported"] if name.startswith("customer_import")]
-    assert sorted(library) == [
+    # Where the package is installed, Airflow has loaded it for its connection types before.
+    assert sorted({"customer_import", *library}) == [
         "customer_import",
         "customer_import.config",
         "customer_import.config.instance_names",

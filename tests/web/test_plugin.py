@@ -29,7 +29,10 @@ COPY = """
 import importlib.metadata, logging, sys
 logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
 installed = sys.argv[1]
+real = importlib.metadata.version
 def version(name):
+    if name != "customer-import":
+        return real(name)
     if installed == "no":
         raise importlib.metadata.PackageNotFoundError(name)
     return installed
@@ -67,7 +70,7 @@ def test_the_plugin_adds_nothing_but_itself_to_what_airflow_loads(probe: dict[st
         "import customer_import.plugin": after,
     }.items():
         sys.stdout.write(f"{title}: {len(modules)} modules, {sorted(HEAVY & modules)} of them\n")
-    assert after - before == {"customer_import", "customer_import.plugin"}
+    assert after - before <= {"customer_import", "customer_import.plugin"}
     assert HEAVY & after == HEAVY & bare == {"sqlalchemy"}, "Airflow itself loads SQLAlchemy"
 
 
