@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,11 +81,15 @@ class Airflow:
     def instances(self) -> Path:
         return self.folder / "instances.yaml"
 
-    def connect(self, conn_id: str, **changes: Any) -> None:
-        """Change a connection; ``extra`` is added to what it has."""
-        environment = sandbox_environment(self.sandbox.info, self.folder)
-        name = f"AIRFLOW_CONN_{conn_id.upper()}"
-        connection = orjson.loads(environment[name])
+    def connection(self, end: str) -> str:
+        """The environment variable with the connection of one end of the instance ``sandbox``."""
+        instance = yaml.safe_load(self.instances.read_text())["instances"]["sandbox"]
+        return f"AIRFLOW_CONN_{instance[end]['conn_id'].upper()}"
+
+    def connect(self, end: str, **changes: Any) -> None:
+        """Change the connection of one end; ``extra`` is added to what it has."""
+        name = self.connection(end)
+        connection = orjson.loads(os.environ[name])
         extra = orjson.loads(connection["extra"]) | changes.pop("extra", {})
         changed = connection | changes | {"extra": orjson.dumps(extra).decode()}
         self.monkeypatch.setenv(name, orjson.dumps(changed).decode())

@@ -71,7 +71,7 @@ def test_a_tenant_resellers_instance_needs_no_resellers(check: Call) -> None:
 
 
 def test_a_wrong_bss_password_is_told_beside_what_is_right(check: Call, airflow: Airflow) -> None:
-    airflow.connect("bss_default", password="wrong-and-secret")
+    airflow.connect("bss", password="wrong-and-secret")
 
     said = check()
 
@@ -83,7 +83,7 @@ def test_a_wrong_bss_password_is_told_beside_what_is_right(check: Call, airflow:
 def test_the_bss_is_looked_at_although_partner_center_is_down(
     check: Call, airflow: Airflow, closed_port: int
 ) -> None:
-    airflow.connect("partner_center_default", port=closed_port)
+    airflow.connect("partner_center", port=closed_port)
 
     said = check()
 
@@ -96,7 +96,7 @@ def test_the_bss_is_looked_at_although_nobody_can_sign_in_at_partner_center(
     check: Call, airflow: Airflow, closed_port: int
 ) -> None:
     extra = {"authority": f"https://127.0.0.1:{closed_port}"}
-    airflow.connect("partner_center_default", extra=extra)
+    airflow.connect("partner_center", extra=extra)
 
     said = check()
 
@@ -107,12 +107,12 @@ def test_the_bss_is_looked_at_although_nobody_can_sign_in_at_partner_center(
 def test_a_missing_connection_is_told(
     check: Call, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("AIRFLOW_CONN_PARTNER_CENTER_DEFAULT")
+    monkeypatch.delenv(airflow.connection("partner_center"))
 
     said = check()
 
     assert wrong(said).keys() == {PARTNER_CENTER[0]}
-    assert "partner_center_default: the connection does not exist" in said.out
+    assert "the connection does not exist" in said.out
 
 
 def test_a_missing_tenant_marker_is_told_and_the_rest_is_looked_at(
@@ -202,9 +202,10 @@ def test_log_lines_do_not_get_between_the_answers(airflow: Airflow) -> None:
 
 def test_tracebacks_of_airflows_own_are_not_shown(airflow: Airflow) -> None:
     """There is no database of Airflow's here, and it logs that when a Variable is nowhere else."""
-    airflow.connect("bss_default", extra={"client_secret_variable": "nowhere"})
+    airflow.connect("partner_center", extra={"refresh_token_variable": "nowhere"})
     records, beside = in_a_process()
-    assert "the Airflow Variable 'nowhere' does not exist" in records[-1]["message"]
+    (told,) = [record["message"] for record in records if not record["is_right"]]
+    assert told.startswith("variable nowhere: there is no refresh token")
     assert beside == ""
 
 

@@ -35,9 +35,9 @@ def check_partner_center(
     hook = hook or PartnerCenterHook(config.conn_id)
     try:
         hook.prepare()
-    except CustomerImportError as error:
+        return asyncio.run(_check(hook, config, import_type))
+    except CustomerImportError as error:  # of the connection; what follows from it is a finding
         return (Finding.wrong(SIGN_IN, error),)
-    return asyncio.run(_check(hook, config, import_type))
 
 
 async def _check(
