@@ -115,6 +115,26 @@ def test_a_missing_connection_is_told(
     assert "the connection does not exist" in said.out
 
 
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"ca_file": "/nowhere.pem"}, "extra.ca_file: the file holds no certificate authority"),
+        ({"flow": "appuser"}, "extra.flow: must be one of app_only, app_user. Hint: did you mean"),
+        ({"tenant": "x"}, "extra.tenant: the key is not known. Hint: did you mean 'tenant_id'?"),
+    ],
+)
+def test_a_wrong_part_of_a_connection_is_told_and_the_other_end_is_looked_at(
+    check: Call, airflow: Airflow, extra: dict[str, str], words: str
+) -> None:
+    airflow.connect("partner_center", extra=extra)
+
+    said = check()
+
+    assert wrong(said).keys() == {PARTNER_CENTER[0]}
+    assert words in said.out
+    assert [subject for subject in right(said) if subject.startswith("BSS")] == BSS
+
+
 def test_a_missing_tenant_marker_is_told_and_the_rest_is_looked_at(
     check: Call, airflow: Airflow
 ) -> None:

@@ -44,8 +44,16 @@ def words(**values: object) -> str:
 
 def test_the_value_of_a_key_that_looks_secret_is_not_shown() -> None:
     assert words(client_secret="hunter2") == (
-        "client_secret: must be a whole number, its value is not shown. correct the value"
+        "client_secret: must be a whole number. correct the value"
     )
+
+
+def test_no_value_is_shown_where_none_may_be() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Outer.model_validate({"share": "hunter2", "either": "bb"})
+    share, either = explain(caught.value, Outer, shows_values=False)
+    assert share.message == "must be a number of at least 0 and less than 1"
+    assert (either.message, either.hint) == ("must be one of a, b", "did you mean 'b'?")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +66,9 @@ def test_the_value_of_a_key_that_looks_secret_is_not_shown() -> None:
         ({"inner": {"x": 5}}, "inner.x: must be a list, is 5. "),
         ({"either": "c"}, "either: must be one of a, b, is 'c'. choose one of: a, b"),
         ({"odd": "x"}, "odd: it is odd. correct the value"),
+        ({"odd": ["x"]}, "odd: must be text, is a list. correct the value"),
         ({"odd": date(2026, 11, 26)}, "odd: must be text, is '2026-11-26'. put it in quotes"),
+        ({"odd": {}}, "odd: must be text, is empty. correct the value"),
         ({"day": "x"}, "day: must be text of the form date, is 'x'. "),
     ],
 )  # fmt: skip

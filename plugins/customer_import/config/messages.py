@@ -58,18 +58,25 @@ class WrongValueError(ValueError):
         super().__init__(message)
 
 
-def explain(error: ValidationError, model: type[BaseModel], noun: str = "key") -> list[Fault]:
+def explain(
+    error: ValidationError, model: type[BaseModel], noun: str = "key", *, shows_values: bool = True
+) -> list[Fault]:
     """Return what is wrong, in the order of the model.
 
     Args:
         error: As the model raised it.
         model: The model.
         noun: What a value's name is called where it comes from.
+        shows_values: Whether the words may repeat a wrong value; that of a key that looks secret never is.
     """
     schema = model.model_json_schema()
     faults = error.errors(include_url=False)
     paths = [fault["loc"] for fault in faults]
-    return [_explain(fault, schema, noun) for fault in faults if not _follows(fault, paths)]
+    return [
+        _explain(fault, schema, noun, shows_values=shows_values)
+        for fault in faults
+        if not _follows(fault, paths)
+    ]
 
 
 def _follows(fault: ErrorDetails, paths: list[tuple[str | int, ...]]) -> bool:
@@ -80,7 +87,7 @@ def _follows(fault: ErrorDetails, paths: list[tuple[str | int, ...]]) -> bool:
     )
 
 
-def _explain(fault: ErrorDetails, schema: Schema, noun: str) -> Fault:
+def _explain(fault: ErrorDetails, schema: Schema, noun: str, *, shows_values: bool) -> Fault:
     path = fault["loc"]
     if fault["type"] == "missing":
         return Fault(path, f"the {noun} {path[-1]!r} is missing", f"add the {noun}")
@@ -97,13 +104,15 @@ def _explain(fault: ErrorDetails, schema: Schema, noun: str) -> Fault:
         message = f"the {noun} {_show(fault['input'])} must be text that is not empty"
         hint = "give it a name" if _is_empty(fault["input"]) else "put it in quotes"
         return Fault(path[:-1], message, hint)
-    return _wrong_value(path, fault["input"], _at(schema, path))
+    value, wanted = fault["input"], _at(schema, path)
+    message = f"must be {_wanted(wanted)}"
+    if _is_empty(value) or (shows_values and not _is_secret(path)):
+        message += f", {_is(value)}"
+    return Fault(path, message, _hint(value, wanted))
 
 
-def _wrong_value(path: tuple[str | int, ...], value: object, wanted: Schema) -> Fault:
-    is_secret = any(isinstance(part, str) and _SECRET.search(part) for part in path)
-    shown = "its value is not shown" if is_secret and not _is_empty(value) else _is(value)
-    return Fault(path, f"must be {_wanted(wanted)}, {shown}", _hint(value, wanted))
+def _is_secret(path: Sequence[str | int]) -> bool:
+    return any(isinstance(part, str) and _SECRET.search(part) for part in path)
 
 
 def _is(value: object) -> str:
@@ -131,7 +140,7 @@ def _hint(value: object, wanted: Schema) -> str:
         return choose(value, map(str, wanted["enum"]))
     if "properties" in wanted:
         return f"known keys: {', '.join(wanted['properties'])}"
-    if wanted.get("type") == "string" and not _is_empty(value) and not isinstance(value, str):
+    if wanted.get("type") == "string" and not isinstance(value, str | list | dict | None):
         return "put it in quotes"
     return "correct the value"
 

@@ -16,6 +16,7 @@ from airflow.sdk.log import mask_secret
 from pydantic import ConfigDict, ValidationError
 
 from customer_import.config.files import FrozenModel
+from customer_import.config.messages import explain
 from customer_import.connection_types import CONNECTION_TYPES
 from customer_import.errors import ConfigurationError, CustomerImportError
 from customer_import.hints import choose
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow.sdk import Connection
-    from pydantic_core import ErrorDetails
 
 _FORMER_TYPES = ("http", "https")
 _HOST_PARTS = ("host", "login", "password")
@@ -203,15 +203,10 @@ def _read_extra(text: str | None, source: str, kind: ConnectionKind[ExtraT]) -> 
     try:
         return kind.extra.model_validate(given)
     except ValidationError as error:
-        raise _extra_fault(error.errors(include_url=False)[0], source, kind) from None
-
-
-def _extra_fault(
-    fault: ErrorDetails, source: str, kind: ConnectionKind[ExtraT]
-) -> ConfigurationError:
-    """Say what is wrong with a key; pydantic's own text would repeat the value."""
-    name = str(fault["loc"][0])
-    is_missing = fault["type"] == "missing"
-    message = "it is missing" if is_missing else fault["msg"].removeprefix("Value error, ")
-    hint = kind.fill(name) if is_missing else "correct the value"
-    return ConfigurationError(message, source=source, path=f"extra.{name}", hint=hint)
+        fault = explain(error, kind.extra, shows_values=False)[0]
+    # Outside of the handler: pydantic's own text, which repeats the values, does not come along.
+    name = str(fault.path[0])
+    message, hint = (
+        (fault.message, fault.hint) if name in given else ("it is missing", kind.fill(name))
+    )
+    raise ConfigurationError(message, source=source, path=f"extra.{name}", hint=hint)
