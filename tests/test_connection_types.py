@@ -12,6 +12,7 @@ import airflow
 import jsonschema
 import pytest
 from airflow.sdk._shared.module_loading import import_string
+from pydantic import BaseModel
 
 from customer_import.bss.hook import BssExtra, BssHook
 from customer_import.connection_types import CONNECTION_TYPES
@@ -19,7 +20,10 @@ from customer_import.partner_center.hook import PartnerCenterExtra, PartnerCente
 
 AIRFLOW = Path(airflow.__file__).parent
 HOOKS = {"partner_center": PartnerCenterHook, "interworks_bss": BssHook}
-EXTRAS = {"partner_center": PartnerCenterExtra, "interworks_bss": BssExtra}
+EXTRAS: dict[str, type[BaseModel]] = {
+    "partner_center": PartnerCenterExtra,
+    "interworks_bss": BssExtra,
+}
 FORMER_KEYS = {"client_secret_variable"}
 SENSITIVE = {"client_secret"}
 

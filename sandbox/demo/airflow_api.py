@@ -26,13 +26,13 @@ class AirflowApi:
     def __init__(self, url: str, username: str, password: str) -> None:
         self.url = url
         self.username, self.password = username, password
-        self._http = requests.Session()
-        self._http.trust_env = False  # it is on this machine; a proxy would not find it
+        self.http = requests.Session()
+        self.http.trust_env = False  # it is on this machine; a proxy would not find it
 
     def is_ready(self) -> bool:
         """Whether every component that runs DAGs reports to be healthy."""
         try:
-            health = self._http.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
+            health = self.http.get(f"{self.url}/api/v2/monitor/health", timeout=5).json()
         except (requests.RequestException, ValueError):
             return False
         parts = ("metadatabase", "scheduler", "dag_processor")
@@ -40,16 +40,16 @@ class AirflowApi:
 
     def log_in(self) -> None:
         """Get a token for the following calls."""
-        answer = self._http.post(
+        answer = self.http.post(
             f"{self.url}/auth/token",
             json={"username": self.username, "password": self.password},
             timeout=TIMEOUT_S,
         )
         answer.raise_for_status()
-        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         # Airflow is up, so on a busy machine an answer may be late, which must not end the demo.
         retries = Retry(READ_RETRIES, backoff_factor=1, allowed_methods=["GET"])
-        self._http.mount(self.url, HTTPAdapter(max_retries=retries))
+        self.http.mount(self.url, HTTPAdapter(max_retries=retries))
 
     def put_connection(self, connection: dict[str, Any]) -> None:
         """Create a connection, or bring it up to date."""
@@ -61,13 +61,13 @@ class AirflowApi:
 
     def put_pool(self, pool: dict[str, Any]) -> None:
         """Create a pool unless there is one."""
-        answer = self._http.post(f"{self.url}/api/v2/pools", json=pool, timeout=TIMEOUT_S)
+        answer = self.http.post(f"{self.url}/api/v2/pools", json=pool, timeout=TIMEOUT_S)
         if answer.status_code != _CONFLICT:
             answer.raise_for_status()
 
     def has_dag(self, dag_id: str) -> bool:
         """Whether the DAG was parsed."""
-        answer = self._http.get(f"{self.url}/api/v2/dags/{dag_id}", timeout=TIMEOUT_S)
+        answer = self.http.get(f"{self.url}/api/v2/dags/{dag_id}", timeout=TIMEOUT_S)
         if answer.status_code == _NOT_FOUND:
             return False
         answer.raise_for_status()
@@ -79,14 +79,14 @@ class AirflowApi:
 
     def unpause(self, dag_id: str) -> None:
         """Let the DAG's runs start."""
-        answer = self._http.patch(
+        answer = self.http.patch(
             f"{self.url}/api/v2/dags/{dag_id}", json={"is_paused": False}, timeout=TIMEOUT_S
         )
         answer.raise_for_status()
 
     def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
         """Start a run with these params and return its run id."""
-        answer = self._http.post(
+        answer = self.http.post(
             f"{self.url}/api/v2/dags/{dag_id}/dagRuns",
             json={"logical_date": None, "conf": conf},
             timeout=TIMEOUT_S,
@@ -113,21 +113,21 @@ class AirflowApi:
     def xcom(self, dag_id: str, run_id: str, task_id: str) -> Any:  # noqa: ANN401 - JSON of any shape
         """Return what a task returned; ``None`` when it returned nothing."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value?deserialize=true"
-        answer = self._http.get(f"{self.url}/api/v2/{path}", timeout=TIMEOUT_S)
+        answer = self.http.get(f"{self.url}/api/v2/{path}", timeout=TIMEOUT_S)
         if answer.status_code == _NOT_FOUND:
             return None
         answer.raise_for_status()
         return answer.json()["value"]
 
     def _get(self, path: str) -> Any:  # noqa: ANN401 - JSON of any shape
-        answer = self._http.get(f"{self.url}/api/v2/{path}", timeout=TIMEOUT_S)
+        answer = self.http.get(f"{self.url}/api/v2/{path}", timeout=TIMEOUT_S)
         answer.raise_for_status()
         return answer.json()
 
     def _put(self, kind: str, body: dict[str, Any], key: str) -> None:
-        answer = self._http.patch(
+        answer = self.http.patch(
             f"{self.url}/api/v2/{kind}/{body[key]}", json=body, timeout=TIMEOUT_S
         )
         if answer.status_code == _NOT_FOUND:
-            answer = self._http.post(f"{self.url}/api/v2/{kind}", json=body, timeout=TIMEOUT_S)
+            answer = self.http.post(f"{self.url}/api/v2/{kind}", json=body, timeout=TIMEOUT_S)
         answer.raise_for_status()

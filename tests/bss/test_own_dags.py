@@ -231,6 +231,7 @@ def test_a_refusal_speaks_without_what_was_sent(
     with pytest.raises(RejectedRequestError, match="POST /api/accounts") as caught:
         hook.run("/api/accounts", json={"name": "Eleni Private"})
     own = sandbox.info.provider
+    assert hook._auth is not None
     token = hook._auth._value.removeprefix("Bearer ")
     for private in ("Eleni", token, own.client_secret, own.password):
         assert private not in f"{caught.value} {caplog.text}"

@@ -19,6 +19,8 @@ from sandbox.faults import FaultKind, FaultRule
 from tests.partner_center.conftest import VARIABLE, MakeRun, Saved, connection_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sandbox.server import SandboxServer
 
 MakeHook = Callable[..., PartnerCenterHook]
@@ -28,7 +30,7 @@ async def fetch(hook: PartnerCenterHook) -> str:
     return (await hook.prepare().fetch()).value
 
 
-def connection(extra: dict[str, object], **parts: object) -> Connection:
+def connection(extra: Mapping[str, object], **parts: object) -> Connection:
     given: dict[str, Any] = {
         "host": "api.partnercenter.microsoft.com",
         "login": "client",
