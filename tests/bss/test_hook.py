@@ -7,7 +7,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow import models
 from airflow.sdk import Connection
+from airflow.sdk._shared.secrets_masker import redact
 
 from customer_import.bss.check import check_bss
 from customer_import.bss.client import BssClient
@@ -253,8 +255,22 @@ def test_connection_button_signs_in_and_reports_in_words(
     is_ok, message = BssHook().test_connection()
     assert is_ok is False
     assert "password" in message
-    connect(monkeypatch, sandbox, conn_type="sqlite")
-    assert BssHook().test_connection()[0] is False
+    connect(monkeypatch, sandbox, host="bss.example.com/api", schema="")
+    is_ok, message = BssHook().test_connection()
+    assert is_ok is False
+    assert message.startswith("this connection at host: a path does not belong here")
+
+
+def test_connection_button_works_with_the_uri_that_airflow_makes_of_the_form(
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+):
+    form = json.loads(connection_json(sandbox))
+    form["extra"] = json.dumps(form["extra"] | {"ca_file": None, "allow_plain_http": True})
+    monkeypatch.setenv("AIRFLOW_CONN_ABC123", models.Connection(**form).get_uri())
+    assert BssHook("abc123").test_connection() == (
+        True,
+        "Signed in; the organisation has 2 external systems",
+    )
 
 
 def test_connection_button_does_not_wait_for_a_service_that_is_away(
@@ -277,6 +293,16 @@ async def test_logs_hold_no_secret(sandbox: SandboxServer, caplog: pytest.LogCap
     assert "is throttled" in caplog.text
     for secret in (provider.password, provider.client_secret, "Bearer"):
         assert secret not in caplog.text
+
+
+async def test_the_masker_knows_every_secret(sandbox: SandboxServer):
+    hook = BssHook()
+    await organisation()
+    hook.run("/api/organization/countries")
+    own = sandbox.info.provider
+    token = hook._auth._value.removeprefix("Bearer ")
+    for secret in (own.password, own.client_secret, token):
+        assert redact(f"it is {secret}") == "it is ***"
 
 
 async def test_accounts_are_listed_over_pages_without_repeats(sandbox: SandboxServer):

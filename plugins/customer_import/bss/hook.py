@@ -175,7 +175,7 @@ class BssHook(HttpHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Sign in and read one list; the Test button of Airflow's connection form calls this."""
-        return try_connection(self._sign_in)
+        return try_connection(self.bss_conn_id, self._sign_in)
 
     def _sign_in(self) -> str:
         session = self.session(BssConfig(max_attempts=1, request_timeout_s=20))

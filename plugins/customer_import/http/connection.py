@@ -161,16 +161,17 @@ def tls_context(ca_file: str | None, source: str) -> ssl.SSLContext | None:
         raise ConfigurationError(message, source=source, path="extra.ca_file", hint=hint) from error
 
 
-def try_connection(sign_in: Callable[[], str]) -> tuple[bool, str]:
+def try_connection(conn_id: str, sign_in: Callable[[], str]) -> tuple[bool, str]:
     """Return what Airflow's Test button shows: whether a connection works, and why not in words.
 
     Args:
+        conn_id: The connection; Airflow tests one under a name of its own making, which says nothing to anybody.
         sign_in: Signs in, reads one list, and says what it found.
     """
     try:
         return True, sign_in()
     except CustomerImportError as error:
-        return False, str(error)
+        return False, str(error).replace(f"connection {conn_id}", "this connection")
 
 
 def _check_type(conn_type: str | None, source: str, kind: ConnectionKind[ExtraT]) -> None:

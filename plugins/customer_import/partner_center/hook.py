@@ -190,7 +190,7 @@ class PartnerCenterHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Sign in and read one list; the Test button of Airflow's connection form calls this."""
-        return try_connection(self._sign_in)
+        return try_connection(self.partner_center_conn_id, self._sign_in)
 
     def _sign_in(self) -> str:
         # Only a task can store a Variable; Microsoft leaves the refresh token that was used valid.
