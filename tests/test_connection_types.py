@@ -6,17 +6,19 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import airflow
 import jsonschema
 import pytest
 from airflow.sdk._shared.module_loading import import_string
-from pydantic import BaseModel
 
 from customer_import.bss.hook import BssExtra, BssHook
 from customer_import.connection_types import CONNECTION_TYPES
 from customer_import.partner_center.hook import PartnerCenterExtra, PartnerCenterHook
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 AIRFLOW = Path(airflow.__file__).parent
 HOOKS = {"partner_center": PartnerCenterHook, "interworks_bss": BssHook}
