@@ -68,7 +68,7 @@ def stage(folder: str, database: str) -> dict[str, Any]:
     transform_customers(run, engine)
     list_accounts(run, engine)
     engine.dispose()  # SQLite's log is written back: the file is copied
-    return {"run": run.id}
+    return {"run": run.key}
 
 
 def load(folder: str, database: str, run: int, concurrency: int) -> dict[str, Any]:
@@ -130,9 +130,9 @@ def recurring(folder: str, database: str, scope: str) -> dict[str, Any]:
         validate_customers(run, engine)
         transform_customers(run, engine)
         list_accounts(run, engine)
-        for batch in range(_batches(engine, run.id)):
+        for batch in range(_batches(engine, run.key)):
             load_batch(run, engine, batch, attempt=1, task_id="t", map_index=batch)
-        summary = close_run(engine, run.id, {})
+        summary = close_run(engine, run.key, {})
     return figures | {"outcomes": summary.outcomes, "scope": summary.scope}
 
 
@@ -148,19 +148,19 @@ def fill(folder: str, database: str, customers: int) -> dict[str, Any]:
     engine = open_engine(f"sqlite:///{database}")
     migrate(engine)
     run = _begin(engine)
-    put_reference(engine, run.id, "organisation", ORGANISATION)
-    put_reference(engine, run.id, "country_rules", COUNTRY_RULES)
+    put_reference(engine, run.key, "organisation", ORGANISATION)
+    put_reference(engine, run.key, "country_rules", COUNTRY_RULES)
     size = 10_000
     for first in range(0, customers, size):
         rows = [
             # In no order, as Partner Center lists them.
-            customer(number, tenant_id=str(uuid.uuid4()), run_id=run.id, source=_source(number))
+            customer(number, tenant_id=str(uuid.uuid4()), run_id=run.key, source=_source(number))
             for number in range(first, min(first + size, customers))
         ]
         with engine.begin() as connection:
             connection.execute(insert(staged_customers), rows)
     engine.dispose()  # SQLite's log is written back: the file is copied
-    return {"run": run.id}
+    return {"run": run.key}
 
 
 def validate(folder: str, database: str, run: int) -> dict[str, Any]:
@@ -293,13 +293,13 @@ def _begin(engine: Engine, scope: str = "full") -> Run:
     return begin_run(engine, DIRECT.dag_id, key, DIRECT, RunParams.parse(params), "bench")
 
 
-def _batches(engine: Engine, run_id: int) -> int:
+def _batches(engine: Engine, run_key: int) -> int:
     from customer_import.database.tables import import_runs
 
     with engine.connect() as connection:
         return (
             connection.execute(
-                select(import_runs.c.batches).where(import_runs.c.id == run_id)
+                select(import_runs.c.batches).where(import_runs.c.id == run_key)
             ).scalar_one()
             or 0
         )

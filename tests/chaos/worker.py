@@ -140,7 +140,7 @@ def _start(job: Job, engine: Engine) -> int:
     parsed = RunParams.parse(params)
     run = begin_run(engine, dag_id, job.run_id, job.import_type, parsed, started_by="chaos")
     prepare_run(run, engine, _hook())
-    return run.id
+    return run.key
 
 
 def _transform(run: Run, engine: Engine) -> int:
@@ -154,7 +154,7 @@ def _load(run: Run, engine: Engine, batch: int, number: int) -> None:
 
 
 def _finish(run: Run, engine: Engine) -> None:
-    summary = close_run(engine, run.id, {})
+    summary = close_run(engine, run.key, {})
     if summary.state != RunState.SUCCESS:
         sys.exit(summary.error)
 

@@ -38,7 +38,7 @@ session.commit()
 def test_a_connection_that_only_airflows_database_has_is_found(book: Book, tmp_path: Path) -> None:
     run = book.begin()
     book.record(run, book.list(run, 2), "created")
-    close_run(book.engine, run.id, {})
+    close_run(book.engine, run.key, {})
     home = tmp_path / "airflow"
     environment = os.environ | {"AIRFLOW_HOME": str(home)}
     environment.pop("_AIRFLOW_PROCESS_CONTEXT", None)

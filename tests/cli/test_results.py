@@ -23,7 +23,7 @@ def test_the_newest_run_of_each_import_type_is_given(book: Book):
     for import_type in (ImportType.DIRECT, ImportType.TENANT_RESELLER, ImportType.DIRECT):
         run = book.begin(import_type)
         book.record(run, book.list(run, book.runs), "created")
-        close_run(book.engine, run.id, {})
+        close_run(book.engine, run.key, {})
 
     direct, tenant_reseller = latest_runs(book.engine)
 
@@ -56,7 +56,7 @@ def test_json_is_one_object_a_line(book: Book, monkeypatch: pytest.MonkeyPatch, 
     for import_type in ImportType:
         run = book.begin(import_type)
         book.record(run, book.list(run, 2), "created")
-        close_run(book.engine, run.id, {})
+        close_run(book.engine, run.key, {})
 
     said = call("results", "--json")
 
@@ -77,7 +77,7 @@ def test_the_table_has_a_column_for_each_import_and_no_empty_line(
     for import_type, outcome in ((ImportType.DIRECT, "created"), (ImportType.INDIRECT, "skipped")):
         run = book.begin(import_type)
         book.record(run, book.list(run, 12), outcome)
-        close_run(book.engine, run.id, {})
+        close_run(book.engine, run.key, {})
 
     said = call("results")
 

@@ -153,7 +153,7 @@ class Scene:
         return load(self.engine, run, attempt)
 
     def finish(self, run: Run) -> Report:
-        report = Report(finish(self.engine, run), self.results(run.id))
+        report = Report(finish(self.engine, run), self.results(run.key))
         self.verify(run, report)
         return report
 
@@ -168,8 +168,8 @@ class Scene:
 
     # -- What is there -------------------------------------------------------------------------
 
-    def results(self, run_id: int) -> dict[str, Row[Any]]:
-        query = select(import_results).where(import_results.c.run_id == run_id)
+    def results(self, run_key: int) -> dict[str, Row[Any]]:
+        query = select(import_results).where(import_results.c.run_id == run_key)
         with reading(self.engine) as connection:
             return {row.tenant_id: row for row in connection.execute(query)}
 

@@ -87,7 +87,7 @@ def test_a_load_killed_anywhere_and_tried_again_ends_as_if_undisturbed(
 ):
     staged.again(tmp_path)
     kill_load(staged.scene.engine, staged.run, f"{failpoint}:2")
-    assert len(staged.scene.results(staged.run.id)) < CUSTOMERS
+    assert len(staged.scene.results(staged.run.key)) < CUSTOMERS
 
     staged.scene.load(staged.run, attempt=2)
 

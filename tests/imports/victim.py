@@ -32,14 +32,14 @@ def kill_load(engine: Engine, run: Run, failpoint: str, attempt: int = 1) -> Non
     _PROCESSES.set_forkserver_preload([__name__])
     environment = {**os.environ, **armed(failpoint)}
     url = engine.url.render_as_string(hide_password=False)
-    process = _PROCESSES.Process(target=_load, args=(environment, url, run.id, attempt))
+    process = _PROCESSES.Process(target=_load, args=(environment, url, run.key, attempt))
     process.start()
     process.join(_PATIENCE_S)
     assert process.exitcode == -signal.SIGKILL, f"{failpoint} was not reached"
 
 
-def _load(environment: Mapping[str, str], url: str, run_id: int, attempt: int) -> None:
+def _load(environment: Mapping[str, str], url: str, run_key: int, attempt: int) -> None:
     os.environ.update(environment)
     arm(os.environ)
     engine = open_engine(url)
-    load(engine, open_run(engine, run_id), attempt)
+    load(engine, open_run(engine, run_key), attempt)

@@ -151,7 +151,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Engine, list[Run]]:
         record_run(engine, run.dag_id, f"run {number}", run.import_type, run.params, None)
         for number in range(8)
     ]
-    return engine, [replace(run, id=key) for key in keys]
+    return engine, [replace(run, key=key) for key in keys]
 
 
 def staged(tenant: str, match: Match) -> StagedCustomer:
@@ -205,7 +205,7 @@ def test_ledger_gives_every_tenant_one_account_and_one_contact(
     with engine.connect() as connection:
         links = connection.execute(select(tenant_links)).all()
         results = connection.execute(
-            select(import_results).where(import_results.c.run_id == known[run_number + 1].id)
+            select(import_results).where(import_results.c.run_id == known[run_number + 1].key)
         ).all()
     assert sorted(link.account_id for link in links) == sorted(bss.accounts)
     assert {link.content_hash for link in links} == {"hash"}
@@ -237,7 +237,7 @@ def load(
 
     async def work() -> None:
         ledger = Ledger(
-            engine, "default", Holder(run.id, 0, number), now=lambda: clock[0], gather_s=0.0
+            engine, "default", Holder(run.key, 0, number), now=lambda: clock[0], gather_s=0.0
         )
         context = BatchContext(run, LOOK_UPS, bss, ledger, "load_customers", 0)  # type: ignore[arg-type]
         loader = TenantLoader(context, Comparer(context), sleep)

@@ -125,21 +125,21 @@ def count(engine: Engine, table: Any) -> int:
 def test_an_opened_run_is_the_run_that_was_begun(engine: Engine, instances: Path):
     run = begin(engine, tenants=["contoso.com"], mode="preview")
 
-    opened = open_run(engine, run.id)
+    opened = open_run(engine, run.key)
 
     assert opened == run
     assert opened.params.tenants == ("contoso.com",)
     assert opened.is_preview
     assert opened.started_at.tzinfo is UTC
     assert opened.ordering_options == "standard"
-    assert find_run(engine, run.dag_id, run.airflow_run_id) == run.id
+    assert find_run(engine, run.dag_id, run.airflow_run_id) == run.key
     assert find_run(engine, run.dag_id, "manual__2") is None
 
 
 def test_a_run_begun_again_starts_afresh_and_keeps_its_links(engine: Engine, instances: Path):
     run = begin(engine)
     now = datetime.now(UTC)
-    key = {"run_id": run.id, "tenant_id": TENANT}
+    key = {"run_id": run.key, "tenant_id": TENANT}
     own = {"import_type": "direct", "instance": "default"}
     with engine.begin() as connection:
         connection.execute(insert(staged_customers).values(**key, position=0, state="fetched"))
@@ -151,27 +151,27 @@ def test_a_run_begun_again_starts_afresh_and_keeps_its_links(engine: Engine, ins
                 **own,
                 tenant_id=TENANT,
                 account_id=7,
-                created_by_run=run.id,
+                created_by_run=run.key,
                 created_at=now,
                 updated_at=now,
             )
         )
-    put_reference(engine, run.id, "organisation", {"a": 1})
-    record_progress(engine, run.id, extracted=1, listed=1, discovered=1)
-    record_error(engine, run.id, "load_customers: it broke")
+    put_reference(engine, run.key, "organisation", {"a": 1})
+    record_progress(engine, run.key, extracted=1, listed=1, discovered=1)
+    record_error(engine, run.key, "load_customers: it broke")
     other = begin(engine, "manual__2")
-    put_reference(engine, other.id, "organisation", {"b": 2})
+    put_reference(engine, other.key, "organisation", {"b": 2})
 
     again = begin(engine, mode="preview")
 
-    assert again.id == run.id
+    assert again.key == run.key
     assert again.is_preview
     assert count(engine, staged_customers) == count(engine, import_results) == 0
     assert count(engine, tenant_links) == 1
-    assert get_reference(engine, run.id, "organisation") is None
-    assert get_reference(engine, other.id, "organisation") == {"b": 2}
+    assert get_reference(engine, run.key, "organisation") is None
+    assert get_reference(engine, other.key, "organisation") == {"b": 2}
     with engine.connect() as connection:
-        row = connection.execute(select(import_runs).where(import_runs.c.id == run.id)).one()
+        row = connection.execute(select(import_runs).where(import_runs.c.id == run.key)).one()
     assert (row.state, row.error, row.extracted, row.listed) == ("running", None, 0, None)
 
 

@@ -93,7 +93,9 @@ def load(engine: Engine, run: Run, attempt: int = 1) -> Run:
     with engine.connect() as connection:
         batches = (
             connection.execute(
-                select(staged_accounts.c.batch).where(staged_accounts.c.run_id == run.id).distinct()
+                select(staged_accounts.c.batch)
+                .where(staged_accounts.c.run_id == run.key)
+                .distinct()
             )
             .scalars()
             .all()
@@ -105,7 +107,7 @@ def load(engine: Engine, run: Run, attempt: int = 1) -> Run:
 
 def finish(engine: Engine, run: Run) -> Summary:
     """Close a run whose tasks all succeeded."""
-    return close_run(engine, run.id, {})
+    return close_run(engine, run.key, {})
 
 
 def _hook() -> PartnerCenterHook:

@@ -58,10 +58,10 @@ def staged_run(engine: Engine, age_days: float) -> int:
     return key
 
 
-def count(engine: Engine, table, run_id: int) -> int:
+def count(engine: Engine, table, run_key: int) -> int:
     with engine.connect() as connection:
         return connection.execute(
-            select(func.count()).select_from(table).where(table.c.run_id == run_id)
+            select(func.count()).select_from(table).where(table.c.run_id == run_key)
         ).scalar_one()
 
 

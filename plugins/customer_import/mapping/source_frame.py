@@ -79,7 +79,7 @@ def _customer_columns(rows: Sequence[StagedRow], run: Run) -> dict[str, list[obj
             bodies = orjson.loads(joined)
         except orjson.JSONDecodeError as error:
             message = (
-                f"a staged customer of run {run.id} is not JSON; clear extract_customers to stage "
+                f"a staged customer of run {run.key} is not JSON; clear extract_customers to stage "
                 "the customers again"
             )
             raise CustomerImportError(message) from error

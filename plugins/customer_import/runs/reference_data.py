@@ -17,38 +17,38 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-def read_organisation(engine: Engine, run_id: int) -> Organisation:
+def read_organisation(engine: Engine, run_key: int) -> Organisation:
     """Return the BSS organisation of a run.
 
     Raises:
         ConfigurationError: The run has none.
     """
-    body = get_reference(engine, run_id, ReferenceName.ORGANISATION.value)
+    body = get_reference(engine, run_key, ReferenceName.ORGANISATION.value)
     if body is None:
-        message = f"run {run_id} has no BSS organisation"
+        message = f"run {run_key} has no BSS organisation"
         raise ConfigurationError(
             message, source="reference_data", hint="start the DAG run again from its first task"
         )
     return Organisation.model_validate(body)
 
 
-def read_country_rules(engine: Engine, run_id: int) -> dict[str, CountryRules]:
+def read_country_rules(engine: Engine, run_key: int) -> dict[str, CountryRules]:
     """Return Partner Center's rules by upper-case ISO 3166-1 alpha-2 code; empty when the run has none."""
-    body = get_reference(engine, run_id, ReferenceName.COUNTRY_RULES.value) or {}
+    body = get_reference(engine, run_key, ReferenceName.COUNTRY_RULES.value) or {}
     return {code.upper(): CountryRules.model_validate(rules) for code, rules in body.items()}
 
 
-def put_reference(engine: Engine, run_id: int, name: str, body: object) -> None:
+def put_reference(engine: Engine, run_key: int, name: str, body: object) -> None:
     """Store one piece of reference data of a run as JSON, replacing an earlier one."""
     with engine.begin() as connection:
-        upsert(connection, reference_data, [{"run_id": run_id, "name": name, "body": body}])
+        upsert(connection, reference_data, [{"run_id": run_key, "name": name, "body": body}])
 
 
-def get_reference(engine: Engine, run_id: int, name: str) -> Any:  # noqa: ANN401 - JSON of the caller's shape
+def get_reference(engine: Engine, run_key: int, name: str) -> Any:  # noqa: ANN401 - JSON of the caller's shape
     """Return a piece of reference data of a run, or ``None``."""
     with reading(engine) as connection:
         return connection.execute(
             select(reference_data.c.body).where(
-                reference_data.c.run_id == run_id, reference_data.c.name == name
+                reference_data.c.run_id == run_key, reference_data.c.name == name
             )
         ).scalar_one_or_none()

@@ -46,7 +46,7 @@ class Run:
     """One run with its configuration, the same for every stage.
 
     Attributes:
-        id: Run key, ``import_runs.id``.
+        key: Run key, ``import_runs.id``.
         dag_id: The DAG.
         airflow_run_id: The DAG run.
         import_type: Whose customers.
@@ -56,7 +56,7 @@ class Run:
         started_at: UTC.
     """
 
-    id: int
+    key: int
     dag_id: str
     airflow_run_id: str
     import_type: ImportType
@@ -133,7 +133,7 @@ def _key_of(dag_id: str, airflow_run_id: str) -> Select[int]:
     )
 
 
-def open_run(engine: Engine, run_id: int) -> Run:
+def open_run(engine: Engine, run_key: int) -> Run:
     """Read a run's row and its configuration files.
 
     Raises:
@@ -141,16 +141,16 @@ def open_run(engine: Engine, run_id: int) -> Run:
     """
     with reading(engine) as connection:
         row = connection.execute(
-            select(import_runs).where(import_runs.c.id == run_id)
+            select(import_runs).where(import_runs.c.id == run_key)
         ).one_or_none()
     if row is None:
-        message = f"there is no run {run_id}"
+        message = f"there is no run {run_key}"
         raise ConfigurationError(
             message, source="import_runs", hint="start the DAG run again from its first task"
         )
     import_type = ImportType(row.import_type)
     run = Run(
-        id=row.id,
+        key=row.id,
         dag_id=row.dag_id,
         airflow_run_id=row.airflow_run_id,
         import_type=import_type,
@@ -168,15 +168,15 @@ def as_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def record_progress(engine: Engine, run_id: int, **values: int) -> None:
+def record_progress(engine: Engine, run_key: int, **values: int) -> None:
     """Write progress columns of ``import_runs`` (``extracted``, ``listed``, ``discovered``, ``batches``)."""
     with engine.begin() as connection:
-        connection.execute(update(import_runs).where(import_runs.c.id == run_id).values(**values))
+        connection.execute(update(import_runs).where(import_runs.c.id == run_key).values(**values))
 
 
-def record_error(engine: Engine, run_id: int, error: str) -> None:
+def record_error(engine: Engine, run_key: int, error: str) -> None:
     """Store in words why a task of the run failed; it counts only when that task did not succeed later."""
     with engine.begin() as connection:
         connection.execute(
-            update(import_runs).where(import_runs.c.id == run_id).values(error=error)
+            update(import_runs).where(import_runs.c.id == run_key).values(error=error)
         )

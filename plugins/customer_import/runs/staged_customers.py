@@ -43,13 +43,13 @@ class StagedRow(NamedTuple):
 
 
 def read_customers(
-    engine: Engine, run_id: int, chunk_size: int, *, is_validated: bool
+    engine: Engine, run_key: int, chunk_size: int, *, is_validated: bool
 ) -> Iterator[Sequence[StagedRow]]:
     """Yield the run's fetched customers that have no outcome yet, ordered by tenant id.
 
     Args:
         engine: The staging database.
-        run_id: The run.
+        run_key: The run.
         chunk_size: Rows a chunk.
         is_validated: Whether to leave out the customers that validation rejected.
 
@@ -58,7 +58,7 @@ def read_customers(
     """
     statement = (
         select(*(staged_customers.c[name] for name in StagedRow._fields))
-        .where(*_is_due(run_id, is_validated=is_validated))
+        .where(*_is_due(run_key, is_validated=is_validated))
         .order_by(staged_customers.c.tenant_id)
         .limit(chunk_size)
     )
@@ -73,27 +73,27 @@ def read_customers(
         del rows  # not beside the next chunk
 
 
-def count_customers(engine: Engine, run_id: int, *, is_validated: bool) -> int:
+def count_customers(engine: Engine, run_key: int, *, is_validated: bool) -> int:
     """Return how many customers ``read_customers`` yields."""
     statement = (
         select(func.count())
         .select_from(staged_customers)
-        .where(*_is_due(run_id, is_validated=is_validated))
+        .where(*_is_due(run_key, is_validated=is_validated))
     )
     with reading(engine) as connection:
         return connection.execute(statement).scalar_one()
 
 
-def _is_due(run_id: int, *, is_validated: bool) -> list[ColumnElement[bool]]:
+def _is_due(run_key: int, *, is_validated: bool) -> list[ColumnElement[bool]]:
     conditions = [
-        staged_customers.c.run_id == run_id,
+        staged_customers.c.run_id == run_key,
         staged_customers.c.state == StagedState.FETCHED.value,
         staged_customers.c.is_discovered,
         staged_customers.c.outcome.is_(None),
     ]
     if is_validated:
         rejected = select(import_results.c.id).where(
-            import_results.c.run_id == run_id,
+            import_results.c.run_id == run_key,
             import_results.c.tenant_id == staged_customers.c.tenant_id,
             import_results.c.task_id == TaskId.VALIDATE_CUSTOMERS.value,
         )

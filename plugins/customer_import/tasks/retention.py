@@ -70,9 +70,9 @@ def purge(engine: Engine, older_than_days: int, now: datetime | None = None) -> 
         raise ValueError(message)
     before = (now or datetime.now(UTC)) - timedelta(days=older_than_days)
     counts = PurgeCounts()
-    for run_id in _runs_with_personal_data(engine, before):
+    for run_key in _runs_with_personal_data(engine, before):
         with engine.begin() as connection:  # a transaction per run: none of them is long
-            counts += _purge_run(connection, run_id)
+            counts += _purge_run(connection, run_key)
     log.info(
         "Personal data of %d runs older than %d days removed: %d customers, %d accounts, %d contacts",
         counts.runs,
@@ -95,14 +95,18 @@ def _runs_with_personal_data(engine: Engine, before: datetime) -> list[int]:
         return list(connection.execute(query.order_by(import_runs.c.id)).scalars())
 
 
-def _purge_run(connection: Connection, run_id: int) -> PurgeCounts:
+def _purge_run(connection: Connection, run_key: int) -> PurgeCounts:
     customers = connection.execute(
         update(staged_customers)
-        .where(staged_customers.c.run_id == run_id, _has_values())
+        .where(staged_customers.c.run_id == run_key, _has_values())
         .values(source=None, body=None)
     )
-    accounts = connection.execute(delete(staged_accounts).where(staged_accounts.c.run_id == run_id))
-    contacts = connection.execute(delete(staged_contacts).where(staged_contacts.c.run_id == run_id))
+    accounts = connection.execute(
+        delete(staged_accounts).where(staged_accounts.c.run_id == run_key)
+    )
+    contacts = connection.execute(
+        delete(staged_contacts).where(staged_contacts.c.run_id == run_key)
+    )
     return PurgeCounts(1, customers.rowcount, accounts.rowcount, contacts.rowcount)
 
 

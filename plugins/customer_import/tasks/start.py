@@ -40,7 +40,7 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
         log.info("Partner Center, %s: %s", finding.subject, finding.message)
     organisation = asyncio.run(_read_organisation(run))
     put_reference(
-        engine, run.id, ReferenceName.ORGANISATION.value, organisation.model_dump(mode="json")
+        engine, run.key, ReferenceName.ORGANISATION.value, organisation.model_dump(mode="json")
     )
     log.info(
         "BSS: %d countries, tenant marker is custom field %d, sync options in %s",

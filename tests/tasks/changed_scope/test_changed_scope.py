@@ -43,7 +43,7 @@ def changed(scene: Scene, import_type: ImportType = DIRECT, **params: Any) -> Re
 def unverified(scene: Scene, import_type: ImportType) -> Report:
     """Run with scope ``changed`` where the sandbox's own check would not know what is right."""
     run = scene.load(scene.stage(import_type, scope="changed"))
-    return Report(finish(scene.engine, run), scene.results(run.id))
+    return Report(finish(scene.engine, run), scene.results(run.key))
 
 
 def reads(scene: Scene) -> set[str]:

@@ -35,7 +35,7 @@ LIST, SUBSCRIPTIONS, BY_ID = (
 def staged(engine: Engine, run: Run) -> dict[str, Row]:
     with engine.connect() as connection:
         rows = connection.execute(
-            select(staged_customers).where(staged_customers.c.run_id == run.id)
+            select(staged_customers).where(staged_customers.c.run_id == run.key)
         ).all()
     return {row.tenant_id: row for row in rows}
 
@@ -43,7 +43,7 @@ def staged(engine: Engine, run: Run) -> dict[str, Row]:
 def results(engine: Engine, run: Run) -> dict[str, Row]:
     with engine.connect() as connection:
         rows = connection.execute(
-            select(import_results).where(import_results.c.run_id == run.id)
+            select(import_results).where(import_results.c.run_id == run.key)
         ).all()
     return {row.tenant_id: row for row in rows}
 
@@ -146,7 +146,7 @@ def test_staged_values_are_those_of_the_customer(
             row.reseller_mpn_id,
         }
     assert bodies > 40
-    resellers = get_reference(engine, run.id, "resellers")
+    resellers = get_reference(engine, run.key, "resellers")
     assert {item["mpnId"] for item in resellers} == set(names)
 
 
@@ -172,7 +172,7 @@ def test_country_rules_of_the_countries_that_occur_are_kept(
 ) -> None:
     run = make_run(ImportType.DIRECT)
     extract_customers(run, engine, make_hook("app_only"))
-    rules = get_reference(engine, run.id, "country_rules")
+    rules = get_reference(engine, run.key, "country_rules")
     assert rules["US"]["isStateRequired"] is True
     assert rules["US"]["iso2Code"] == "US"
     assert "XX" not in rules
@@ -329,7 +329,7 @@ def test_a_restart_asks_for_nobody_twice(
         for key, one in sandbox.source.customers.items()
     }
     with engine.connect() as connection:
-        progress = connection.execute(select(import_runs).where(import_runs.c.id == run.id)).one()
+        progress = connection.execute(select(import_runs).where(import_runs.c.id == run.key)).one()
     assert (progress.listed, progress.extracted) == (summary.listed, summary.listed)
     assert progress.discovered == summary.discovered
 

@@ -47,7 +47,7 @@ class Book:
         ids = [f"00000000-0000-4000-8000-{number:012d}" for number in range(first, self.tenants)]
         rows = [
             {
-                "run_id": run.id,
+                "run_id": run.key,
                 "tenant_id": tenant_id,
                 "position": position,
                 "tenant_name": f"Example Company {position}",
@@ -65,7 +65,7 @@ class Book:
 
     def record(self, run: Run, tenants: Sequence[str], outcome: str, **columns: Any) -> None:
         fixed = {
-            "run_id": run.id,
+            "run_id": run.key,
             "import_type": run.import_type.value,
             "instance": run.params.instance,
             "outcome": outcome,
@@ -82,15 +82,15 @@ class Book:
         with self.engine.begin() as connection:
             connection.execute(
                 delete(import_results).where(
-                    import_results.c.run_id == run.id, import_results.c.tenant_id == tenant
+                    import_results.c.run_id == run.key, import_results.c.tenant_id == tenant
                 )
             )
 
     def results(self, run: Run) -> dict[str, Any]:
-        query = select(import_results).where(import_results.c.run_id == run.id)
+        query = select(import_results).where(import_results.c.run_id == run.key)
         with self.engine.connect() as connection:
             return {row.tenant_id: row for row in connection.execute(query)}
 
     def row(self, run: Run) -> Any:
         with self.engine.connect() as connection:
-            return connection.execute(select(import_runs).where(import_runs.c.id == run.id)).one()
+            return connection.execute(select(import_runs).where(import_runs.c.id == run.key)).one()

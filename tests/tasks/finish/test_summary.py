@@ -30,7 +30,7 @@ def test_a_run_whose_outcomes_add_up_succeeds_and_says_what_it_did(book: Book):
     book.record(run, [three], "skipped", reason_code="customer_left")
     book.record(run, [four], "rejected", reason_code="validation", warnings=["A."])
 
-    summary = close_run(book.engine, run.id, {})
+    summary = close_run(book.engine, run.key, {})
 
     assert (summary.state, summary.error) == ("success", None)
     assert (summary.listed, summary.discovered) == (6, 4)
@@ -52,7 +52,7 @@ def test_rules_are_counted_by_tenant_and_durations_of_mapped_tasks_add_up(book: 
     run = book.begin()
     (tenant,) = book.list(run)
     book.record(run, [tenant], "rejected", reason_code="validation")
-    finding = {"run_id": run.id, "tenant_id": tenant, "suite": "contact", "message": "Correct it."}
+    finding = {"run_id": run.key, "tenant_id": tenant, "suite": "contact", "message": "Correct it."}
     with book.engine.begin() as connection:
         connection.execute(
             insert(validation_findings),
@@ -67,9 +67,9 @@ def test_rules_are_counted_by_tenant_and_durations_of_mapped_tasks_add_up(book: 
         "load_customers[0]": 2.0,
         "load_customers[1]": 3.25,
     }.items():
-        put_reference(book.engine, run.id, f"{DURATION_PREFIX}{name}", seconds)
+        put_reference(book.engine, run.key, f"{DURATION_PREFIX}{name}", seconds)
 
-    summary = close_run(book.engine, run.id, {})
+    summary = close_run(book.engine, run.key, {})
 
     assert summary.broken_rules == {"has_name": 1}
     assert summary.durations_s == {"start_run": 1.5, "load_customers": 5.25}
@@ -82,7 +82,7 @@ def test_a_result_of_a_tenant_that_was_not_discovered_fails_the_run(book: Book):
     book.record(run, [*found, foreign], "created", reason_code="new")
 
     with pytest.raises(ConservationError, match=r"2 tenants were discovered, but 3 have"):
-        close_run(book.engine, run.id, {})
+        close_run(book.engine, run.key, {})
 
     stored = book.row(run)
     assert stored.state == stored.summary["state"] == "failed"
@@ -96,7 +96,7 @@ def test_a_result_that_was_lost_is_reported_as_not_reached_and_not_hidden(book: 
     book.record(run, [kept, lost], "created", reason_code="new")
     book.lose(run, lost)
 
-    summary = close_run(book.engine, run.id, {})
+    summary = close_run(book.engine, run.key, {})
 
     assert (summary.outcomes["created"], summary.outcomes["failed"]) == (1, 1)
     result = book.results(run)[lost]
@@ -108,10 +108,10 @@ def test_tenants_whose_load_never_ran_are_failed_with_the_reason(book: Book):
     run = book.begin()
     reached, *others = book.list(run, 3)
     book.record(run, [reached], "created", reason_code="new")
-    record_error(book.engine, run.id, "load_customers[1]: BSS: the password was refused")
+    record_error(book.engine, run.key, "load_customers[1]: BSS: the password was refused")
 
     failed = {"load_customers": "failed", "finish": "upstream_failed"}
-    summary = close_run(book.engine, run.id, failed)
+    summary = close_run(book.engine, run.key, failed)
 
     assert summary.state == "failed"
     assert summary.error == "load_customers[1]: BSS: the password was refused"
@@ -157,9 +157,9 @@ def test_the_error_is_what_the_failed_task_said(
 ):
     run = book.begin()
     if said:
-        record_error(book.engine, run.id, said)
+        record_error(book.engine, run.key, said)
 
-    summary = close_run(book.engine, run.id, failed)
+    summary = close_run(book.engine, run.key, failed)
 
     assert summary.error == expected
     assert summary.state == ("failed" if expected else "success")
@@ -174,7 +174,7 @@ def test_a_run_that_loads_nothing_gives_no_outcomes_and_succeeds(
     if discovered:
         book.list(run, discovered)
 
-    summary = close_run(book.engine, run.id, {})
+    summary = close_run(book.engine, run.key, {})
 
     assert (summary.state, summary.mode) == ("success", mode)
     assert summary.discovered == discovered
@@ -189,7 +189,7 @@ def test_a_preview_counts_what_it_would_do(book: Book):
     book.record(run, [one], "would_create", reason_code="new")
     book.record(run, [two], "would_update", reason_code="changed")
 
-    summary = close_run(book.engine, run.id, {})
+    summary = close_run(book.engine, run.key, {})
 
     assert (summary.outcomes["would_create"], summary.outcomes["would_update"]) == (1, 1)
     assert not summary.wrote
@@ -199,9 +199,9 @@ def test_closing_again_changes_nothing(book: Book):
     run = book.begin()
     book.list(run, 2)
 
-    first = close_run(book.engine, run.id, {"load_customers": "failed"})
+    first = close_run(book.engine, run.key, {"load_customers": "failed"})
 
-    assert close_run(book.engine, run.id, {"load_customers": "failed"}) == first
+    assert close_run(book.engine, run.key, {"load_customers": "failed"}) == first
     assert len(book.results(run)) == 2
 
 

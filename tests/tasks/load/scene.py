@@ -136,7 +136,7 @@ class Scene:
         run = begin_run(
             self.engine, import_type.dag_id, f"run {self.runs}", import_type, parsed, "tests"
         )
-        put_reference(self.engine, run.id, "organisation", self.organisation(run))
+        put_reference(self.engine, run.key, "organisation", self.organisation(run))
         return run
 
     def organisation(self, run: Run) -> object:
@@ -161,7 +161,7 @@ class Scene:
             staged_contacts: [],
         }
         for position, customer in enumerate(staged):
-            key = {"run_id": run.id, "tenant_id": customer.tenant_id}
+            key = {"run_id": run.key, "tenant_id": customer.tenant_id}
             account, contact = customer.account(self.country_id()), customer.contact()
             options = customer.sync_options()
             content = orjson.dumps([account, contact, options], option=orjson.OPT_SORT_KEYS)
@@ -203,7 +203,7 @@ class Scene:
         return run
 
     def results(self, run: Run) -> dict[str, Any]:
-        statement = select(import_results).where(import_results.c.run_id == run.id)
+        statement = select(import_results).where(import_results.c.run_id == run.key)
         with reading(self.engine) as connection:
             return {row.tenant_id: row for row in connection.execute(statement)}
 
@@ -278,7 +278,7 @@ def connection_json(sandbox: SandboxServer) -> str:
 
 
 if __name__ == "__main__":  # a load in a process of its own, to be killed
-    engine_url, run_id, attempt_number = sys.argv[1:]
+    engine_url, run_key, attempt_number = sys.argv[1:]
     own_engine = open_engine(engine_url)
-    load(open_run(own_engine, int(run_id)), own_engine, 0, int(attempt_number))
+    load(open_run(own_engine, int(run_key)), own_engine, 0, int(attempt_number))
     sys.exit(0 if os.environ.get(KILL_VARIABLE) is None else 3)

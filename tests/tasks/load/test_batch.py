@@ -76,7 +76,7 @@ def test_mail_change_reaches_account_and_contact_and_old_values_are_kept(scene: 
         before = connection.execute(
             select(staged_accounts.c.bss_before, staged_contacts.c.bss_before)
             .join(staged_contacts, staged_contacts.c.run_id == staged_accounts.c.run_id)
-            .where(staged_accounts.c.run_id == run.id)
+            .where(staged_accounts.c.run_id == run.key)
         ).one()
     assert orjson.loads(before[0]) == {"email": "office@example.com"}
     assert orjson.loads(before[1]) == {"email": "office@example.com", "firstName": "Eleni"}
@@ -168,7 +168,7 @@ def test_warnings_of_validation_stand_on_the_result(scene: Scene):
     run = scene.begin()
     scene.stage(run, [customer])
     finding = {
-        "run_id": run.id,
+        "run_id": run.key,
         "tenant_id": customer.tenant_id,
         "suite": "account",
         "rule": "phone present",

@@ -45,7 +45,7 @@ def killed_load(scene: Scene, run: Run, failpoint: str, attempt: int = 1) -> Non
     """Load in a process that kills itself at a failpoint."""
     url = scene.engine.url.render_as_string(hide_password=False)
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.tasks.load.scene", url, str(run.id), str(attempt)],
+        [sys.executable, "-m", "tests.tasks.load.scene", url, str(run.key), str(attempt)],
         env={**os.environ, **armed(failpoint), "PYTHONPATH": "plugins:."},
         check=False,
         capture_output=True,
@@ -255,7 +255,7 @@ def test_tenant_held_by_a_living_run_is_skipped_after_the_wait(
     monkeypatch.setattr("customer_import.tasks.load.tenant.CLAIM_WAIT_S", 0.0)
     customer = Customer("Held Company")
     other = scene.run([customer])
-    hold(scene, Holder(other.id, 0, 1))
+    hold(scene, Holder(other.key, 0, 1))
     run = scene.run([customer.having(city="Volos")])
     result = scene.results(run)[customer.tenant_id]
     assert (result.outcome, result.reason_code) == ("skipped", "claimed_elsewhere")
@@ -264,7 +264,7 @@ def test_tenant_held_by_a_living_run_is_skipped_after_the_wait(
 
 def before(scene: Scene, run: Run) -> dict[str, object]:
     """The values that the account had in the BSS before the run changed it."""
-    statement = select(staged_accounts.c.bss_before).where(staged_accounts.c.run_id == run.id)
+    statement = select(staged_accounts.c.bss_before).where(staged_accounts.c.run_id == run.key)
     with reading(scene.engine) as connection:
         kept: dict[str, object] = orjson.loads(connection.execute(statement).scalar_one())
     return kept
@@ -275,15 +275,15 @@ def at_once(scene: Scene, tries: list[tuple[Run, int]]) -> list[BaseException]:
     errors: list[BaseException] = []
     barrier = threading.Barrier(len(tries))
 
-    def one(run_id: int, attempt: int) -> None:
+    def one(run_key: int, attempt: int) -> None:
         try:
-            run = open_run(scene.engine, run_id)
+            run = open_run(scene.engine, run_key)
             barrier.wait()
             load(run, scene.engine, 0, attempt)
         except Exception as error:  # noqa: BLE001 - the test looks at them
             errors.append(error)
 
-    threads = [threading.Thread(target=one, args=(run.id, attempt)) for run, attempt in tries]
+    threads = [threading.Thread(target=one, args=(run.key, attempt)) for run, attempt in tries]
     for thread in threads:
         thread.start()
     for thread in threads:

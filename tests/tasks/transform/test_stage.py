@@ -26,7 +26,7 @@ def staged(engine, table=staged_accounts):
 
 def record(engine, run, number, task_id):
     row = {
-        "run_id": run.id,
+        "run_id": run.key,
         "tenant_id": tenant(number),
         "import_type": "direct",
         "instance": "default",

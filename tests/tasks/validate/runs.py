@@ -102,7 +102,7 @@ def customer(number=0, *, source=None, **columns):
 def a_run(import_type=ImportType.DIRECT, mappings=None, instance=None, **params):
     """A run that is in no database, for the pure parts."""
     return Run(
-        id=1,
+        key=1,
         dag_id=import_type.dag_id,
         airflow_run_id="manual",
         import_type=import_type,
@@ -125,11 +125,11 @@ def stage_run(engine, customers, import_type=ImportType.DIRECT, key="manual", **
     run = begin_run(
         engine, import_type.dag_id, key, import_type, RunParams(instance="default", **params), None
     )
-    put_reference(engine, run.id, "organisation", ORGANISATION)
-    put_reference(engine, run.id, "country_rules", COUNTRY_RULES)
+    put_reference(engine, run.key, "organisation", ORGANISATION)
+    put_reference(engine, run.key, "country_rules", COUNTRY_RULES)
     if customers:
         with engine.begin() as connection:
             connection.execute(
-                insert(staged_customers), [row | {"run_id": run.id} for row in customers]
+                insert(staged_customers), [row | {"run_id": run.key} for row in customers]
             )
     return run

@@ -136,7 +136,7 @@ def test_a_run_with_too_many_rejected_stops_after_recording_them(
 def earlier_run(engine, *, discovered, state="success", **params):
     run = stage_run(engine, [], key=f"earlier-{discovered}-{state}", **params)
     with engine.begin() as connection:
-        statement = update(import_runs).where(import_runs.c.id == run.id)
+        statement = update(import_runs).where(import_runs.c.id == run.key)
         connection.execute(statement.values(discovered=discovered, state=state))
 
 

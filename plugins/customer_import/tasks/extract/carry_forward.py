@@ -99,7 +99,7 @@ def settle_scope(
             _carry_forward(connection, run, now)
         connection.execute(
             update(import_runs)
-            .where(import_runs.c.id == run.id)
+            .where(import_runs.c.id == run.key)
             .values(
                 scope=decision.scope.value, scope_reason=decision.reason, fingerprint=fingerprint
             )
@@ -113,7 +113,7 @@ def count_due(engine: Engine, run: Run) -> dict[str, int]:
         (_staged.state == StagedState.CARRIED.value, StagedState.CARRIED.value),
         else_=func.coalesce(_staged.due, "new"),
     )
-    statement = select(kind, func.count()).where(_staged.run_id == run.id).group_by(kind)
+    statement = select(kind, func.count()).where(_staged.run_id == run.key).group_by(kind)
     with reading(engine) as connection:
         return {row[0]: row[1] for row in connection.execute(statement)}
 
@@ -136,7 +136,7 @@ def find_vanished(engine: Engine, run: Run) -> Vanished:
             .limit(_NAMED_VANISHED)
         ).all()
         connection.execute(
-            update(import_runs).where(import_runs.c.id == run.id).values(vanished=count)
+            update(import_runs).where(import_runs.c.id == run.key).values(vanished=count)
         )
     return Vanished(count, tuple(f"{name or 'without name'} ({key})" for name, key in rows))
 
@@ -158,7 +158,7 @@ def _mark(connection: Connection, run: Run, reason: str, condition: ColumnElemen
     connection.execute(
         update(staged_customers)
         .where(
-            _staged.run_id == run.id,
+            _staged.run_id == run.key,
             _staged.state == StagedState.LISTED.value,
             _staged.due.is_(None),
             condition,
@@ -174,13 +174,13 @@ def _mark_slice(connection: Connection, run: Run, since: datetime, now: datetime
     population, overdue = connection.execute(
         select(func.count(), func.count(case((_known.read_at <= now - every, 1))))
         .select_from(staged_customers.outerjoin(known_tenants, _same_tenant(run)))
-        .where(_staged.run_id == run.id)
+        .where(_staged.run_id == run.key)
     ).one()
     oldest = (
         select(_staged.tenant_id)
         .select_from(staged_customers.join(known_tenants, _same_tenant(run)))
         .where(
-            _staged.run_id == run.id,
+            _staged.run_id == run.key,
             _staged.state == StagedState.LISTED.value,
             _staged.due.is_(None),
         )
@@ -204,7 +204,7 @@ def _is_unsettled(run: Run) -> ColumnElement[bool]:
 
 def _carry_forward(connection: Connection, run: Run, now: datetime) -> None:
     is_carried = (
-        _staged.run_id == run.id,
+        _staged.run_id == run.key,
         _staged.state == StagedState.LISTED.value,
         _staged.due.is_(None),
     )
@@ -261,4 +261,4 @@ def _of_import(run: Run) -> ColumnElement[bool]:
 
 
 def _same_tenant(run: Run) -> ColumnElement[bool]:
-    return and_(_of_import(run), _known.tenant_id == _staged.tenant_id, _staged.run_id == run.id)
+    return and_(_of_import(run), _known.tenant_id == _staged.tenant_id, _staged.run_id == run.key)

@@ -41,7 +41,9 @@ async def read_country_rules(
         for country, own in zip(countries, found, strict=True)
         if own is not None
     }
-    await asyncio.to_thread(put_reference, engine, run.id, ReferenceName.COUNTRY_RULES.value, rules)
+    await asyncio.to_thread(
+        put_reference, engine, run.key, ReferenceName.COUNTRY_RULES.value, rules
+    )
 
 
 async def _read_rules(client: PartnerCenterClient, country: str) -> CountryRules | None:

@@ -203,7 +203,7 @@ class _Extraction:
         log.info("Listed %s resellers", len(resellers))
         body = [reseller.model_dump(mode="json", by_alias=True) for reseller in resellers]
         await asyncio.to_thread(
-            put_reference, self._engine, self._run.id, ReferenceName.RESELLERS.value, body
+            put_reference, self._engine, self._run.key, ReferenceName.RESELLERS.value, body
         )
         self._classifier = Classifier(
             self._run.import_type,
@@ -308,7 +308,7 @@ class _Extraction:
 
     async def _record_progress(self, listed: int) -> None:
         values = {"listed": listed, "extracted": self._done, "discovered": self._discovered}
-        await asyncio.to_thread(record_progress, self._engine, self._run.id, **values)
+        await asyncio.to_thread(record_progress, self._engine, self._run.key, **values)
 
 
 class _Shared:

@@ -66,7 +66,7 @@ async def plan_extraction(
         resellers: The partner's indirect resellers; only the indirect import has them.
     """
     vanished = await asyncio.to_thread(_report_vanished, run, engine)
-    if (stored := await asyncio.to_thread(stored_scope, engine, run.id)) is not None:
+    if (stored := await asyncio.to_thread(stored_scope, engine, run.key)) is not None:
         counts = await asyncio.to_thread(count_due, engine, run)
         return Plan(*stored, counts.get(StagedState.CARRIED.value, 0), vanished)
     fingerprint = await asyncio.to_thread(_fingerprint, run, engine, tuple(resellers))
@@ -102,7 +102,7 @@ async def _mark_audited(
 
 def _fingerprint(run: Run, engine: Engine, resellers: tuple[Reseller, ...]) -> dict[str, str]:
     return fingerprint_of(
-        run, get_reference(engine, run.id, ReferenceName.ORGANISATION.value), resellers
+        run, get_reference(engine, run.key, ReferenceName.ORGANISATION.value), resellers
     )
 
 

@@ -147,7 +147,7 @@ class CustomerStaging:
                 table.position, table.tenant_id, table.tenant_name, table.domain, table.relationship
             )
             .where(
-                table.run_id == self._run.id,
+                table.run_id == self._run.key,
                 table.state == StagedState.LISTED.value,
                 table.position > position,
             )
@@ -165,7 +165,7 @@ class CustomerStaging:
         table = staged_customers.c
         query = (
             select(table.state, table.is_discovered, table.outcome, func.count())
-            .where(table.run_id == self._run.id)
+            .where(table.run_id == self._run.key)
             .group_by(table.state, table.is_discovered, table.outcome)
         )
         with reading(self._engine) as connection:
@@ -195,7 +195,7 @@ class CustomerStaging:
         """Give the mapped values of every fetched customer, one by one."""
         table = staged_customers.c
         query = select(table.source).where(
-            table.run_id == self._run.id,
+            table.run_id == self._run.key,
             table.state == StagedState.FETCHED.value,
             table.source.is_not(None),
         )
@@ -212,7 +212,7 @@ class CustomerStaging:
             if self._next_position is None:
                 last = connection.execute(
                     select(func.max(staged_customers.c.position)).where(
-                        staged_customers.c.run_id == self._run.id
+                        staged_customers.c.run_id == self._run.key
                     )
                 ).scalar_one()
                 self._next_position = 0 if last is None else last + 1
@@ -220,7 +220,7 @@ class CustomerStaging:
             self._next_position += len(tenants)
             rows = [
                 {
-                    "run_id": self._run.id,
+                    "run_id": self._run.key,
                     "tenant_id": tenant.tenant_id,
                     "position": position,
                     "tenant_name": tenant.name,
@@ -245,7 +245,7 @@ class CustomerStaging:
     def _row(self, item: StagedTenant, now: datetime) -> Row:
         found, customer, tenant = item.classification, item.customer, item.pending.tenant
         return {
-            "run_id": self._run.id,
+            "run_id": self._run.key,
             "tenant_id": tenant.tenant_id,
             "position": item.pending.position,
             "tenant_name": tenant.name,
@@ -271,7 +271,7 @@ class CustomerStaging:
     def _result(self, item: StagedTenant, now: datetime) -> Row:
         found, tenant = item.classification, item.pending.tenant
         return {
-            "run_id": self._run.id,
+            "run_id": self._run.key,
             "tenant_id": tenant.tenant_id,
             "import_type": self._run.import_type.value,
             "instance": self._run.params.instance,

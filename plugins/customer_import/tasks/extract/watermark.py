@@ -36,12 +36,12 @@ class Watermark:
     """The last complete run.
 
     Attributes:
-        run_id: Its key.
+        run_key: Its key.
         started_at: When it started, UTC.
         fingerprint: What decided then, besides the customers' data.
     """
 
-    run_id: int
+    run_key: int
     started_at: datetime
     fingerprint: Mapping[str, str]
 
@@ -74,7 +74,7 @@ def find_watermark(engine: Engine, run: Run) -> Watermark | None:
             import_runs.c.import_type == run.import_type.value,
             import_runs.c.instance == run.params.instance,
             import_runs.c.is_complete.is_(True),
-            import_runs.c.id != run.id,
+            import_runs.c.id != run.key,
         )
         .order_by(import_runs.c.id.desc())
         .limit(1)
@@ -114,12 +114,12 @@ def decide(
         names = " and ".join(changed)
         return Decision(Scope.FULL, f"{names} changed since the last complete run")
     day = f"{watermark.started_at:%Y-%m-%d %H:%M} UTC"
-    return Decision(Scope.CHANGED, f"changes since run {watermark.run_id} of {day}", watermark)
+    return Decision(Scope.CHANGED, f"changes since run {watermark.run_key} of {day}", watermark)
 
 
-def stored_scope(engine: Engine, run_id: int) -> tuple[Scope, str] | None:
+def stored_scope(engine: Engine, run_key: int) -> tuple[Scope, str] | None:
     """Return the scope that an earlier attempt decided on, with its reason."""
     columns = (import_runs.c.scope, import_runs.c.scope_reason)
     with reading(engine) as connection:
-        row: Any = connection.execute(select(*columns).where(import_runs.c.id == run_id)).one()
+        row: Any = connection.execute(select(*columns).where(import_runs.c.id == run_key)).one()
     return (Scope(row.scope), row.scope_reason) if row.scope else None

@@ -47,7 +47,7 @@ def needs_listing(run: Run, engine: Engine) -> bool:
     statement = (
         select(staged_accounts.c.tenant_id)
         .select_from(staged_accounts.outerjoin(tenant_links, link))
-        .where(staged_accounts.c.run_id == run.id, tenant_links.c.account_id.is_(None))
+        .where(staged_accounts.c.run_id == run.key, tenant_links.c.account_id.is_(None))
         .limit(1)
     )
     with reading(engine) as connection:
@@ -76,24 +76,24 @@ def list_accounts(run: Run, engine: Engine) -> int:
 
 async def _list(run: Run, engine: Engine) -> int:
     organisation = Organisation.model_validate(
-        get_reference(engine, run.id, ReferenceName.ORGANISATION.value)
+        get_reference(engine, run.key, ReferenceName.ORGANISATION.value)
     )
     with engine.begin() as connection:
-        connection.execute(delete(bss_accounts).where(bss_accounts.c.run_id == run.id))
+        connection.execute(delete(bss_accounts).where(bss_accounts.c.run_id == run.key))
     seen: set[int] = set()
     config = run.instance.bss
     async with BssHook(config.conn_id).session(config) as session:
         async for page in open_client(session, config).accounts():
             seen.update(account.id for account in page)
-            rows = {account.id: _row(run.id, account, organisation) for account in page}
+            rows = {account.id: _row(run.key, account, organisation) for account in page}
             await asyncio.to_thread(_store, engine, list(rows.values()))
     return len(seen)
 
 
-def _row(run_id: int, account: Account, organisation: Organisation) -> dict[str, object]:
+def _row(run_key: int, account: Account, organisation: Organisation) -> dict[str, object]:
     marker = account.custom_field(organisation.tenant_marker_field_id)
     return {
-        "run_id": run_id,
+        "run_id": run_key,
         "account_id": account.id,
         "name_key": name_key(account.name),
         "tenant_marker": marker_key(marker),
@@ -105,12 +105,14 @@ def _store(engine: Engine, rows: list[dict[str, object]]) -> None:
         upsert(connection, bss_accounts, rows)
 
 
-def find_matches(connection: Connection, run_id: int, names: Mapping[str, str]) -> dict[str, Match]:
+def find_matches(
+    connection: Connection, run_key: int, names: Mapping[str, str]
+) -> dict[str, Match]:
     """Reconcile tenants with the run's index.
 
     Args:
         connection: To read with.
-        run_id: The run.
+        run_key: The run.
         names: Tenant id to the account name it would get.
     """
     if not names:
@@ -121,7 +123,7 @@ def find_matches(connection: Connection, run_id: int, names: Mapping[str, str]) 
     statement = select(
         bss_accounts.c.account_id, bss_accounts.c.name_key, bss_accounts.c.tenant_marker
     ).where(
-        bss_accounts.c.run_id == run_id,
+        bss_accounts.c.run_id == run_key,
         or_(bss_accounts.c.tenant_marker.in_(keys), bss_accounts.c.name_key.in_(keys.values())),
     )
     for row in connection.execute(statement):

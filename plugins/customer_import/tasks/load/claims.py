@@ -34,23 +34,23 @@ class Step(StrEnum):
 class Holder:
     """A fencing token: one attempt of the task that loads one batch of one run."""
 
-    run_id: int
+    run_key: int
     batch: int
     attempt: int
 
     def __str__(self) -> str:
         """Return it as it stands in the database."""
-        return f"{self.run_id}/{self.batch}/{self.attempt}"
+        return f"{self.run_key}/{self.batch}/{self.attempt}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read it back."""
-        run_id, batch, attempt = map(int, text.split("/"))
-        return cls(run_id, batch, attempt)
+        run_key, batch, attempt = map(int, text.split("/"))
+        return cls(run_key, batch, attempt)
 
     def is_same_task(self, other: Holder) -> bool:
         """Whether both are attempts of the same task."""
-        return (self.run_id, self.batch) == (other.run_id, other.batch)
+        return (self.run_key, self.batch) == (other.run_key, other.batch)
 
 
 @dataclass(frozen=True)

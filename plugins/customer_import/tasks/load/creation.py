@@ -138,7 +138,7 @@ class Creator:
     async def _intend(self, creation: Creation, work: Work) -> None:
         values: dict[str, object] = {"intent_at": self._ledger.now()}
         if creation.name == "account":
-            values["created_by_run"] = self._ledger.holder.run_id
+            values["created_by_run"] = self._ledger.holder.run_key
         work.link = await self._ledger.save(creation.at(work.link, Step.INTENT, **values))
 
     async def _send(self, creation: Creation, work: Work) -> int:

@@ -133,7 +133,7 @@ def _statement(run: Run, batch: int, after: str, size: int) -> Select[Any]:
             .outerjoin(import_results, _same_tenant(import_results.c))
         )
         .where(
-            same.run_id == run.id,
+            same.run_id == run.key,
             same.batch == batch,
             same.tenant_id > after,
             or_(
@@ -154,13 +154,13 @@ def _same_tenant(columns: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's column col
 
 
 def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> list[StagedCustomer]:
-    warnings = _warnings(connection, run.id, [row.staged_tenant_id for row in rows])
+    warnings = _warnings(connection, run.key, [row.staged_tenant_id for row in rows])
     without_account = {
         row.staged_tenant_id: str(_object(row.account_json).get("name", ""))
         for row in rows
         if row.account_id is None
     }
-    matches = find_matches(connection, run.id, without_account)
+    matches = find_matches(connection, run.key, without_account)
     return [
         StagedCustomer(
             tenant_id=row.staged_tenant_id,
@@ -183,13 +183,13 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
 
 
 def _warnings(
-    connection: Connection, run_id: int, tenant_ids: Sequence[str]
+    connection: Connection, run_key: int, tenant_ids: Sequence[str]
 ) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     statement = (
         select(validation_findings.c.tenant_id, validation_findings.c.message)
         .where(
-            validation_findings.c.run_id == run_id,
+            validation_findings.c.run_id == run_key,
             validation_findings.c.tenant_id.in_(tenant_ids),
             validation_findings.c.severity == "warning",
         )

@@ -233,8 +233,8 @@ class Ledger:
             attempts=link.attempts + 1,
         )
         if has_intent:
-            run_id = self.holder.run_id
-            held = replace(held, account_step=Step.INTENT, intent_at=now, created_by_run=run_id)
+            run_key = self.holder.run_key
+            held = replace(held, account_step=Step.INTENT, intent_at=now, created_by_run=run_key)
         return Claim(state, held, link.import_type, has_intent)
 
     def _insert_links(
@@ -273,7 +273,7 @@ class Ledger:
                 connection.execute(
                     update(table)
                     .where(
-                        table.c.run_id == self.holder.run_id, table.c.tenant_id == note.tenant_id
+                        table.c.run_id == self.holder.run_key, table.c.tenant_id == note.tenant_id
                     )
                     .values(bss_before=before)
                 )

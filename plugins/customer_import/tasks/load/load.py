@@ -68,7 +68,7 @@ def load_batch(
         SupersededError: A later attempt of the task is at work; this one wrote nothing after that.
     """
     started = time.monotonic()
-    holder = Holder(run.id, batch, attempt)
+    holder = Holder(run.key, batch, attempt)
     requests = asyncio.run(_load(run, engine, holder, task_id, map_index))
     log_results(engine, run, batch)
     seconds = time.monotonic() - started
@@ -77,7 +77,7 @@ def load_batch(
 
 async def _load(run: Run, engine: Engine, holder: Holder, task_id: str, map_index: int) -> int:
     organisation = Organisation.model_validate(
-        get_reference(engine, run.id, ReferenceName.ORGANISATION.value)
+        get_reference(engine, run.key, ReferenceName.ORGANISATION.value)
     )
     config = run.instance.bss
     async with (

@@ -96,5 +96,5 @@ def _of_batch(statement: Select[Any], run: Run, batch: int) -> Select[Any]:
         import_results.c.tenant_id == staged_accounts.c.tenant_id,
     )
     return statement.select_from(staged_accounts.join(import_results, same)).where(
-        staged_accounts.c.run_id == run.id, staged_accounts.c.batch == batch
+        staged_accounts.c.run_id == run.key, staged_accounts.c.batch == batch
     )

@@ -293,7 +293,7 @@ def _verdict(work: Work, *, was_complete: bool) -> Verdict:
 
 
 def _claimed_elsewhere(holder: str | None) -> Verdict:
-    who = f"run {Holder.parse(holder).run_id}" if holder else "another run"
+    who = f"run {Holder.parse(holder).run_key}" if holder else "another run"
     reason = f"The load of {who} is writing this customer; see its result there."
     return Verdict(Outcome.SKIPPED, ReasonCode.CLAIMED_ELSEWHERE, reason)
 

@@ -46,7 +46,7 @@ class BatchContext:
     ) -> TenantResult:
         """Return the result row of a tenant."""
         return TenantResult(
-            run_id=self.run.id,
+            run_id=self.run.key,
             tenant_id=customer.tenant_id,
             import_type=self.run.import_type.value,
             instance=self.run.params.instance,

@@ -63,25 +63,25 @@ def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) 
         ConfigurationError: The run has no organisation: ``start_run`` did not finish.
         CustomerImportError: A staged customer cannot be read.
     """
-    organisation = read_organisation(engine, run.id)
-    total = count_customers(engine, run.id, is_validated=True)
+    organisation = read_organisation(engine, run.key)
+    total = count_customers(engine, run.key, is_validated=True)
     batch_size = max(run.instance.load_batch_size, -(-total // run.instance.max_load_batches))
-    _forget(engine, run.id)
+    _forget(engine, run.key)
     staged = unknown_states = 0
     cut: Counter[str] = Counter()
     with gc_frozen():
-        for rows in read_customers(engine, run.id, chunk_size, is_validated=True):
+        for rows in read_customers(engine, run.key, chunk_size, is_validated=True):
             source = source_frame(rows, run, organisation)
             entities = build_entities(source.frame, run, organisation)
             with engine.begin() as connection:
-                _stage(connection, run.id, entities, staged, batch_size)
+                _stage(connection, run.key, entities, staged, batch_size)
                 reached("before_transform_commit")
             reached("after_transform_commit")
             staged += len(rows)
             unknown_states += entities.unknown_states
             cut.update(entities.cut)
     batches = -(-staged // batch_size)
-    record_progress(engine, run.id, batches=batches)
+    record_progress(engine, run.key, batches=batches)
     _log.info(
         "Transformed %d customers, %d batches of up to %d; %d texts cut, %d states left out.",
         staged,
@@ -93,30 +93,30 @@ def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) 
     return TransformSummary(staged, batches, batch_size, unknown_states, dict(cut))
 
 
-def _forget(engine: Engine, run_id: int) -> None:
+def _forget(engine: Engine, run_key: int) -> None:
     with engine.begin() as connection:
         for table in (staged_accounts, staged_contacts):
-            connection.execute(delete(table).where(table.c.run_id == run_id))
+            connection.execute(delete(table).where(table.c.run_id == run_key))
 
 
 def _stage(
-    connection: Connection, run_id: int, entities: Entities, first: int, batch_size: int
+    connection: Connection, run_key: int, entities: Entities, first: int, batch_size: int
 ) -> None:
     tenant_ids, accounts, contacts, options, hashes = (
         entities.frame[name].tolist()
         for name in ("tenant_id", "account", "contact", "sync_options", "content_hash")
     )
     batches = [number // batch_size for number in range(first, first + len(tenant_ids))]
-    run_ids = [run_id] * len(tenant_ids)
+    run_keys = [run_key] * len(tenant_ids)
     insert_rows(
         connection,
         staged_accounts,
         ("run_id", "tenant_id", "batch", "payload", "sync_options", "content_hash"),
-        zip(run_ids, tenant_ids, batches, accounts, options, hashes, strict=True),
+        zip(run_keys, tenant_ids, batches, accounts, options, hashes, strict=True),
     )
     insert_rows(
         connection,
         staged_contacts,
         ("run_id", "tenant_id", "payload"),
-        zip(run_ids, tenant_ids, contacts, strict=True),
+        zip(run_keys, tenant_ids, contacts, strict=True),
     )

@@ -39,10 +39,10 @@ def check_rejected(engine: Engine, run: Run, rejected: int) -> None:
             discovered or the limit is 0.
     """
     limit = run.params.max_rejected_percent
-    discovered = _count_discovered(engine, run.id)
+    discovered = _count_discovered(engine, run.key)
     rejected += _count_discovered(
         engine,
-        run.id,
+        run.key,
         staged_customers.c.state == StagedState.CARRIED.value,
         staged_customers.c.outcome == Outcome.REJECTED.value,
     )
@@ -65,7 +65,7 @@ def check_discovered(engine: Engine, run: Run) -> None:
         DataQualityError: The last successful import of all customers, of the same type and
             instance, discovered some.
     """
-    if not _is_full(run.params) or _count_discovered(engine, run.id):
+    if not _is_full(run.params) or _count_discovered(engine, run.key):
         return
     before = _last_full_discovery(engine, run)
     if before:
@@ -77,11 +77,11 @@ def check_discovered(engine: Engine, run: Run) -> None:
         raise DataQualityError(message)
 
 
-def _count_discovered(engine: Engine, run_id: int, *conditions: ColumnElement[bool]) -> int:
+def _count_discovered(engine: Engine, run_key: int, *conditions: ColumnElement[bool]) -> int:
     statement = (
         select(func.count())
         .select_from(staged_customers)
-        .where(staged_customers.c.run_id == run_id, staged_customers.c.is_discovered, *conditions)
+        .where(staged_customers.c.run_id == run_key, staged_customers.c.is_discovered, *conditions)
     )
     with reading(engine) as connection:
         return connection.execute(statement).scalar_one()
@@ -95,7 +95,7 @@ def _last_full_discovery(engine: Engine, run: Run) -> int:
     statement = (
         select(import_runs.c.params, import_runs.c.discovered)
         .where(
-            import_runs.c.id != run.id,
+            import_runs.c.id != run.key,
             import_runs.c.import_type == run.import_type.value,
             import_runs.c.instance == run.params.instance,
             import_runs.c.mode == Mode.IMPORT.value,

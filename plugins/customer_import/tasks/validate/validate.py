@@ -121,14 +121,14 @@ def validate_customers(
             rejected; the verdicts are written all the same.
         CustomerImportError: A rule could not be evaluated, or a staged customer cannot be read.
     """
-    organisation = read_organisation(engine, run.id)
-    checks = CountryChecks(read_country_rules(engine, run.id), organisation)
+    organisation = read_organisation(engine, run.key)
+    checks = CountryChecks(read_country_rules(engine, run.key), organisation)
     suites = (customer_suite(run), account_suite(run, checks), contact_suite(run))
-    _forget(engine, run.id, suites)
+    _forget(engine, run.key, suites)
     tally = _Tally()
-    if count_customers(engine, run.id, is_validated=False):
+    if count_customers(engine, run.key, is_validated=False):
         _validate(run, engine, organisation, suites, tally, judged_at_once)
-    _record_results(engine, run.id, suites, tally)
+    _record_results(engine, run.key, suites, tally)
     _log_suites(suites, tally)
     rows = tally.rows
     _log.info(
@@ -171,7 +171,7 @@ def _validate(
 
     with gc_frozen():
         for rows in read_customers(
-            engine, run.id, min(CHUNK_SIZE, judged_at_once), is_validated=False
+            engine, run.key, min(CHUNK_SIZE, judged_at_once), is_validated=False
         ):
             evidence.add(_chunk(rows, run, organisation))
             customers += (row.without_source() for row in rows)
@@ -192,16 +192,16 @@ def _chunk(rows: Sequence[StagedRow], run: Run, organisation: Organisation) -> C
     )
 
 
-def _forget(engine: Engine, run_id: int, suites: Sequence[Suite]) -> None:
+def _forget(engine: Engine, run_key: int, suites: Sequence[Suite]) -> None:
     names = [suite.name for suite in suites]
     with engine.begin() as connection:
         for table in (validation_findings, validation_results):
             connection.execute(
-                delete(table).where(table.c.run_id == run_id, table.c.suite.in_(names))
+                delete(table).where(table.c.run_id == run_key, table.c.suite.in_(names))
             )
         connection.execute(
             delete(import_results).where(
-                import_results.c.run_id == run_id,
+                import_results.c.run_id == run_key,
                 import_results.c.task_id == TaskId.VALIDATE_CUSTOMERS.value,
             )
         )
@@ -216,7 +216,7 @@ def _record_verdicts(
         ("run_id", "tenant_id", "suite", "rule", "field", "severity", "message"),
         (
             (
-                run.id,
+                run.key,
                 rows[finding.row].tenant_id,
                 finding.suite,
                 finding.rule.name,
@@ -240,7 +240,7 @@ def _rejection(
 ) -> dict[str, object]:
     critical = verdicts.rejected[row]
     return {
-        "run_id": run.id,
+        "run_id": run.key,
         "tenant_id": customer.tenant_id,
         "import_type": run.import_type.value,
         "instance": run.params.instance,
@@ -258,14 +258,14 @@ def _rejection(
     }
 
 
-def _record_results(engine: Engine, run_id: int, suites: Sequence[Suite], tally: _Tally) -> None:
+def _record_results(engine: Engine, run_key: int, suites: Sequence[Suite], tally: _Tally) -> None:
     rows = []
     for suite in suites:
         for rule in suite.rules:
             key = (suite.name, rule.name, rule.field)
             rows.append(
                 {
-                    "run_id": run_id,
+                    "run_id": run_key,
                     "suite": suite.name,
                     "rule": rule.name,
                     "field": rule.field,
