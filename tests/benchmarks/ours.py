@@ -82,7 +82,7 @@ def load(folder: str, database: str, run: int, concurrency: int) -> dict[str, An
     figures: dict[str, Any] = {"requests": 0, "created": 0}
     with measured(figures):
         for batch in range(_batches(engine, run)):
-            summary = load_batch(opened, engine, batch, attempt=1, task_id="t", map_index=batch)
+            summary = load_batch(opened, engine, batch, attempt=1, map_index=batch)
             figures["requests"] += summary.requests
             figures["created"] += summary.outcomes.get("created", 0)
     return figures
@@ -131,7 +131,7 @@ def recurring(folder: str, database: str, scope: str) -> dict[str, Any]:
         transform_customers(run, engine)
         list_accounts(run, engine)
         for batch in range(_batches(engine, run.key)):
-            load_batch(run, engine, batch, attempt=1, task_id="t", map_index=batch)
+            load_batch(run, engine, batch, attempt=1, map_index=batch)
         summary = close_run(engine, run.key, {})
     return figures | {"outcomes": summary.outcomes, "scope": summary.scope}
 

@@ -150,7 +150,7 @@ def _transform(run: Run, engine: Engine) -> int:
 
 
 def _load(run: Run, engine: Engine, batch: int, number: int) -> None:
-    load_batch(run, engine, batch, attempt=number, task_id="load_customers", map_index=batch)
+    load_batch(run, engine, batch, attempt=number, map_index=batch)
 
 
 def _finish(run: Run, engine: Engine) -> None:

@@ -239,7 +239,7 @@ def load(
         ledger = Ledger(
             engine, "default", Holder(run.key, 0, number), now=lambda: clock[0], gather_s=0.0
         )
-        context = BatchContext(run, LOOK_UPS, bss, ledger, "load_customers", 0)  # type: ignore[arg-type]
+        context = BatchContext(run, LOOK_UPS, bss, ledger, 0)  # type: ignore[arg-type]
         loader = TenantLoader(context, Comparer(context), sleep)
         try:
             for tenant in TENANTS:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from customer_import.mapping.source_frame import source_frame
 from customer_import.partner_center.flatten import find_domain_prefix
 from customer_import.tasks.transform.entities import build_entities
+from customer_import.tasks.validate.judgement import Evidence, judge
 from customer_import.tasks.validate.validate import _chunk
-from customer_import.tasks.validate.verdicts import Evidence, judge
 from customer_import.vocabulary import ImportType
 from sandbox.bss.organisation import Organisation as Records
 from sandbox.bss.setup import organisation_setup

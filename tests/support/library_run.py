@@ -101,7 +101,7 @@ def load(engine: Engine, run: Run, attempt: int = 1) -> Run:
             .all()
         )
     for batch in sorted(batches):
-        load_batch(run, engine, batch, attempt=attempt, task_id="load_customers", map_index=batch)
+        load_batch(run, engine, batch, attempt=attempt, map_index=batch)
     return run
 
 

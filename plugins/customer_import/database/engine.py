@@ -97,6 +97,11 @@ def durable(engine: Engine) -> Engine:
     return engine.execution_options(is_durable=True)
 
 
+def dialect_insert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """Return an ``INSERT`` that can say what to do about rows that exist already."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
 def upsert(
     connection: Connection,
     table: Table,
@@ -114,8 +119,7 @@ def upsert(
     if not rows:
         return
     keys = _conflict_columns(table)
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
+    statement = dialect_insert(connection.dialect.name, table)
     overwritten = {
         name: statement.excluded[name] for name in rows[0] if name not in keys and name not in keep
     }
@@ -130,9 +134,9 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
     """Insert the rows whose unique key does not exist yet; leave the others as they are."""
     if not rows:
         return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = dialect_insert(connection.dialect.name, table)
     connection.execute(
-        insert(table).on_conflict_do_nothing(index_elements=_conflict_columns(table)), list(rows)
+        statement.on_conflict_do_nothing(index_elements=_conflict_columns(table)), list(rows)
     )
 
 

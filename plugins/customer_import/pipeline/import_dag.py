@@ -248,7 +248,6 @@ def load_customers(run_key: int, batch: int) -> dict[str, Any]:
             engine,
             batch,
             attempt=instance.try_number,
-            task_id=instance.task_id,
             map_index=instance.map_index or 0,
         )
         return asdict(summary)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, exists, func, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from customer_import.database.engine import dialect_insert
 from customer_import.database.tables import import_results, known_tenants, staged_customers
 from customer_import.runs.fingerprint import combined
 from customer_import.runs.parameters import RunParams
@@ -73,8 +73,9 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
         .select_from(staged_customers.outerjoin(import_results, same))
         .where(staged.run_id == run.id, staged.state.in_(_READ))
     )
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(known_tenants).from_select(list(values), read)
+    statement = dialect_insert(connection.dialect.name, known_tenants).from_select(
+        list(values), read
+    )
     keys = [column.name for column in known_tenants.primary_key.columns]
     written = {name: statement.excluded[name] for name in values if name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=written))

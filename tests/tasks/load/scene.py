@@ -252,9 +252,7 @@ def fault(endpoint: str, kind: FaultKind, calls: tuple[int, ...] = (), **more: A
 
 def load(run: Run, engine: Engine, batch: int, attempt: int) -> LoadSummary:
     list_accounts(run, engine)
-    return load_batch(
-        run, engine, batch, attempt=attempt, task_id="load_customers", map_index=batch
-    )
+    return load_batch(run, engine, batch, attempt=attempt, map_index=batch)
 
 
 def connection_json(sandbox: SandboxServer) -> str:

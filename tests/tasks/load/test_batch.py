@@ -287,7 +287,7 @@ def test_refused_credentials_end_the_load(scene: Scene, monkeypatch: pytest.Monk
     wrong = connection_json(scene.sandbox).replace(own, "another-secret")
     monkeypatch.setenv("AIRFLOW_CONN_BSS_DEFAULT", wrong)
     with pytest.raises(AuthenticationError, match="client secret"):
-        load_batch(run, scene.engine, 0, attempt=1, task_id="load_customers", map_index=0)
+        load_batch(run, scene.engine, 0, attempt=1, map_index=0)
     assert scene.accounts == []
 
 

@@ -21,8 +21,8 @@ from customer_import.tasks.validate.country_checks import CountryChecks
 from customer_import.tasks.validate.customer_suite import customer_suite
 from customer_import.tasks.validate.expectations import SuiteRunner
 from customer_import.tasks.validate.field_rules import email_pattern
+from customer_import.tasks.validate.judgement import Evidence, judge
 from customer_import.tasks.validate.rules import Chunk, Expectation, Rule, Suite
-from customer_import.tasks.validate.verdicts import Evidence, judge
 from customer_import.vocabulary import Severity
 from tests.tasks.validate.runs import (
     ADDRESS,

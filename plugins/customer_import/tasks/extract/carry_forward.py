@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     Text,
@@ -18,7 +18,6 @@ from sqlalchemy import (
     cast,
     exists,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -27,11 +26,11 @@ from sqlalchemy import (
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import (
-    import_results,
     import_runs,
     known_tenants,
     staged_customers,
 )
+from customer_import.runs.results import record_selected_results, result_columns
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode, Scope, StagedState, TaskId
 
 if TYPE_CHECKING:
@@ -46,6 +45,8 @@ _NAMED_VANISHED = 20
 _DONE = (Outcome.CREATED.value, Outcome.UPDATED.value, Outcome.UNCHANGED.value)
 _UNSETTLED = (Outcome.FAILED.value, Outcome.AMBIGUOUS.value)
 _UNSETTLED_REASONS = (ReasonCode.CLAIMED_ELSEWHERE.value, ReasonCode.BSS_REFUSED.value)
+
+_FROM_KNOWN = ("reseller_mpn_id", "reseller_name", "warnings", "account_id", "contact_id")
 
 _known = known_tenants.c
 _staged = staged_customers.c
@@ -213,32 +214,24 @@ def _carry_forward(connection: Connection, run: Run, now: datetime) -> None:
     outcome = case((is_done, Outcome.UNCHANGED.value), else_=_known.outcome)
     code = case((is_done, ReasonCode.SAME.value), else_=_known.reason_code)
     reason = case((is_done, literal("Not changed since ") + day + "."), else_=_known.reason)
-    values: dict[str, Any] = {
-        "run_id": _staged.run_id,
-        "tenant_id": _staged.tenant_id,
-        "import_type": literal(run.import_type.value),
-        "instance": literal(run.params.instance),
-        "tenant_name": _staged.tenant_name,
-        "domain": _staged.domain,
-        "reseller_mpn_id": _known.reseller_mpn_id,
-        "reseller_name": _known.reseller_name,
-        "outcome": outcome,
-        "reason_code": code,
-        "reason": reason,
-        "warnings": _known.warnings,
-        "account_id": _known.account_id,
-        "contact_id": _known.contact_id,
-        "attempts": literal(0),
-        "task_id": literal(TaskId.EXTRACT_CUSTOMERS.value),
-        "recorded_at": literal(now, type_=import_results.c.recorded_at.type),
-    }
+    columns = result_columns(
+        run.import_type.value,
+        run.params.instance,
+        now,
+        outcome=outcome,
+        reason_code=code,
+        reason=reason,
+        attempts=0,
+        task_id=TaskId.EXTRACT_CUSTOMERS.value,
+        **{name: _known[name] for name in _FROM_KNOWN},
+    )
     known = (
-        select(*values.values())
+        select(*columns)
         .select_from(staged_customers.join(known_tenants, _same_tenant(run)))
         .where(*is_carried, _known.is_discovered.is_(True))
         .order_by(_staged.position)
     )
-    connection.execute(insert(import_results).from_select(list(values), known))
+    record_selected_results(connection, known)
     taken = ("is_discovered", "reseller_mpn_id", "reseller_name", "is_in_both_lists")
     connection.execute(
         update(staged_customers)

@@ -6,9 +6,10 @@ decision comes with a sentence for the person who manages the customers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from customer_import.runs.verdict import Verdict
 from customer_import.vocabulary import ImportType, Outcome, ReasonCode
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ class Classification:
     Attributes:
         is_discovered: Whether it belongs to the import type.
         text: Why it does, or why not.
-        outcome: Set when the tenant ends here.
-        reason_code: Of that outcome.
-        reason: Of that outcome, in words.
+        verdict: Set when the tenant ends here.
         reseller_mpn_id: The reseller's MPN ID, as the subscription names it.
         reseller_name: The reseller's name.
         is_in_both_lists: Whether the direct and the indirect import both find it.
@@ -37,9 +36,7 @@ class Classification:
 
     is_discovered: bool
     text: str
-    outcome: Outcome | None = None
-    reason_code: ReasonCode | None = None
-    reason: str | None = None
+    verdict: Verdict | None = None
     reseller_mpn_id: str | None = None
     reseller_name: str | None = None
     is_in_both_lists: bool = False
@@ -47,7 +44,7 @@ class Classification:
     @classmethod
     def ended(cls, outcome: Outcome, code: ReasonCode, reason: str, text: str) -> Classification:
         """A tenant that ends here; it counts as discovered."""
-        return cls(True, text, outcome, code, reason)  # noqa: FBT003 - the first field's name says it
+        return cls(is_discovered=True, text=text, verdict=Verdict(outcome, code, reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +160,11 @@ class Classifier:
             return Classification(
                 is_discovered=True,
                 text=f"Belongs to {len(named)} resellers.",
-                outcome=Outcome.AMBIGUOUS,
-                reason_code=ReasonCode.SEVERAL_RESELLERS,
-                reason=(
+                verdict=Verdict(
+                    Outcome.AMBIGUOUS,
+                    ReasonCode.SEVERAL_RESELLERS,
                     f"This customer is found under {len(named)} resellers: {names}. Decide in "
-                    "Partner Center which one it belongs to, or create the account by hand."
+                    "Partner Center which one it belongs to, or create the account by hand.",
                 ),
                 is_in_both_lists=is_mixed,
             )
@@ -189,11 +186,11 @@ class Classifier:
         return Classification(
             is_discovered=True,
             text="The MPN ID is of no known reseller.",
-            outcome=Outcome.SKIPPED,
-            reason_code=ReasonCode.UNKNOWN_RESELLER,
-            reason=(
+            verdict=Verdict(
+                Outcome.SKIPPED,
+                ReasonCode.UNKNOWN_RESELLER,
                 f"The subscriptions carry MPN ID {ids}, which none of your resellers in Partner "
-                "Center has. Check the reseller relationship, then run the import again."
+                "Center has. Check the reseller relationship, then run the import again.",
             ),
             reseller_mpn_id=unknown[0][:50],
             is_in_both_lists=is_mixed,
@@ -259,19 +256,13 @@ def _check_relationship(tenant: ListedTenant, found: Classification) -> Classifi
     relationship = tenant.relationship or _RESELLER_RELATIONSHIP
     if not found.is_discovered or relationship == _RESELLER_RELATIONSHIP:
         return found
-    return Classification(
-        is_discovered=True,
-        text=found.text,
-        outcome=Outcome.SKIPPED,
-        reason_code=ReasonCode.NOT_A_RESELLER_RELATIONSHIP,
-        reason=(
-            f"The relationship with this customer is {relationship!r}, not 'reseller'. "
-            "Ask the customer to accept the reseller relationship, then run the import again."
-        ),
-        reseller_mpn_id=found.reseller_mpn_id,
-        reseller_name=found.reseller_name,
-        is_in_both_lists=found.is_in_both_lists,
+    verdict = Verdict(
+        Outcome.SKIPPED,
+        ReasonCode.NOT_A_RESELLER_RELATIONSHIP,
+        f"The relationship with this customer is {relationship!r}, not 'reseller'. "
+        "Ask the customer to accept the reseller relationship, then run the import again.",
     )
+    return replace(found, verdict=verdict)
 
 
 def _not_ours(text: str) -> Classification:

@@ -258,7 +258,7 @@ class _Extraction:
         customer: FlatCustomer | None = None
         try:
             found, counted = await self._classify(tenant)
-            if found.is_discovered and found.outcome is None and self._reads_bodies:
+            if found.is_discovered and found.verdict is None and self._reads_bodies:
                 paths = self._run.mappings.customer_paths
                 reached("before_detail")
                 customer = await self._client.customer(tenant.tenant_id, paths)

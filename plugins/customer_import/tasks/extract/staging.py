@@ -17,10 +17,11 @@ import orjson
 from sqlalchemy import func, select
 
 from customer_import.database.engine import insert_missing, reading, upsert
-from customer_import.database.tables import import_results, staged_customers
+from customer_import.database.tables import staged_customers
 from customer_import.failpoints import reached
 from customer_import.partner_center.models import ListedTenant
 from customer_import.runs.fingerprint import listed_hash
+from customer_import.runs.results import Replaces, Result, record_results
 from customer_import.vocabulary import Outcome, StagedState, TaskId
 
 if TYPE_CHECKING:
@@ -63,6 +64,31 @@ class StagedTenant:
     classification: Classification
     subscriptions: tuple[Subscription, ...] | None = None
     customer: FlatCustomer | None = None
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant."""
+        return self.pending.tenant.tenant_id
+
+    @property
+    def tenant_name(self) -> str | None:
+        """Company name as Partner Center lists it."""
+        return self.pending.tenant.name
+
+    @property
+    def domain(self) -> str | None:
+        """Primary domain."""
+        return self.pending.tenant.domain
+
+    @property
+    def reseller_mpn_id(self) -> str | None:
+        """Of its reseller, when it has one."""
+        return self.classification.reseller_mpn_id
+
+    @property
+    def reseller_name(self) -> str | None:
+        """The same."""
+        return self.classification.reseller_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,22 +261,26 @@ class CustomerStaging:
 
     def _write(self, batch: Sequence[StagedTenant]) -> None:
         now = datetime.now(UTC)
-        results = [self._result(item, now) for item in batch if item.classification.outcome]
+        results = [
+            Result.of(self._run, item, verdict, TaskId.EXTRACT_CUSTOMERS, recorded_at=now)
+            for item in batch
+            if (verdict := item.classification.verdict)
+        ]
         with self._engine.begin() as connection:
             upsert(connection, staged_customers, [self._row(item, now) for item in batch])
-            upsert(connection, import_results, results)
+            record_results(connection, results, replaces=Replaces.ANY)
             reached("before_staging_commit")
         reached("after_staging_commit")
 
     def _row(self, item: StagedTenant, now: datetime) -> Row:
-        found, customer, tenant = item.classification, item.customer, item.pending.tenant
+        found, customer, verdict = item.classification, item.customer, item.classification.verdict
         return {
             "run_id": self._run.key,
-            "tenant_id": tenant.tenant_id,
+            "tenant_id": item.tenant_id,
             "position": item.pending.position,
-            "tenant_name": tenant.name,
-            "domain": tenant.domain,
-            "relationship": tenant.relationship,
+            "tenant_name": item.tenant_name,
+            "domain": item.domain,
+            "relationship": item.pending.tenant.relationship,
             "state": _state(found).value,
             "source": orjson.dumps(customer.source) if customer else None,
             "body": customer.body if customer else None,
@@ -262,36 +292,17 @@ class CustomerStaging:
             "reseller_name": found.reseller_name,
             "is_in_both_lists": found.is_in_both_lists,
             "classification": found.text,
-            "outcome": found.outcome.value if found.outcome else None,
-            "reason_code": found.reason_code.value if found.reason_code else None,
-            "reason": found.reason,
+            "outcome": verdict.outcome.value if verdict else None,
+            "reason_code": verdict.reason_code.value if verdict else None,
+            "reason": verdict.reason if verdict else None,
             "fetched_at": now,
-        }
-
-    def _result(self, item: StagedTenant, now: datetime) -> Row:
-        found, tenant = item.classification, item.pending.tenant
-        return {
-            "run_id": self._run.key,
-            "tenant_id": tenant.tenant_id,
-            "import_type": self._run.import_type.value,
-            "instance": self._run.params.instance,
-            "tenant_name": tenant.name,
-            "domain": tenant.domain,
-            "reseller_mpn_id": found.reseller_mpn_id,
-            "reseller_name": found.reseller_name,
-            "outcome": found.outcome.value if found.outcome else None,
-            "reason_code": found.reason_code.value if found.reason_code else None,
-            "reason": found.reason,
-            "attempts": 1,
-            "task_id": TaskId.EXTRACT_CUSTOMERS.value,
-            "recorded_at": now,
         }
 
 
 def _state(found: Classification) -> StagedState:
-    if found.outcome is None:
+    if found.verdict is None:
         return StagedState.FETCHED
-    return StagedState.FAILED if found.outcome is Outcome.FAILED else StagedState.LEFT
+    return StagedState.FAILED if found.verdict.outcome is Outcome.FAILED else StagedState.LEFT
 
 
 def _dump_subscriptions(subscriptions: Iterable[Subscription] | None) -> bytes | None:

@@ -23,6 +23,7 @@ from customer_import.database.tables import (
 )
 from customer_import.errors import CustomerImportError, SupersededError
 from customer_import.failpoints import reached
+from customer_import.runs.results import Replaces, record_results
 from customer_import.tasks.load.claims import (
     LEASE,
     RENEW_EVERY_S,
@@ -40,7 +41,6 @@ from customer_import.tasks.load.statements import (
     WRITE_LINK,
     link_row,
     read_link,
-    result_statement,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Row
 
-    from customer_import.tasks.load.outcome import TenantResult
+    from customer_import.runs.results import Result
 
 
 class LostClaimError(CustomerImportError):
@@ -60,14 +60,14 @@ class _Save:
     """The new state of a held link, and the tenant's result when that is the end of its work."""
 
     link: Link
-    result: TenantResult | None
+    result: Result | None
 
 
 @dataclass(frozen=True)
 class _Note:
     """Results of tenants that need no link, or BSS values as they were before an update."""
 
-    results: tuple[TenantResult, ...] = ()
+    results: tuple[Result, ...] = ()
     tenant_id: str = ""
     account_before: bytes | None = None
     contact_before: bytes | None = None
@@ -147,7 +147,7 @@ class Ledger:
         await self._save(link, None)
         return link
 
-    async def finish(self, link: Link, result: TenantResult) -> None:
+    async def finish(self, link: Link, result: Result) -> None:
         """Record the last state of a held link with the tenant's result, and let go of it.
 
         Raises:
@@ -155,7 +155,7 @@ class Ledger:
         """
         await self._save(replace(link, holder=None, lease_until=None), result)
 
-    async def record(self, results: Iterable[TenantResult]) -> None:
+    async def record(self, results: Iterable[Result]) -> None:
         """Record results of tenants that this holder does not hold."""
         await self._committer.submit(_Note(results=tuple(results)))
 
@@ -166,7 +166,7 @@ class Ledger:
         note = _Note(tenant_id=tenant_id, account_before=account, contact_before=contact)
         await self._committer.submit(note)
 
-    async def _save(self, link: Link, result: TenantResult | None) -> None:
+    async def _save(self, link: Link, result: Result | None) -> None:
         if not await self._committer.submit(_Save(link, result)):
             message = f"tenant {link.tenant_id} was taken over by another load"
             raise LostClaimError(message)
@@ -202,8 +202,7 @@ class Ledger:
                 connection.execute(WRITE_LINK, [link_row(link, now) for link in written])
             results = list(_results_to_write(entries, answers))
             if results:
-                statement = result_statement(connection.dialect.name)
-                connection.execute(statement, [vars(result) for result in results])
+                record_results(connection, results, replaces=Replaces.FAILED)
                 reached("before_results_commit")
             for entry in entries:
                 if isinstance(entry, _Note) and entry.tenant_id:
@@ -304,9 +303,7 @@ def _links_to_write(entries: Sequence[_Entry], answers: Sequence[_Answer]) -> It
             yield entry.link
 
 
-def _results_to_write(
-    entries: Sequence[_Entry], answers: Sequence[_Answer]
-) -> Iterable[TenantResult]:
+def _results_to_write(entries: Sequence[_Entry], answers: Sequence[_Answer]) -> Iterable[Result]:
     for entry, answer in zip(entries, answers, strict=True):
         if isinstance(entry, _Note):
             yield from entry.results

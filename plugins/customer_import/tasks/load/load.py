@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from customer_import.runs.results import Result
     from customer_import.runs.run import Run
     from customer_import.tasks.load.customers import StagedCustomer
-    from customer_import.tasks.load.outcome import TenantResult
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +43,11 @@ PROGRESS_EVERY_S = 5.0
 
 
 class _Loader(Protocol):
-    async def load(self, customer: StagedCustomer) -> TenantResult: ...
+    async def load(self, customer: StagedCustomer) -> Result: ...
 
 
 def load_batch(
-    run: Run, engine: Engine, batch: int, *, attempt: int, task_id: str, map_index: int
+    run: Run, engine: Engine, batch: int, *, attempt: int, map_index: int
 ) -> LoadSummary:
     """Load the customers of a batch that have no result yet.
 
@@ -56,8 +56,7 @@ def load_batch(
         engine: The import's database.
         batch: Number of the batch.
         attempt: Try number of the task; a later attempt fences an earlier one out.
-        task_id: The Airflow task, for the results.
-        map_index: Its index.
+        map_index: The task's index, for the results.
 
     Returns:
         Counts over the whole batch.
@@ -69,13 +68,13 @@ def load_batch(
     """
     started = time.monotonic()
     holder = Holder(run.key, batch, attempt)
-    requests = asyncio.run(_load(run, engine, holder, task_id, map_index))
+    requests = asyncio.run(_load(run, engine, holder, map_index))
     log_results(engine, run, batch)
     seconds = time.monotonic() - started
     return summarise(engine, run, batch, seconds=seconds, requests=requests)
 
 
-async def _load(run: Run, engine: Engine, holder: Holder, task_id: str, map_index: int) -> int:
+async def _load(run: Run, engine: Engine, holder: Holder, map_index: int) -> int:
     organisation = Organisation.model_validate(
         get_reference(engine, run.key, ReferenceName.ORGANISATION.value)
     )
@@ -85,7 +84,7 @@ async def _load(run: Run, engine: Engine, holder: Holder, task_id: str, map_inde
         Ledger(engine, run.params.instance, holder) as ledger,
     ):
         client = open_client(session, config)
-        context = BatchContext(run, organisation, client, ledger, task_id, map_index)
+        context = BatchContext(run, organisation, client, ledger, map_index)
         comparer = Comparer(context)
         loader: _Loader = (
             TenantPreviewer(context, comparer)
@@ -129,7 +128,7 @@ class _Batch:
         """Record those that need no request, all in one commit; return the others."""
         run = self._context.run
         rest: list[StagedCustomer] = []
-        results: list[TenantResult] = []
+        results: list[Result] = []
         for customer in chunk:
             verdict = triage(customer, run.import_type, run.params.on_existing)
             if verdict is None:

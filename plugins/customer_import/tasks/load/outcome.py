@@ -1,30 +1,12 @@
-"""What became of one tenant in a load: its verdict, and the row of ``import_results`` made from it.
-
-Reasons are sentences for people. They name the company, ids and the BSS's own words, never an
-e-mail address, a phone number or a person.
-"""
+"""What ends the work on one tenant in a load: a verdict in the middle of it, or an error of the BSS."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 from customer_import.errors import ApiError, RejectedRequestError
+from customer_import.runs.verdict import Verdict
 from customer_import.vocabulary import Outcome, ReasonCode
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
 _REFUSED_DATA = frozenset({400, 409, 413, 422})
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The outcome of one tenant with its reason."""
-
-    outcome: Outcome
-    reason_code: ReasonCode
-    reason: str
 
 
 class Stop(Exception):  # noqa: N818 - ends one tenant's work, says nothing of an error
@@ -33,30 +15,6 @@ class Stop(Exception):  # noqa: N818 - ends one tenant's work, says nothing of a
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
         super().__init__(verdict.reason)
-
-
-@dataclass(frozen=True)
-class TenantResult:
-    """A row of ``import_results``; the fields are its columns."""
-
-    run_id: int
-    tenant_id: str
-    import_type: str
-    instance: str
-    tenant_name: str | None
-    domain: str | None
-    reseller_mpn_id: str | None
-    reseller_name: str | None
-    outcome: str
-    reason_code: str
-    reason: str
-    warnings: list[str] | None
-    account_id: int | None
-    contact_id: int | None
-    attempts: int
-    task_id: str
-    map_index: int
-    recorded_at: datetime
 
 
 def verdict_of(error: ApiError) -> Verdict:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from customer_import.errors import ApiError
-from customer_import.tasks.load.outcome import Verdict, verdict_of
+from customer_import.runs.verdict import Verdict
+from customer_import.tasks.load.outcome import verdict_of
 from customer_import.tasks.load.records import before_update
 from customer_import.tasks.load.triage import existing_skipped
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
 
 if TYPE_CHECKING:
+    from customer_import.runs.results import Result
     from customer_import.tasks.load.comparison import Comparer
     from customer_import.tasks.load.customers import StagedCustomer
-    from customer_import.tasks.load.outcome import TenantResult
     from customer_import.tasks.load.work import BatchContext
 
 
@@ -29,7 +30,7 @@ class TenantPreviewer:
         self._context = context
         self._comparer = comparer
 
-    async def load(self, customer: StagedCustomer) -> TenantResult:
+    async def load(self, customer: StagedCustomer) -> Result:
         """Record what a load would do.
 
         Raises:

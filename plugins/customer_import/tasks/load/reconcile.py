@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from customer_import.tasks.load.outcome import Verdict
+from customer_import.runs.verdict import Verdict
 from customer_import.vocabulary import Outcome, ReasonCode
 
 if TYPE_CHECKING:

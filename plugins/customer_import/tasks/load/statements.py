@@ -1,4 +1,4 @@
-"""The SQL of the ledger: links as rows and back, and how a result is recorded.
+"""The SQL of the ledger: links as rows and back.
 
 Statements are built once, because a load runs them thousands of times.
 """
@@ -6,22 +6,18 @@ Statements are built once, because a load runs them thousands of times.
 from __future__ import annotations
 
 from dataclasses import fields
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from customer_import.database.tables import import_results, tenant_links
+from customer_import.database.tables import tenant_links
 from customer_import.runs.run import as_utc
 from customer_import.tasks.load.claims import Link, Step
-from customer_import.tasks.load.outcome import TenantResult
-from customer_import.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Executable, Row
+    from sqlalchemy import Row
 
 _LINK_FIELDS = tuple(field.name for field in fields(Link))
 LINK_COLUMNS = tuple(tenant_links.c[name] for name in _LINK_FIELDS)
@@ -57,21 +53,3 @@ def link_row(link: Link, now: datetime) -> dict[str, object]:
     # vars(), because asdict() copies deeply and is the slowest thing here.
     row = {name: value for name, value in vars(link).items() if name not in _KEY_COLUMNS}
     return {**row, "link_id": link.id, "updated_at": now}
-
-
-@cache
-def result_statement(dialect: str) -> Executable:
-    """Return the statement that records results: a tenant's first result of a run stands.
-
-    Only a failed one is replaced, when the task is tried again. So an attempt that lives on without
-    supervision cannot overwrite what its successor found out.
-    """
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(import_results)
-    keys = ("run_id", "tenant_id")
-    columns = [field.name for field in fields(TenantResult) if field.name not in keys]
-    return statement.on_conflict_do_update(
-        index_elements=keys,
-        set_={name: statement.excluded[name] for name in columns},
-        where=import_results.c.outcome == Outcome.FAILED.value,
-    )

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from customer_import.errors import ApiError
 from customer_import.failpoints import reached
+from customer_import.runs.verdict import Verdict
 from customer_import.tasks.load.claims import LEASE, Claim, ClaimRequest, ClaimState, Holder, Step
 from customer_import.tasks.load.creation import Creation, Creator
 from customer_import.tasks.load.ledger import LostClaimError
-from customer_import.tasks.load.outcome import Stop, Verdict, verdict_of
+from customer_import.tasks.load.outcome import Stop, verdict_of
 from customer_import.tasks.load.records import (
     account_body,
     before_update,
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from customer_import.bss.client import OnTurn
+    from customer_import.runs.results import Result
     from customer_import.tasks.load.comparison import Comparer, Comparison
     from customer_import.tasks.load.customers import StagedCustomer
-    from customer_import.tasks.load.outcome import TenantResult
     from customer_import.tasks.load.sync_options import OptionChanges
     from customer_import.tasks.load.work import BatchContext
 
@@ -68,7 +69,7 @@ class TenantLoader:
         self._profile = self._run.mappings.ordering_profile(self._run.ordering_options)
         self._sleep = sleep
 
-    async def load(self, customer: StagedCustomer) -> TenantResult:
+    async def load(self, customer: StagedCustomer) -> Result:
         """Bring one customer into the BSS and record what became of it.
 
         Raises:
@@ -105,7 +106,7 @@ class TenantLoader:
             await self._sleep(CLAIM_POLL_S)
             waited_s += CLAIM_POLL_S
 
-    async def _not_granted(self, customer: StagedCustomer, claim: Claim) -> TenantResult:
+    async def _not_granted(self, customer: StagedCustomer, claim: Claim) -> Result:
         if claim.state is ClaimState.OTHER_IMPORT:
             verdict = already_imported(claim.link)
         else:
@@ -114,7 +115,7 @@ class TenantLoader:
         await self._ledger.record([result])
         return result
 
-    async def _lost(self, customer: StagedCustomer) -> TenantResult:
+    async def _lost(self, customer: StagedCustomer) -> Result:
         """Report a tenant that was taken over while it was written; its link is the other's."""
         link = await self._ledger.look(customer.tenant_id)
         result = self._context.result(customer, _claimed_elsewhere(link.holder), link)

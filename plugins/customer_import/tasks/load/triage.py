@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from customer_import.tasks.load.outcome import Verdict
+from customer_import.runs.verdict import Verdict
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
 
 if TYPE_CHECKING:

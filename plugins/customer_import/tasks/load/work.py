@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from customer_import.tasks.load.outcome import TenantResult
+from customer_import.runs.results import Result
+from customer_import.vocabulary import TaskId
 
 if TYPE_CHECKING:
     from customer_import.bss.client import BssClient
     from customer_import.bss.models import Organisation
     from customer_import.runs.run import Run
+    from customer_import.runs.verdict import Verdict
     from customer_import.tasks.load.claims import Link
     from customer_import.tasks.load.customers import StagedCustomer
     from customer_import.tasks.load.ledger import Ledger
-    from customer_import.tasks.load.outcome import Verdict
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,13 @@ class BatchContext:
         organisation: The BSS organisation's look-ups.
         client: Calls the BSS.
         ledger: Records.
-        task_id: The Airflow task, for the results.
-        map_index: Its index among the load tasks.
+        map_index: The task's index among the load tasks.
     """
 
     run: Run
     organisation: Organisation
     client: BssClient
     ledger: Ledger
-    task_id: str
     map_index: int
 
     def result(
@@ -43,26 +42,18 @@ class BatchContext:
         verdict: Verdict,
         link: Link | None,
         warnings: list[str] | None = None,
-    ) -> TenantResult:
+    ) -> Result:
         """Return the result row of a tenant."""
-        return TenantResult(
-            run_id=self.run.key,
-            tenant_id=customer.tenant_id,
-            import_type=self.run.import_type.value,
-            instance=self.run.params.instance,
-            tenant_name=customer.tenant_name,
-            domain=customer.domain,
-            reseller_mpn_id=customer.reseller_mpn_id,
-            reseller_name=customer.reseller_name,
-            outcome=verdict.outcome.value,
-            reason_code=verdict.reason_code.value,
-            reason=verdict.reason,
-            warnings=[*customer.warnings, *(warnings or ())] or None,
+        return Result.of(
+            self.run,
+            customer,
+            verdict,
+            TaskId.LOAD_CUSTOMERS,
+            map_index=self.map_index,
+            warnings=(*customer.warnings, *(warnings or ())),
             account_id=link.account_id if link else None,
             contact_id=link.contact_id if link else None,
             attempts=max(link.attempts, 1) if link else 1,
-            task_id=self.task_id,
-            map_index=self.map_index,
             recorded_at=self.ledger.now(),
         )
 

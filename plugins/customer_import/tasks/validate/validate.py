@@ -26,18 +26,20 @@ from customer_import.garbage_collection import gc_frozen
 from customer_import.mapping.selection import select_fields
 from customer_import.mapping.source_frame import source_frame
 from customer_import.runs.reference_data import read_country_rules, read_organisation
+from customer_import.runs.results import Replaces, Result, record_results
 from customer_import.runs.staged_customers import (
     CHUNK_SIZE,
     count_customers,
     read_customers,
 )
+from customer_import.runs.verdict import Verdict
 from customer_import.tasks.validate.account_suite import account_suite
 from customer_import.tasks.validate.contact_suite import contact_suite
 from customer_import.tasks.validate.country_checks import CountryChecks
 from customer_import.tasks.validate.customer_suite import customer_suite
+from customer_import.tasks.validate.judgement import Evidence, Judgement, judge
 from customer_import.tasks.validate.rules import Chunk
 from customer_import.tasks.validate.run_checks import check_discovered, check_rejected
-from customer_import.tasks.validate.verdicts import Evidence, Verdicts, judge
 from customer_import.vocabulary import Outcome, Severity, TaskId
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from customer_import.bss.models import Organisation
     from customer_import.runs.run import Run
     from customer_import.runs.staged_customers import StagedRow
+    from customer_import.tasks.validate.judgement import Finding
     from customer_import.tasks.validate.rules import Suite
 
 _log = logging.getLogger(__name__)
@@ -85,21 +88,21 @@ class _Tally:
         self.looked_at: Counter[tuple[str, str, str]] = Counter()
         self.broken: Counter[tuple[str, str, str]] = Counter()
 
-    def add(self, verdicts: Verdicts, size: int) -> None:
-        """Add the verdicts on ``size`` customers."""
+    def add(self, judgement: Judgement, size: int) -> None:
+        """Add the judgement on ``size`` customers."""
         self.rows.update(
             evaluated=size,
-            rejected=len(verdicts.rejected),
-            warned=len(verdicts.warned.keys() - verdicts.rejected.keys()),
+            rejected=len(judgement.rejected),
+            warned=len(judgement.warned.keys() - judgement.rejected.keys()),
         )
-        for suite, results in verdicts.results.items():
+        for suite, results in judgement.results.items():
             self.evaluated[suite] += max((result.evaluated for result in results), default=0)
             for result in results:
                 key = (suite, result.rule.name, result.rule.field)
                 self.looked_at[key] += result.evaluated
                 self.broken[key] += len(result.broken)
         touched: set[tuple[str, Severity, int]] = {
-            (f.suite, f.rule.severity, f.row) for f in verdicts.findings
+            (f.suite, f.rule.severity, f.row) for f in judgement.findings
         }
         for suite, severity, _ in touched:
             (self.rejected if severity is Severity.CRITICAL else self.warned)[suite] += 1
@@ -108,7 +111,7 @@ class _Tally:
 def validate_customers(
     run: Run, engine: Engine, judged_at_once: int = JUDGED_AT_ONCE
 ) -> ValidateSummary:
-    """Check every discovered customer of a run and record the verdicts.
+    """Check every discovered customer of a run and record the judgement.
 
     Args:
         run: The run.
@@ -118,7 +121,7 @@ def validate_customers(
     Raises:
         ConfigurationError: The run has no organisation: ``start_run`` did not finish.
         DataQualityError: Nothing was discovered though the last run had customers, or too many are
-            rejected; the verdicts are written all the same.
+            rejected; the judgement is written all the same.
         CustomerImportError: A rule could not be evaluated, or a staged customer cannot be read.
     """
     organisation = read_organisation(engine, run.key)
@@ -162,12 +165,12 @@ def _validate(
     evidence = Evidence(suites)
 
     def judge_gathered() -> None:
-        verdicts = judge(evidence, runner.run)
+        judgement = judge(evidence, runner.run)
         with engine.begin() as connection:
-            _record_verdicts(connection, run, customers, verdicts)
+            _record_judgement(connection, run, customers, judgement)
             reached("before_validation_commit")
         reached("after_validation_commit")
-        tally.add(verdicts, len(customers))
+        tally.add(judgement, len(customers))
 
     with gc_frozen():
         for rows in read_customers(
@@ -207,8 +210,8 @@ def _forget(engine: Engine, run_key: int, suites: Sequence[Suite]) -> None:
         )
 
 
-def _record_verdicts(
-    connection: Connection, run: Run, rows: Sequence[StagedRow], verdicts: Verdicts
+def _record_judgement(
+    connection: Connection, run: Run, rows: Sequence[StagedRow], judgement: Judgement
 ) -> None:
     insert_rows(
         connection,
@@ -224,38 +227,27 @@ def _record_verdicts(
                 finding.rule.severity.value,
                 finding.message,
             )
-            for finding in verdicts.findings
+            for finding in judgement.findings
         ),
     )
     now = datetime.now(UTC)
-    upsert(
-        connection,
-        import_results,
-        [_rejection(run, rows[row], row, verdicts, now) for row in verdicts.rejected],
-    )
+    results = [
+        Result.of(
+            run,
+            rows[row],
+            _rejection(critical),
+            TaskId.VALIDATE_CUSTOMERS,
+            warnings=(finding.message for finding in judgement.warned.get(row, ())),
+            recorded_at=now,
+        )
+        for row, critical in judgement.rejected.items()
+    ]
+    record_results(connection, results, replaces=Replaces.ANY)
 
 
-def _rejection(
-    run: Run, customer: StagedRow, row: int, verdicts: Verdicts, now: datetime
-) -> dict[str, object]:
-    critical = verdicts.rejected[row]
-    return {
-        "run_id": run.key,
-        "tenant_id": customer.tenant_id,
-        "import_type": run.import_type.value,
-        "instance": run.params.instance,
-        "tenant_name": customer.tenant_name,
-        "domain": customer.domain,
-        "reseller_mpn_id": customer.reseller_mpn_id,
-        "reseller_name": customer.reseller_name,
-        "outcome": Outcome.REJECTED.value,
-        "reason_code": critical[0].rule.reason_code.value,
-        "reason": " ".join(finding.message for finding in critical),
-        "warnings": [finding.message for finding in verdicts.warned.get(row, ())],
-        "attempts": 1,
-        "task_id": TaskId.VALIDATE_CUSTOMERS.value,
-        "recorded_at": now,
-    }
+def _rejection(critical: Sequence[Finding]) -> Verdict:
+    reason = " ".join(finding.message for finding in critical)
+    return Verdict(Outcome.REJECTED, critical[0].rule.reason_code, reason)
 
 
 def _record_results(engine: Engine, run_key: int, suites: Sequence[Suite], tally: _Tally) -> None:

@@ -1,4 +1,4 @@
-"""From broken rules to verdicts: which customers are rejected, which have warnings, and in what words. Pure."""
+"""From broken rules to a judgement: which customers are rejected, which have warnings, and in what words. Pure."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class Judgement:
     """What validation found out about customers that were judged together.
 
     Attributes:
@@ -93,7 +93,7 @@ class Evidence:
         return frame if len(rows) == len(frame) else frame.iloc[rows].reset_index(drop=True)
 
 
-def judge(evidence: Evidence, run_suite: RunSuite) -> Verdicts:
+def judge(evidence: Evidence, run_suite: RunSuite) -> Judgement:
     """Run every suite on what was gathered; rows are numbered in the order of gathering."""
     results: dict[str, list[RuleResult]] = {}
     findings: list[Finding] = []
@@ -107,7 +107,7 @@ def judge(evidence: Evidence, run_suite: RunSuite) -> Verdicts:
     }
     for finding in findings:
         by_severity[finding.rule.severity][finding.row].append(finding)
-    return Verdicts(
+    return Judgement(
         results, findings, dict(by_severity[Severity.CRITICAL]), dict(by_severity[Severity.WARNING])
     )
 

@@ -1,0 +1,218 @@
+"""The one row that says what became of a tenant in a run, and the one place that writes it.
+
+A row comes as a ``Result``, which may replace what ``Replaces`` says; or, where thousands are alike, from a ``SELECT``
+over the staged customers, which replaces nothing. Both have the columns of ``Result``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from sqlalchemy import ColumnElement, insert, literal
+
+from customer_import.database.engine import dialect_insert
+from customer_import.database.tables import import_results, staged_customers
+from customer_import.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Connection, Executable, Select
+
+    from customer_import.runs.run import Run
+    from customer_import.runs.verdict import Verdict
+    from customer_import.vocabulary import TaskId
+
+
+class Replaces(StrEnum):
+    """Which result of the same tenant and run a new one may replace."""
+
+    ANY = "any"
+    """The task that writes is the only one that has something to say of these tenants, and may say it again."""
+
+    FAILED = "failed"
+    """A tenant's first result stands; only a failed one is replaced, when the task is tried again. So an attempt
+    that lives on without supervision cannot overwrite what its successor found out."""
+
+
+class Tenant(Protocol):
+    """What a result repeats of its tenant, so that it can be read without staging."""
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant."""
+
+    @property
+    def tenant_name(self) -> str | None:
+        """Company name as Partner Center lists it."""
+
+    @property
+    def domain(self) -> str | None:
+        """Primary domain."""
+
+    @property
+    def reseller_mpn_id(self) -> str | None:
+        """Of its reseller, when it has one."""
+
+    @property
+    def reseller_name(self) -> str | None:
+        """The same."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A row of ``import_results``; the fields are its columns (``run_key`` is column ``run_id``)."""
+
+    run_key: int
+    tenant_id: str
+    import_type: str
+    instance: str
+    tenant_name: str | None
+    domain: str | None
+    reseller_mpn_id: str | None
+    reseller_name: str | None
+    outcome: str
+    reason_code: str
+    reason: str
+    warnings: list[str] | None
+    account_id: int | None
+    contact_id: int | None
+    attempts: int
+    task_id: str
+    map_index: int | None
+    recorded_at: datetime
+
+    @classmethod
+    def of(
+        cls,
+        run: Run,
+        tenant: Tenant,
+        verdict: Verdict,
+        task_id: TaskId,
+        *,
+        map_index: int | None = None,
+        warnings: Iterable[str] = (),
+        account_id: int | None = None,
+        contact_id: int | None = None,
+        attempts: int = 1,
+        recorded_at: datetime | None = None,
+    ) -> Self:
+        """Return what a task found out about a tenant.
+
+        Args:
+            run: The run.
+            tenant: The tenant.
+            verdict: What became of it, and why.
+            task_id: The task that says so.
+            map_index: Its index, when it is mapped.
+            warnings: What a person should know all the same, in words.
+            account_id: The BSS account, when there is one.
+            contact_id: Its contact, when there is one.
+            attempts: How often the tenant was worked on.
+            recorded_at: UTC; the present moment when left out.
+        """
+        return cls(
+            run_key=run.key,
+            tenant_id=tenant.tenant_id,
+            import_type=run.import_type.value,
+            instance=run.params.instance,
+            tenant_name=tenant.tenant_name,
+            domain=tenant.domain,
+            reseller_mpn_id=tenant.reseller_mpn_id,
+            reseller_name=tenant.reseller_name,
+            outcome=verdict.outcome.value,
+            reason_code=verdict.reason_code.value,
+            reason=verdict.reason,
+            warnings=list(warnings) or None,
+            account_id=account_id,
+            contact_id=contact_id,
+            attempts=attempts,
+            task_id=task_id.value,
+            map_index=map_index,
+            recorded_at=recorded_at or datetime.now(UTC),
+        )
+
+
+_KEY = ("run_id", "tenant_id")
+_COLUMNS = ("run_id", *(field.name for field in fields(Result) if field.name != "run_key"))
+
+
+def record_results(
+    connection: Connection, results: Sequence[Result], *, replaces: Replaces
+) -> None:
+    """Write results.
+
+    Args:
+        connection: An open write transaction.
+        results: No tenant twice.
+        replaces: Which results that are there already give way.
+    """
+    if results:
+        rows = []
+        for result in results:
+            row = dict(vars(result))
+            row["run_id"] = row.pop("run_key")
+            rows.append(row)
+        connection.execute(_statement(connection.dialect.name, replaces), rows)
+
+
+def record_selected_results(connection: Connection, rows: Select[Any]) -> None:
+    """Write results that the database makes itself; none of these tenants may have one yet.
+
+    Args:
+        connection: An open write transaction.
+        rows: A ``SELECT`` of ``result_columns``.
+    """
+    connection.execute(insert(import_results).from_select(list(_COLUMNS), rows))
+
+
+def result_columns(
+    import_type: str, instance: str, recorded_at: datetime, **values: object
+) -> list[ColumnElement[Any]]:
+    """Return what to select from ``staged_customers`` for a result of each row.
+
+    Args:
+        import_type: The run's.
+        instance: The run's.
+        recorded_at: UTC.
+        values: The other columns, as SQL expressions or plain values; what is left out is empty.
+
+    Raises:
+        TypeError: A value has the name of no column.
+    """
+    staged = staged_customers.c
+    values |= {
+        "run_id": staged.run_id,
+        "tenant_id": staged.tenant_id,
+        "tenant_name": staged.tenant_name,
+        "domain": staged.domain,
+        "import_type": import_type,
+        "instance": instance,
+        "recorded_at": recorded_at,
+    }
+    if unknown := values.keys() - set(_COLUMNS):
+        message = f"a result has no column {', '.join(sorted(unknown))}"
+        raise TypeError(message)
+    return [_expression(name, values.get(name)) for name in _COLUMNS]
+
+
+def _expression(name: str, value: object) -> ColumnElement[Any]:
+    if isinstance(value, ColumnElement):
+        return value
+    return literal(value, type_=import_results.c[name].type)
+
+
+@cache
+def _statement(dialect: str, replaces: Replaces) -> Executable:
+    """Built once, because a load runs it thousands of times."""
+    statement = dialect_insert(dialect, import_results)
+    is_failed = import_results.c.outcome == Outcome.FAILED.value
+    return statement.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={name: statement.excluded[name] for name in _COLUMNS if name not in _KEY},
+        where=is_failed if replaces is Replaces.FAILED else None,
+    )

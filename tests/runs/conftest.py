@@ -1,0 +1,7 @@
+"""Runs whose rows a test writes itself."""
+
+from __future__ import annotations
+
+from tests.tasks.finish.conftest import book
+
+__all__ = ["book"]
