@@ -60,7 +60,7 @@ class Outcome(StrEnum):
 
 
 class RunState(StrEnum):
-    """The state of a row in ``import_runs``."""
+    """The state of a run, and of an attempt of one of its tasks."""
 
     RUNNING = "running"
     SUCCESS = "success"

@@ -23,7 +23,7 @@ from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.run import open_run
 from customer_import.tasks.extract.extract import extract_customers
-from customer_import.tasks.finish import close_run
+from customer_import.tasks.finish.close import close_run
 from customer_import.tasks.load.account_listing import list_accounts
 from customer_import.tasks.load.load import load_batch
 from customer_import.tasks.start import prepare_run

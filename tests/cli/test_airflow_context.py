@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from customer_import.tasks.finish import close_run
+from customer_import.tasks.finish.close import close_run
 from tests.imports.scene import on
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from sqlalchemy import column, table, update
 
 from customer_import.database.migrate import VERSION_TABLE
 from customer_import.runs.latest import latest_runs
-from customer_import.tasks.finish import close_run
+from customer_import.tasks.finish.close import close_run
 from customer_import.vocabulary import ImportType, Outcome
 from tests.imports.scene import on
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, delete, insert, inspect, select
 
 from customer_import.database.engine import open_engine
 from customer_import.database.migrate import VERSION_TABLE, migrate
-from customer_import.database.tables import metadata
+from customer_import.database.tables import (
+    import_results,
+    import_runs,
+    metadata,
+    reference_data,
+    run_tasks,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -41,3 +48,36 @@ def test_eight_tasks_may_migrate_an_empty_database_at_once(
         list(pool.map(lambda _: migrate(open_engine(url)), range(8)))
     tables = set(inspect(create_engine(url)).get_table_names())
     assert tables == {*metadata.tables, VERSION_TABLE}
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_the_data_of_the_first_version_is_kept(
+    database: str, request: pytest.FixtureRequest
+) -> None:
+    engine = open_engine(request.getfixturevalue(f"{database}_database_url"))
+    migrate(engine, "0001")
+    now = datetime.now(UTC)
+    own = {"import_type": "direct", "instance": "default"}
+    with engine.begin() as connection:
+        run = {"dag_id": "a", "airflow_run_id": "b", "mode": "import", "state": "running"}
+        connection.execute(
+            insert(import_runs).values(id=7, **own, **run, params={}, started_at=now)
+        )
+        result = {"run_id": 7, "tenant_id": "t", "outcome": "created", "recorded_at": now}
+        connection.execute(insert(import_results).values(**own, **result))
+        for name, body in (("organisation", {"a": 1}), ("seconds:load_customers[0]", 2.5)):
+            connection.execute(insert(reference_data).values(run_id=7, name=name, body=body))
+
+    migrate(engine)
+
+    with engine.begin() as connection:
+        assert connection.execute(select(import_runs.c.id, import_runs.c.dag_id)).one() == (7, "a")
+        assert connection.execute(select(import_results.c.outcome)).scalar_one() == "created"
+        assert connection.execute(select(reference_data.c.name)).scalars().all() == ["organisation"]
+        attempt = {"run_id": 7, "task_id": "start_run", "map_index": -1, "attempt": 1}
+        connection.execute(insert(run_tasks).values(**attempt, state="running", started_at=now))
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, metadata) == []
+        connection.execute(delete(import_runs))
+        assert connection.execute(select(run_tasks)).all() == []
+    engine.dispose()

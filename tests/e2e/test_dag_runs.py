@@ -11,7 +11,8 @@ from sqlalchemy import select
 from customer_import.database.engine import open_engine
 from customer_import.database.tables import import_results, import_runs
 from customer_import.runs.latest import latest_runs
-from customer_import.vocabulary import ImportType, Outcome
+from customer_import.runs.tasks import TaskAttempt, last_attempts
+from customer_import.vocabulary import ImportType, Outcome, RunState, TaskId
 from sandbox.demo.settings import REFRESH_TOKEN_VARIABLE
 from tests.support.bss_state import faults_of
 from tests.support.library_run import INSTANCES
@@ -32,6 +33,11 @@ def run_dag(dag: DAG, import_type: ImportType, **conf: Any) -> Any:
 
 def latest(import_type: ImportType) -> dict[str, Any]:
     return next(run for run in latest_runs(open_engine()) if run["import_type"] == import_type)
+
+
+def attempts_of(run_key: int) -> list[TaskAttempt]:
+    with open_engine().connect() as connection:
+        return last_attempts(connection, run_key)
 
 
 def summary_of(dag_run: Any) -> dict[str, Any]:
@@ -56,6 +62,14 @@ def test_a_run_imports_every_customer_once_and_a_second_run_writes_nothing(
     assert result["discovered"] == sum(result[outcome] for outcome in EVERY_OUTCOME) > 30
     assert result["created"] > 25
     assert result["failed"] == 0
+    summary = summary_of(first)
+    tasks = attempts_of(summary["run_key"])
+    assert {task.task_id for task in tasks} == set(TaskId)
+    assert {(task.state, task.attempt) for task in tasks} == {(RunState.SUCCESS, 1)}
+    loads = [task.map_index for task in tasks if task.task_id == TaskId.LOAD_CUSTOMERS]
+    assert sorted(loads) == list(range(len(loads)))
+    assert set(summary["durations_s"]) == set(TaskId) - {TaskId.FINISH_RUN}
+    assert summary["airflow_run_id"] == first.run_id
 
     second = run_dag(dag, import_type)
 

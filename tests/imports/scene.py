@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Row
 
     from customer_import.runs.run import Run
-    from customer_import.tasks.finish import Summary
+    from customer_import.tasks.finish.summary import Summary
     from customer_import.vocabulary import ImportType
     from sandbox import FaultKind
     from sandbox.bss.models import Account, Contact

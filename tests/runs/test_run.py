@@ -12,13 +12,15 @@ from sqlalchemy import func, insert, select
 from customer_import.database.tables import (
     import_results,
     import_runs,
+    run_tasks,
     staged_customers,
     tenant_links,
 )
 from customer_import.errors import ConfigurationError
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.reference_data import get_reference, put_reference
-from customer_import.runs.run import find_run, open_run, record_error, record_progress
+from customer_import.runs.run import find_run, open_run, record_progress
+from customer_import.runs.tasks import TaskAttempt, record_task
 from customer_import.vocabulary import ImportType, Mode, OnExisting
 from tests.support.runs import begin_run
 
@@ -158,8 +160,10 @@ def test_a_run_begun_again_starts_afresh_and_keeps_its_links(engine: Engine, ins
         )
     put_reference(engine, run.key, "organisation", {"a": 1})
     record_progress(engine, run.key, extracted=1, listed=1, discovered=1)
-    record_error(engine, run.key, "load_customers: it broke")
     other = begin(engine, "manual__2")
+    for each in (run, other):
+        with record_task(engine, TaskAttempt(each.key, "extract_customers")):
+            pass
     put_reference(engine, other.key, "organisation", {"b": 2})
 
     again = begin(engine, mode="preview")
@@ -167,7 +171,7 @@ def test_a_run_begun_again_starts_afresh_and_keeps_its_links(engine: Engine, ins
     assert again.key == run.key
     assert again.is_preview
     assert count(engine, staged_customers) == count(engine, import_results) == 0
-    assert count(engine, tenant_links) == 1
+    assert count(engine, tenant_links) == count(engine, run_tasks) == 1
     assert get_reference(engine, run.key, "organisation") is None
     assert get_reference(engine, other.key, "organisation") == {"b": 2}
     with engine.connect() as connection:

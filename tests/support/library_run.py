@@ -14,7 +14,7 @@ import orjson
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.runs.parameters import RunParams
 from customer_import.tasks.extract.extract import extract_customers
-from customer_import.tasks.finish import Summary, close_run
+from customer_import.tasks.finish.close import close_run
 from customer_import.tasks.load.account_listing import list_accounts
 from customer_import.tasks.load.load import load_batch
 from customer_import.tasks.start import prepare_run
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from customer_import.runs.run import Run
+    from customer_import.tasks.finish.summary import Summary
     from sandbox.info import SandboxInfo
 
 INSTANCES = {

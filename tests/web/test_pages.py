@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from customer_import.database.engine import open_engine
+from customer_import.errors import ConfigurationError
+from customer_import.runs.tasks import TaskAttempt, record_task
 from customer_import.vocabulary import ImportType
 from tests.web.conftest import PREFIX
 from tests.web.data import add_link, add_results, add_run, add_sent, add_staged, tenant_id
@@ -171,6 +173,18 @@ def test_a_run_that_was_killed_is_shown_as_failed(
     page = admin.get(f"{PREFIX}/?dag_id={DIRECT}&run_id=killed").text
     assert "ended without closing its results" in page
     assert "every 2s" not in page
+
+
+def test_a_run_that_was_killed_shows_what_its_last_task_said(
+    admin: TestClient, database: Engine, add_dag_run: Callable[..., None]
+) -> None:
+    key = add_run(database, airflow_run_id="killed", state="running", ended_at=None)
+    add_dag_run(DIRECT, "killed", "failed")
+    with pytest.raises(ConfigurationError), record_task(database, TaskAttempt(key, "start_run")):
+        msg = "the key is blank"
+        raise ConfigurationError(msg, source="connection bss")
+    page = admin.get(f"{PREFIX}/?dag_id={DIRECT}&run_id=killed").text
+    assert "start_run: connection bss: the key is blank" in page
 
 
 def test_tenants_of_a_queued_import_are_pending(

@@ -20,20 +20,25 @@ _LOCK_KEY = 4_120_301
 _FOLDER = Path(__file__).parent / "migrations"
 
 
-def migrate(engine: Engine) -> None:
-    """Run the migrations that are missing, in one transaction; a second caller waits and finds nothing to do."""
+def migrate(engine: Engine, target: str | None = None) -> None:
+    """Run the migrations that are missing, in one transaction; a second caller waits and finds nothing to do.
+
+    Args:
+        engine: The import's database.
+        target: Revision to stop at; the newest when left out.
+    """
     logging.getLogger("alembic").setLevel(
         logging.WARNING
     )  # it would write into the log of the run's first task
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
-    newest = ScriptDirectory.from_config(config).get_current_head()
+    target = target or ScriptDirectory.from_config(config).get_current_head() or "head"
     with engine.begin() as connection:  # on SQLite this takes the write lock
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        if _current(connection) != newest:
+        if _current(connection) != target:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, target)
 
 
 def _current(connection: Connection) -> str | None:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     Computed,
     DateTime,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -90,6 +91,22 @@ import_runs = Table(
     Index(None, "import_type", "id"),
 )
 """One row per run. ``id`` is the run key that tasks pass on; DAG id + Airflow run id is its natural key."""
+
+run_tasks = Table(
+    "run_tasks",
+    metadata,
+    _run_key(),
+    Column("task_id", String(250), primary_key=True),
+    # -1 for a task that is not mapped, as in Airflow.
+    Column("map_index", Integer, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    # running -> success | failed; a task that was killed never leaves ``running``.
+    Column("state", String(20), nullable=False),
+    Column("started_at", _Moment, nullable=False),
+    Column("seconds", Double),
+    Column("error", Text),
+)
+"""One row per attempt of a run's tasks: how long it took, and in words why it failed."""
 
 reference_data = Table(
     "reference_data",

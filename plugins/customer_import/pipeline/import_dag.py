@@ -10,7 +10,6 @@ imported inside the tasks.
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -32,14 +31,13 @@ from customer_import.errors import (
     AuthenticationError,
     ConfigurationError,
     ConservationError,
-    CustomerImportError,
     DataQualityError,
     SupersededError,
     ThrottledError,
 )
 from customer_import.pipeline.documentation import describe
 from customer_import.pipeline.parameters import import_params
-from customer_import.vocabulary import ImportType, Mode, RunState, Scope
+from customer_import.vocabulary import ImportType, Mode, RunState, Scope, TaskId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from customer_import.runs.run import Run
+    from customer_import.runs.tasks import TaskAttempt
 
 POOL = "partner_center"
 """Airflow pool with one slot: Partner Center limits requests per partner tenant, so two extractions gain nothing."""
@@ -171,7 +170,7 @@ def start_run(import_type: str) -> int:
         params=RunParams.parse(dict(context["params"])),
         started_by=getattr(dag_run, "triggering_user_name", None),
     )
-    with _stage(run_key, "start_run") as (engine, run):
+    with _open_task(run_key, TaskId.START_RUN) as (engine, run):
         from customer_import.tasks.start import prepare_run  # noqa: PLC0415
 
         prepare_run(run, engine)
@@ -181,7 +180,7 @@ def start_run(import_type: str) -> int:
 @task(retries=3, pool=POOL, **_LONG)
 def extract_customers(run_key: int) -> dict[str, Any]:
     """Read the import type's customers from Partner Center into staging, and classify them."""
-    with _stage(run_key, "extract_customers") as (engine, run):
+    with _open_task(run_key, TaskId.EXTRACT_CUSTOMERS) as (engine, run):
         if run.params.mode is Mode.CHECK:
             return {}
         from customer_import.tasks.extract.extract import (  # noqa: PLC0415
@@ -194,7 +193,7 @@ def extract_customers(run_key: int) -> dict[str, Any]:
 @task(retries=3, **_LONG)
 def validate_customers(run_key: int) -> dict[str, Any]:
     """Check the staged customers with Great Expectations; critical findings reject a customer."""
-    with _stage(run_key, "validate_customers") as (engine, run):
+    with _open_task(run_key, TaskId.VALIDATE_CUSTOMERS) as (engine, run):
         if not run.is_loading:
             return {}
         from customer_import.tasks.validate.validate import (  # noqa: PLC0415
@@ -207,7 +206,7 @@ def validate_customers(run_key: int) -> dict[str, Any]:
 @task(retries=3, **_LONG)
 def transform_customers(run_key: int) -> list[int]:
     """Map the valid customers to accounts and contacts; return the numbers of the load batches."""
-    with _stage(run_key, "transform_customers") as (engine, run):
+    with _open_task(run_key, TaskId.TRANSFORM_CUSTOMERS) as (engine, run):
         if not run.is_loading:
             return []
         from customer_import.tasks.transform.transform import (  # noqa: PLC0415
@@ -220,7 +219,7 @@ def transform_customers(run_key: int) -> list[int]:
 @task(retries=3, **_LONG)
 def list_accounts(run_key: int) -> dict[str, Any]:
     """List the BSS organisation's accounts once, as the load's first step; only when a customer has none yet."""
-    with _stage(run_key, "list_accounts") as (engine, run):
+    with _open_task(run_key, TaskId.LIST_ACCOUNTS) as (engine, run):
         if not run.is_loading:
             return {}
         from customer_import.tasks.load.account_listing import (  # noqa: PLC0415
@@ -239,7 +238,7 @@ def list_accounts(run_key: int) -> dict[str, Any]:
 )
 def load_customers(run_key: int, batch: int) -> dict[str, Any]:
     """Write one batch of customers to the BSS, each exactly once."""
-    with _stage(run_key, f"load_customers[{batch}]") as (engine, run):
+    with _open_task(run_key, TaskId.LOAD_CUSTOMERS) as (engine, run):
         from customer_import.tasks.load.load import load_batch  # noqa: PLC0415
 
         instance = get_current_context()["ti"]
@@ -260,7 +259,8 @@ def finish_run(import_type: str) -> dict[str, Any]:
 
     from customer_import.database.engine import open_engine  # noqa: PLC0415
     from customer_import.runs.run import find_run  # noqa: PLC0415
-    from customer_import.tasks.finish import close_run  # noqa: PLC0415
+    from customer_import.runs.tasks import record_task  # noqa: PLC0415
+    from customer_import.tasks.finish.close import close_run  # noqa: PLC0415
 
     context = get_current_context()
     instance, dag_run = context["ti"], context["dag_run"]
@@ -275,7 +275,8 @@ def finish_run(import_type: str) -> dict[str, Any]:
         for name, state in states.get(dag_run.run_id, {}).items()
         if state in {"failed", "upstream_failed"}
     }
-    summary = close_run(engine, run_key, failed)
+    with record_task(engine, _attempt(run_key, TaskId.FINISH_RUN)):
+        summary = close_run(engine, run_key, failed)
     if summary.wrote:
         alias = _written_alias(ImportType(import_type))
         context["outlet_events"][alias].add(written_asset(ImportType(import_type)))
@@ -286,20 +287,20 @@ def finish_run(import_type: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _stage(run_key: int, name: str) -> Iterator[tuple[Engine, Run]]:
-    """Open the run for a task; record how long the task took, and in words why it failed."""
+def _open_task(run_key: int, task_id: TaskId) -> Iterator[tuple[Engine, Run]]:
+    """Open the run for a task; record how long the task takes, and in words why it fails."""
     from customer_import.database.engine import open_engine  # noqa: PLC0415
-    from customer_import.runs.reference_data import put_reference  # noqa: PLC0415
-    from customer_import.runs.run import open_run, record_error  # noqa: PLC0415
-    from customer_import.tasks.finish import DURATION_PREFIX  # noqa: PLC0415
+    from customer_import.runs.run import open_run  # noqa: PLC0415
+    from customer_import.runs.tasks import record_task  # noqa: PLC0415
 
-    started = time.monotonic()
     engine = open_engine()
-    try:
+    with record_task(engine, _attempt(run_key, task_id)):
         yield engine, open_run(engine, run_key)
-    except CustomerImportError as error:
-        record_error(engine, run_key, f"{name}: {error}")
-        raise
-    else:
-        seconds = round(time.monotonic() - started, 3)
-        put_reference(engine, run_key, f"{DURATION_PREFIX}{name}", seconds)
+
+
+def _attempt(run_key: int, task_id: TaskId) -> TaskAttempt:
+    from customer_import.runs.tasks import NOT_MAPPED, TaskAttempt  # noqa: PLC0415
+
+    instance = get_current_context()["ti"]
+    map_index = NOT_MAPPED if instance.map_index is None else instance.map_index
+    return TaskAttempt(run_key, task_id.value, map_index, instance.try_number)

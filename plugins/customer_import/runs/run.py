@@ -16,6 +16,7 @@ from customer_import.database.tables import (
     import_results,
     import_runs,
     reference_data,
+    run_tasks,
     staged_accounts,
     staged_contacts,
     staged_customers,
@@ -38,6 +39,7 @@ _RUN_TABLES = (
     staged_accounts,
     staged_customers,
     reference_data,
+    run_tasks,
 )
 
 
@@ -172,11 +174,3 @@ def record_progress(engine: Engine, run_key: int, **values: int) -> None:
     """Write progress columns of ``import_runs`` (``extracted``, ``listed``, ``discovered``, ``batches``)."""
     with engine.begin() as connection:
         connection.execute(update(import_runs).where(import_runs.c.id == run_key).values(**values))
-
-
-def record_error(engine: Engine, run_key: int, error: str) -> None:
-    """Store in words why a task of the run failed; it counts only when that task did not succeed later."""
-    with engine.begin() as connection:
-        connection.execute(
-            update(import_runs).where(import_runs.c.id == run_key).values(error=error)
-        )

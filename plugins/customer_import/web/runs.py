@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 
 from customer_import.database.tables import import_results, import_runs, staged_customers
 from customer_import.runs.run import as_utc
-from customer_import.vocabulary import ImportType, Mode, Outcome, RunState
+from customer_import.runs.tasks import last_attempts
+from customer_import.vocabulary import ImportType, Mode, Outcome, RunState, TaskId
 from customer_import.web.airflow_runs import find_dag_run
 from customer_import.web.models import Page, Progress, RunView, ShownState
 from customer_import.web.paging import Order, read_page
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from customer_import.web.airflow_runs import DagRunFact
 
 _RATE_SAMPLE = 500
-LOAD_TASK = "load_customers"
 
 
 def find_run(connection: Connection | None, import_type: ImportType, run_id: str) -> RunView | None:
@@ -113,7 +113,7 @@ def _waiting(import_type: ImportType, fact: DagRunFact) -> RunView:
 
 
 def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's columns differ in type
-    state, error = _state(row)
+    state, error = _state(connection, row)
     is_active = state in {ShownState.QUEUED, ShownState.RUNNING}
     summary = row.summary or {}
     outcomes = summary.get("outcomes") if not is_active else None
@@ -138,19 +138,25 @@ def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's col
     )
 
 
-def _state(row: Row[Any]) -> tuple[ShownState, str | None]:
+def _state(connection: Connection, row: Row[Any]) -> tuple[ShownState, str | None]:
     """Believe the row when it has ended, else Airflow: a run that was killed never closes its row."""
     if row.state != RunState.RUNNING:
         return ShownState(row.state), row.error
     fact = find_dag_run(row.dag_id, row.airflow_run_id)
+    said = _last_error(connection, row.id)
     if fact is None:
-        return ShownState.FAILED, row.error or "Airflow no longer has this run."
+        return ShownState.FAILED, said or "Airflow no longer has this run."
     if fact.state in {ShownState.FAILED, ShownState.SUCCESS}:
         return (
             ShownState.FAILED,
-            row.error or "The run ended without closing its results; see its task logs.",
+            said or "The run ended without closing its results; see its task logs.",
         )
     return fact.state, None
+
+
+def _last_error(connection: Connection, key: int) -> str | None:
+    failed = [task for task in last_attempts(connection, key) if task.error]
+    return f"{failed[-1].name}: {failed[-1].error}" if failed else None
 
 
 def _known(outcomes: dict[str, int]) -> dict[Outcome, int]:
@@ -199,7 +205,9 @@ def _load_rate(connection: Connection, key: int) -> float | None:
         .limit(_RATE_SAMPLE)
     )
     moments = [
-        as_utc(row.recorded_at) for row in connection.execute(newest) if row.task_id == LOAD_TASK
+        as_utc(row.recorded_at)
+        for row in connection.execute(newest)
+        if row.task_id == TaskId.LOAD_CUSTOMERS
     ]
     if not moments:
         return None

@@ -1,4 +1,4 @@
-"""A run's rows as the stages would have written them; nothing is extracted or loaded."""
+"""A run's rows as the tasks would have written them; nothing is extracted or loaded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select
 
-from customer_import.database.tables import import_results, import_runs, staged_customers
+from customer_import.database.tables import (
+    import_results,
+    import_runs,
+    run_tasks,
+    staged_customers,
+)
 from customer_import.runs.parameters import RunParams
 from customer_import.vocabulary import ImportType
 from tests.support.runs import begin_run
@@ -75,6 +80,15 @@ class Book:
             connection.execute(
                 insert(import_results),
                 [{**fixed, "tenant_id": tenant, **columns} for tenant in tenants],
+            )
+
+    def attempt(self, run: Run, task_id: str, **columns: Any) -> None:
+        """Write an attempt of a task; without ``seconds`` it never ended."""
+        state = "failed" if "error" in columns else "success" if "seconds" in columns else "running"
+        row = {"map_index": -1, "attempt": 1, "state": state, "started_at": datetime.now(UTC)}
+        with self.engine.begin() as connection:
+            connection.execute(
+                insert(run_tasks), [{"run_id": run.key, "task_id": task_id, **row, **columns}]
             )
 
     def lose(self, run: Run, tenant: str) -> None:

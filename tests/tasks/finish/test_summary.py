@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import orjson
@@ -10,9 +11,7 @@ from sqlalchemy import insert
 
 from customer_import.database.tables import validation_findings
 from customer_import.errors import ConservationError
-from customer_import.runs.reference_data import put_reference
-from customer_import.runs.run import record_error
-from customer_import.tasks.finish import DURATION_PREFIX, close_run
+from customer_import.tasks.finish.close import close_run
 from customer_import.vocabulary import ImportType
 from tests.imports.scene import on
 
@@ -48,7 +47,7 @@ def test_a_run_whose_outcomes_add_up_succeeds_and_says_what_it_did(book: Book):
     assert stored.ended_at is not None
 
 
-def test_rules_are_counted_by_tenant_and_durations_of_mapped_tasks_add_up(book: Book):
+def test_rules_are_counted_by_tenant_and_durations_of_mapped_tasks_last_attempts_add_up(book: Book):
     run = book.begin()
     (tenant,) = book.list(run)
     book.record(run, [tenant], "rejected", reason_code="validation")
@@ -62,12 +61,11 @@ def test_rules_are_counted_by_tenant_and_durations_of_mapped_tasks_add_up(book: 
                 finding | {"rule": "has_phone", "field": "phone", "severity": "warning"},
             ],
         )
-    for name, seconds in {
-        "start_run": 1.5,
-        "load_customers[0]": 2.0,
-        "load_customers[1]": 3.25,
-    }.items():
-        put_reference(book.engine, run.key, f"{DURATION_PREFIX}{name}", seconds)
+    book.attempt(run, "start_run", seconds=1.5)
+    book.attempt(run, "load_customers", map_index=0, seconds=2.0)
+    book.attempt(run, "load_customers", map_index=1, attempt=1, seconds=40.0, error="It broke.")
+    book.attempt(run, "load_customers", map_index=1, attempt=2, seconds=3.25)
+    book.attempt(run, "finish_run")
 
     summary = close_run(book.engine, run.key, {})
 
@@ -108,9 +106,10 @@ def test_tenants_whose_load_never_ran_are_failed_with_the_reason(book: Book):
     run = book.begin()
     reached, *others = book.list(run, 3)
     book.record(run, [reached], "created", reason_code="new")
-    record_error(book.engine, run.key, "load_customers[1]: BSS: the password was refused")
+    book.attempt(run, "load_customers", map_index=0, seconds=1.0)
+    book.attempt(run, "load_customers", map_index=1, error="BSS: the password was refused")
 
-    failed = {"load_customers": "failed", "finish": "upstream_failed"}
+    failed = {"load_customers_1": "failed", "finish": "upstream_failed"}
     summary = close_run(book.engine, run.key, failed)
 
     assert summary.state == "failed"
@@ -126,38 +125,40 @@ def test_tenants_whose_load_never_ran_are_failed_with_the_reason(book: Book):
         )
 
 
+NO_WORD = "ended without a word (killed, or out of time); see its log"
+
+
 @pytest.mark.parametrize(
-    ("failed", "said", "expected"),
+    ("failed", "expected"),
     [
-        ({}, "extract_customers: it broke once", None),
-        (
-            {"extract_customers": "failed"},
-            "extract_customers: it broke",
-            "extract_customers: it broke",
-        ),
+        ({}, None),
+        ({"extract_customers": "failed"}, "extract_customers: it broke again"),
         (
             {"validate_customers": "upstream_failed", "extract_customers": "failed"},
-            "extract_customers: it broke",
-            "extract_customers: it broke",
+            "extract_customers: it broke again",
         ),
+        ({"load_customers_1": "failed"}, "load_customers[1]: it broke there"),
+        ({"load_customers": "failed"}, "load_customers[1]: it broke there"),
         (
-            {"load_customers": "failed"},
-            "extract_customers: it broke once",
-            "task load_customers ended without a word (killed, or out of time); see its log",
+            {"load_customers_2": "failed"},
+            f"task load_customers[2], attempt 2 of 2026-01-02 03:04 UTC, {NO_WORD}",
         ),
-        (
-            {"transform_customers": "upstream_failed"},
-            None,
-            "task transform_customers ended without a word (killed, or out of time); see its log",
-        ),
+        ({"load_customers_3": "failed"}, f"task load_customers[3] {NO_WORD}"),
+        ({"transform_customers": "upstream_failed"}, f"task transform_customers {NO_WORD}"),
     ],
 )
-def test_the_error_is_what_the_failed_task_said(
-    book: Book, failed: dict[str, str], said: str | None, expected: str | None
+def test_the_error_is_what_the_failed_task_s_last_attempt_said(
+    book: Book, failed: dict[str, str], expected: str | None
 ):
     run = book.begin()
-    if said:
-        record_error(book.engine, run.key, said)
+    killed_at = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+    book.attempt(run, "start_run", seconds=1.0)
+    book.attempt(run, "extract_customers", attempt=1, error="it broke once")
+    book.attempt(run, "extract_customers", attempt=2, error="it broke again")
+    book.attempt(run, "load_customers", map_index=0, seconds=1.0)
+    book.attempt(run, "load_customers", map_index=1, error="it broke there")
+    book.attempt(run, "load_customers", map_index=2, attempt=1, error="it broke first")
+    book.attempt(run, "load_customers", map_index=2, attempt=2, started_at=killed_at)
 
     summary = close_run(book.engine, run.key, failed)
 

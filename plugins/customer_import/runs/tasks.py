@@ -1,0 +1,146 @@
+"""What a run's tasks did: a row of ``run_tasks`` for every attempt, from its begin to its end.
+
+An attempt that was killed leaves a row without end: state ``running``, no seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from customer_import.database.engine import upsert
+from customer_import.database.tables import run_tasks
+from customer_import.errors import CustomerImportError
+from customer_import.runs.run import as_utc
+from customer_import.vocabulary import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+
+NOT_MAPPED = -1
+"""Map index of a task that is not mapped, as Airflow has it."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TaskAttempt:
+    """One attempt of one task of a run; a row of ``run_tasks``.
+
+    Attributes:
+        run_key: The run.
+        task_id: The task.
+        map_index: Its index, when it is mapped.
+        attempt: Airflow's try number.
+        state: ``running`` until it ended.
+        started_at: UTC.
+        seconds: How long it took; ``None`` until it ended.
+        error: Why it failed, in words.
+    """
+
+    run_key: int
+    task_id: str
+    map_index: int = NOT_MAPPED
+    attempt: int = 1
+    state: RunState = RunState.RUNNING
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    seconds: float | None = None
+    error: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The task for people, such as ``load_customers[3]``."""
+        return task_name(self.task_id, self.map_index)
+
+
+def task_name(task_id: str, map_index: int) -> str:
+    """Return the name of a task, or of one of a mapped task's, for people."""
+    return task_id if map_index == NOT_MAPPED else f"{task_id}[{map_index}]"
+
+
+@contextmanager
+def record_task(engine: Engine, task: TaskAttempt) -> Iterator[None]:
+    """Record that a task begins, and at the end how long it took and in words why it failed."""
+    _begin(engine, task)
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException as error:
+        try:
+            _end(engine, task, time.monotonic() - started, RunState.FAILED, _in_words(error))
+        except SQLAlchemyError:  # what broke the task is the more telling error
+            _log.warning("The failure of %s could not be recorded", task.name, exc_info=True)
+        raise
+    _end(engine, task, time.monotonic() - started, RunState.SUCCESS, None)
+
+
+def last_attempts(connection: Connection, run_key: int) -> list[TaskAttempt]:
+    """Return the last attempt of each of a run's tasks, in the order in which they began."""
+    columns = run_tasks.c
+    rows = connection.execute(
+        select(run_tasks).where(columns.run_id == run_key).order_by(columns.attempt)
+    )
+    last = {(row.task_id, row.map_index): row for row in rows}
+    attempts = [
+        TaskAttempt(
+            row.run_id,
+            row.task_id,
+            row.map_index,
+            row.attempt,
+            RunState(row.state),
+            as_utc(row.started_at),
+            row.seconds,
+            row.error,
+        )
+        for row in last.values()
+    ]
+    return sorted(attempts, key=lambda task: (task.started_at, task.map_index))
+
+
+def _begin(engine: Engine, task: TaskAttempt) -> None:
+    row = {
+        "run_id": task.run_key,
+        "task_id": task.task_id,
+        "map_index": task.map_index,
+        "attempt": task.attempt,
+        "state": task.state.value,
+        "started_at": task.started_at,
+        "seconds": task.seconds,
+        "error": task.error,
+    }
+    # A run that is not in this database is refused in words when the task opens it.
+    with suppress(IntegrityError), engine.begin() as connection:
+        upsert(connection, run_tasks, [row])
+
+
+def _end(
+    engine: Engine, task: TaskAttempt, seconds: float, state: RunState, error: str | None
+) -> None:
+    columns = run_tasks.c
+    with engine.begin() as connection:
+        connection.execute(
+            update(run_tasks)
+            .where(
+                columns.run_id == task.run_key,
+                columns.task_id == task.task_id,
+                columns.map_index == task.map_index,
+                columns.attempt == task.attempt,
+            )
+            .values(state=state.value, seconds=round(seconds, 3), error=error)
+        )
+
+
+def _in_words(error: BaseException) -> str:
+    """Only our own errors promise to hold no personal data."""
+    if isinstance(error, CustomerImportError):
+        return str(error)
+    return f"it was ended by {type(error).__name__}; see its log"

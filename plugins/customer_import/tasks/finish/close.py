@@ -1,0 +1,105 @@
+"""Closes a run: an outcome for every tenant it discovered, the conservation check, the summary.
+
+Conservation: discovered = created + updated + unchanged + skipped + ambiguous + rejected + failed (a preview counts
+would_create and would_update too). A run that cannot show it fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+
+from customer_import.database.tables import import_results, import_runs, staged_customers
+from customer_import.errors import ConservationError
+from customer_import.failpoints import reached
+from customer_import.runs.known_tenants import is_complete, store_known_tenants
+from customer_import.runs.results import record_selected_results, result_columns
+from customer_import.runs.tasks import last_attempts
+from customer_import.tasks.finish.failure import failure_of
+from customer_import.tasks.finish.log import log_summary
+from customer_import.tasks.finish.summary import Summary, summarise
+from customer_import.vocabulary import Mode, Outcome, ReasonCode, RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection, Engine, Row
+
+
+def close_run(engine: Engine, run_key: int, failed_tasks: Mapping[str, str]) -> Summary:
+    """Give every discovered tenant without a result one, check conservation and store the summary.
+
+    Args:
+        engine: The import's database.
+        run_key: ``import_runs.id``; the configuration is not read, it may be what is broken.
+        failed_tasks: Airflow's name of a task to its state, of the run's tasks that did not succeed.
+
+    Returns:
+        The stored summary; its state is ``failed`` when a task failed.
+
+    Raises:
+        ConservationError: The outcomes do not add up; the run is stored as failed with its summary.
+    """
+    with engine.begin() as connection:
+        run = connection.execute(select(import_runs).where(import_runs.c.id == run_key)).one()
+        tasks = last_attempts(connection, run_key)
+        error = failure_of(failed_tasks, tasks)
+        if run.mode in {Mode.IMPORT, Mode.PREVIEW}:
+            _report_unreached(connection, run, error)
+        summary = summarise(connection, run, tasks, error)
+        if not summary.is_conserved:
+            given = sum(summary.outcomes.values())
+            error = f"{summary.discovered} tenants were discovered, but {given} have an outcome"
+            summary = Summary(**{**asdict(summary), "state": RunState.FAILED.value, "error": error})
+        complete = is_complete(run, has_failed=summary.state == RunState.FAILED)
+        store_known_tenants(connection, run, complete=complete)
+        connection.execute(
+            update(import_runs)
+            .where(import_runs.c.id == run_key)
+            .values(
+                state=summary.state,
+                is_complete=complete,
+                ended_at=datetime.now(UTC),
+                discovered=summary.discovered,
+                summary=summary.as_dict(),
+                error=summary.error,
+            )
+        )
+        reached("before_summary_commit")
+    reached("after_summary")
+    log_summary(summary)
+    if not summary.is_conserved:
+        raise ConservationError(error)
+    return summary
+
+
+def _report_unreached(
+    connection: Connection, run: Row[*tuple[Any, ...]], error: str | None
+) -> None:
+    staged = staged_customers.c
+    columns = result_columns(
+        run.import_type,
+        run.instance,
+        datetime.now(UTC),
+        reseller_mpn_id=staged.reseller_mpn_id,
+        reseller_name=staged.reseller_name,
+        outcome=Outcome.FAILED.value,
+        reason_code=ReasonCode.NOT_REACHED.value,
+        reason=f"The run ended before this customer's turn. {error or 'No task failed.'}",
+    )
+    same = (import_results.c.run_id == staged.run_id) & (
+        import_results.c.tenant_id == staged.tenant_id
+    )
+    unreached = (
+        select(*columns)
+        .select_from(staged_customers.outerjoin(import_results, same))
+        .where(
+            staged.run_id == run.id,
+            staged.is_discovered.is_(True),
+            import_results.c.id.is_(None),
+        )
+    )
+    record_selected_results(connection, unreached)

@@ -1,0 +1,41 @@
+"""The closing table in the log of ``finish_run``: people read task logs."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from customer_import.tasks.finish.summary import Summary
+
+log = logging.getLogger(__name__)
+
+
+def log_summary(summary: Summary) -> None:
+    """Log what a run came to."""
+    log.info(
+        "%s import, instance %s, mode %s: %s",
+        summary.import_type,
+        summary.instance,
+        summary.mode,
+        summary.state,
+    )
+    log.info("  %-14s %8d", "listed", summary.listed)
+    log.info("  %-14s %8d", "discovered", summary.discovered)
+    if summary.scope:
+        log.info("  scope %s: %s", summary.scope, summary.scope_reason)
+    if summary.carried:
+        log.info("  %-14s %8d", "not read again", summary.carried)
+    if summary.vanished:
+        log.warning(
+            "  %-14s %8d (no longer in Partner Center; accounts stay)", "vanished", summary.vanished
+        )
+    for outcome, count in summary.outcomes.items():
+        if count or not outcome.startswith("would_"):
+            log.info("  %-14s %8d", outcome, count)
+    for code, count in summary.reasons.items():
+        log.info("  reason %-26s %8d", code, count)
+    for task, seconds in summary.durations_s.items():
+        log.info("  %-20s %8.1f s", task, seconds)
+    if summary.error:
+        log.error("The run failed: %s", summary.error)

@@ -1,0 +1,191 @@
+"""What a run came to, in counts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from customer_import.database.tables import (
+    import_results,
+    staged_customers,
+    validation_findings,
+)
+from customer_import.vocabulary import Mode, Outcome, RunState, Severity, StagedState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import ColumnElement, Connection, Row
+
+    from customer_import.runs.tasks import TaskAttempt
+
+_NOT_LOADED = frozenset({Outcome.SKIPPED, Outcome.AMBIGUOUS, Outcome.REJECTED, Outcome.FAILED})
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run did, in counts; it holds no customer.
+
+    Attributes:
+        run_key: ``import_runs.id``.
+        dag_id: The DAG.
+        airflow_run_id: The DAG run.
+        import_type: Whose customers.
+        instance: The instance.
+        mode: How far the run went.
+        scope: Which customers were read: ``full`` or ``changed``; ``None`` when the run did not come to it.
+        scope_reason: Why these, in words.
+        state: ``success`` or ``failed``.
+        listed: Tenants that Partner Center listed and the run's selection kept.
+        discovered: Tenants of the import type among them.
+        carried: Discovered tenants that were not read, because nothing about them changed.
+        vanished: Customers of an earlier run that Partner Center no longer lists; their accounts stay.
+        outcomes: Count per outcome, every outcome present.
+        reasons: Count per reason code of tenants that were not loaded.
+        broken_rules: Count of tenants per critical rule.
+        warnings: Tenants with at least one warning.
+        durations_s: Seconds of the last attempt per task; a mapped task's are added up.
+        error: What failed, in words, or ``None``.
+    """
+
+    run_key: int
+    dag_id: str
+    airflow_run_id: str
+    import_type: str
+    instance: str
+    mode: str
+    scope: str | None
+    scope_reason: str | None
+    state: str
+    listed: int
+    discovered: int
+    carried: int
+    vanished: int
+    outcomes: dict[str, int]
+    reasons: dict[str, int]
+    broken_rules: dict[str, int]
+    warnings: int
+    durations_s: dict[str, float]
+    error: str | None = None
+
+    @property
+    def wrote(self) -> bool:
+        """Whether the run changed anything in the BSS."""
+        return bool(self.outcomes[Outcome.CREATED] + self.outcomes[Outcome.UPDATED])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the summary as JSON-ready values, for XCom."""
+        return asdict(self)
+
+    @property
+    def is_conserved(self) -> bool:
+        """Whether the outcomes add up; a run that only discovers or checks has none to give."""
+        if self.mode not in {Mode.IMPORT, Mode.PREVIEW}:
+            return True
+        return self.discovered == sum(self.outcomes.values())
+
+
+@dataclass
+class _Counts:
+    outcomes: dict[str, int]
+    reasons: dict[str, int]
+    warned: int
+
+
+def summarise(
+    connection: Connection,
+    run: Row[*tuple[Any, ...]],
+    tasks: Iterable[TaskAttempt],
+    error: str | None,
+) -> Summary:
+    """Count what a run did.
+
+    Args:
+        connection: An open connection; the run's results are complete.
+        run: Its row in ``import_runs``.
+        tasks: The last attempts of its tasks.
+        error: What failed, in words.
+    """
+    counts = _count_results(connection, run)
+    is_discovered = staged_customers.c.is_discovered.is_(True)
+    return Summary(
+        run_key=run.id,
+        dag_id=run.dag_id,
+        airflow_run_id=run.airflow_run_id,
+        import_type=run.import_type,
+        instance=run.instance,
+        mode=run.mode,
+        scope=run.scope,
+        scope_reason=run.scope_reason,
+        state=(RunState.FAILED if error else RunState.SUCCESS).value,
+        listed=_count_staged(connection, run),
+        discovered=_count_staged(connection, run, is_discovered),
+        carried=_count_staged(
+            connection, run, is_discovered, staged_customers.c.state == StagedState.CARRIED.value
+        ),
+        vanished=run.vanished or 0,
+        outcomes=counts.outcomes,
+        reasons=dict(sorted(counts.reasons.items())),
+        broken_rules=_broken_rules(connection, run),
+        warnings=counts.warned,
+        durations_s=_durations(tasks),
+        error=error,
+    )
+
+
+def _count_results(connection: Connection, run: Row[*tuple[Any, ...]]) -> _Counts:
+    counts = _Counts({outcome.value: 0 for outcome in Outcome}, {}, 0)
+    rows = connection.execute(
+        select(
+            import_results.c.outcome,
+            import_results.c.reason_code,
+            func.count(),
+            func.count(import_results.c.warnings),
+        )
+        .where(import_results.c.run_id == run.id)
+        .group_by(import_results.c.outcome, import_results.c.reason_code)
+    )
+    for outcome, code, count, with_warnings in rows:
+        counts.outcomes[outcome] += count
+        counts.warned += with_warnings
+        if outcome in _NOT_LOADED and code:
+            counts.reasons[code] = counts.reasons.get(code, 0) + count
+    return counts
+
+
+def _broken_rules(connection: Connection, run: Row[*tuple[Any, ...]]) -> dict[str, int]:
+    rules = connection.execute(
+        select(
+            validation_findings.c.rule,
+            func.count(validation_findings.c.tenant_id.distinct()).label("tenants"),
+        )
+        .where(
+            validation_findings.c.run_id == run.id,
+            validation_findings.c.severity == Severity.CRITICAL.value,
+        )
+        .group_by(validation_findings.c.rule)
+        .order_by(validation_findings.c.rule)
+    )
+    return {row.rule: row.tenants for row in rules}
+
+
+def _count_staged(
+    connection: Connection, run: Row[*tuple[Any, ...]], *conditions: ColumnElement[bool]
+) -> int:
+    query = (
+        select(func.count())
+        .select_from(staged_customers)
+        .where(staged_customers.c.run_id == run.id, *conditions)
+    )
+    count: int = connection.execute(query).scalar_one()
+    return count
+
+
+def _durations(tasks: Iterable[TaskAttempt]) -> dict[str, float]:
+    durations: dict[str, float] = {}
+    for task in tasks:
+        if task.seconds is not None:
+            durations[task.task_id] = round(durations.get(task.task_id, 0.0) + task.seconds, 2)
+    return durations
