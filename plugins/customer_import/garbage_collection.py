@@ -1,8 +1,8 @@
 """Keeps the garbage collector away from what will not become garbage.
 
-A task process holds some hundred thousand objects of imported libraries. A stage makes millions of
+A task process holds some hundred thousand objects of imported libraries. A task makes millions of
 short-lived ones, and each full collection that they cause looks through the libraries' again: a tenth
-of the stage's time.
+of the task's time.
 """
 
 from __future__ import annotations

@@ -236,7 +236,7 @@ known_tenants = Table(
     Column("contact_id", _Key),
     Index(None, "instance", "import_type", "read_at"),
 )
-"""What the last full read of every listed tenant came to; a run that reads only what changed carries it on."""
+"""What the last full read of every listed tenant came to; a run that reads only what changed carries it forward."""
 
 rate_windows = Table(
     "rate_windows",

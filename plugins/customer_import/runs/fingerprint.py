@@ -1,6 +1,6 @@
 """Hashes of what decides, beside a customer's own data, what becomes of it.
 
-A customer that did not change may be carried on only while mapping and settings are those with which it
+A customer that did not change may be carried forward only while mapping and settings are those with which it
 was read. Settings that only say how fast or how the work is done are left out: tuning them re-reads nobody.
 """
 

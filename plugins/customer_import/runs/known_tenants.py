@@ -1,4 +1,4 @@
-"""Stores, when a run is closed, what its reads came to, for the next run to carry on.
+"""Stores, when a run is closed, what its reads came to, for the next run to carry forward.
 
 Also a failed run's reads count: what it found out is true. Only the claim that everybody was looked at, and
 so the removal of tenants that vanished, takes a complete run.
@@ -51,7 +51,7 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
     Args:
         connection: An open write transaction; the run's results are complete.
         run: Its row in ``import_runs``.
-        complete: Whether the run looked at every customer; then tenants that it did not see are forgotten.
+        complete: Whether the run looked at every customer; then tenants that it did not see are deleted.
     """
     if run.mode != Mode.IMPORT or run.fingerprint is None:
         return
@@ -80,11 +80,11 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
     written = {name: statement.excluded[name] for name in values if name not in keys}
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=written))
     if complete:
-        _forget_vanished(connection, run)
+        _delete_vanished(connection, run)
 
 
-def _forget_vanished(connection: Connection, run: Row[Any]) -> None:
-    """Forget tenants that are no longer listed: one that comes back is new, and is read."""
+def _delete_vanished(connection: Connection, run: Row[Any]) -> None:
+    """Delete tenants that are no longer listed: one that comes back is new, and is read."""
     known = known_tenants.c
     listed = select(staged_customers.c.tenant_id).where(
         staged_customers.c.run_id == run.id, staged_customers.c.tenant_id == known.tenant_id

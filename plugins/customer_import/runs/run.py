@@ -1,4 +1,4 @@
-"""A run: its parameters, its row in ``import_runs``, and what every stage needs to know about it."""
+"""A run: its parameters, its row in ``import_runs``, and what every task needs to know about it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _RUN_TABLES = (
 
 @dataclass(frozen=True)
 class Run:
-    """One run with its configuration, the same for every stage.
+    """One run with its configuration, the same for every task.
 
     Attributes:
         key: Run key, ``import_runs.id``.

@@ -1,4 +1,4 @@
-"""Marks the listed tenants that are to be read, and carries the others on with what is known of them.
+"""Marks the listed tenants that are to be read, and carries the others forward with what is known of them.
 
 All in SQL, one statement per reason: however many customers there are, none of them is held here. A tenant
 that is carried gets staged row and result as if it had been read and found as before.
@@ -76,7 +76,7 @@ def mark_changed(engine: Engine, run: Run, tenant_ids: Sequence[str]) -> None:
 def settle_scope(
     engine: Engine, run: Run, decision: Decision, config_hash: str, fingerprint: dict[str, str]
 ) -> dict[str, int]:
-    """Store a run's scope and, when it is ``changed``, carry on everything that need not be read.
+    """Store a run's scope and, when it is ``changed``, carry forward everything that need not be read.
 
     One transaction: a killed attempt has done all of it or nothing.
 

@@ -94,15 +94,15 @@ class Classifier:
         """Classify a tenant by its subscriptions, of any status."""
         mpn_ids = [item.partner_id for item in self.counted(subscriptions)]
         # Sorted: Partner Center's order must not decide what is written.
-        carried = sorted({mpn_id for mpn_id in mpn_ids if mpn_id})
-        is_mixed = bool(carried) and None in mpn_ids
+        named_ids = sorted({mpn_id for mpn_id in mpn_ids if mpn_id})
+        is_mixed = bool(named_ids) and None in mpn_ids
         match self._import_type:
             case ImportType.DIRECT:
-                found = _classify_direct(carried, is_mixed=is_mixed, has_any=bool(mpn_ids))
+                found = _classify_direct(named_ids, is_mixed=is_mixed, has_any=bool(mpn_ids))
             case ImportType.TENANT_RESELLER:
-                found = self._classify_tenant_reseller(carried)
+                found = self._classify_tenant_reseller(named_ids)
             case ImportType.INDIRECT:
-                found = self._classify_indirect(tenant, carried, is_mixed=is_mixed)
+                found = self._classify_indirect(tenant, named_ids, is_mixed=is_mixed)
         return _check_relationship(tenant, found)
 
     def by_relationships(self, tenant: ListedTenant, reseller_ids: Iterable[str]) -> Classification:
@@ -122,27 +122,27 @@ class Classifier:
             return _not_ours("No reseller has a relationship with this customer.")
         return _check_relationship(tenant, self._choose_reseller(named, is_mixed=False))
 
-    def _classify_tenant_reseller(self, carried: list[str]) -> Classification:
+    def _classify_tenant_reseller(self, named_ids: list[str]) -> Classification:
         own = self._own_mpn_id
-        if own in carried:
+        if own in named_ids:
             text = f"A subscription carries the tenant reseller's MPN ID {own}."
             return Classification(is_discovered=True, text=text, reseller_mpn_id=own)
         return _not_ours(f"No subscription carries the tenant reseller's MPN ID {own}.")
 
     def _classify_indirect(
-        self, tenant: ListedTenant, carried: list[str], *, is_mixed: bool
+        self, tenant: ListedTenant, named_ids: list[str], *, is_mixed: bool
     ) -> Classification:
         if own := self._own_reseller(tenant):
             return own
-        if not carried:
+        if not named_ids:
             return _not_ours("No counted subscription carries an MPN ID.")
         known: dict[str, tuple[_Partner, str]] = {}
-        for mpn_id in carried:
+        for mpn_id in named_ids:
             if partner := self._by_mpn_id.get(mpn_id):
                 known.setdefault(partner.tenant_id, (partner, mpn_id))
         if known:
             return self._choose_reseller(list(known.values()), is_mixed=is_mixed)
-        return self._classify_unknown(carried, is_mixed=is_mixed)
+        return self._classify_unknown(named_ids, is_mixed=is_mixed)
 
     def _choose_reseller(
         self, named: list[tuple[_Partner, str]], *, is_mixed: bool
@@ -176,8 +176,8 @@ class Classifier:
             is_in_both_lists=is_mixed,
         )
 
-    def _classify_unknown(self, carried: list[str], *, is_mixed: bool) -> Classification:
-        unknown = [mpn_id for mpn_id in carried if mpn_id not in self._excluded]
+    def _classify_unknown(self, named_ids: list[str], *, is_mixed: bool) -> Classification:
+        unknown = [mpn_id for mpn_id in named_ids if mpn_id not in self._excluded]
         if not unknown:
             return _not_ours("The instance leaves out the customers of this reseller.")
         if self._selected and not self._selected & set(unknown):
@@ -237,9 +237,9 @@ def not_usable(problem: str) -> Classification:
     )
 
 
-def _classify_direct(carried: list[str], *, is_mixed: bool, has_any: bool) -> Classification:
-    ids = ", ".join(carried)
-    if carried and not is_mixed:
+def _classify_direct(named_ids: list[str], *, is_mixed: bool, has_any: bool) -> Classification:
+    ids = ", ".join(named_ids)
+    if named_ids and not is_mixed:
         return _not_ours(
             f"Every counted subscription carries an MPN ID ({ids}): the customer of a reseller."
         )

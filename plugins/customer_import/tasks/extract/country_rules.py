@@ -31,10 +31,10 @@ _ISO2 = re.compile(r"[A-Z]{2}")
 
 
 async def read_country_rules(
-    run: Run, engine: Engine, client: PartnerCenterClient, stage: CustomerStaging
+    run: Run, engine: Engine, client: PartnerCenterClient, staging: CustomerStaging
 ) -> None:
     """Store the address rules of the countries that occur; those without rules are left out."""
-    countries = sorted(await asyncio.to_thread(_countries, run, stage))
+    countries = sorted(await asyncio.to_thread(_countries, run, staging))
     found = await asyncio.gather(*(_read_rules(client, country) for country in countries))
     rules = {
         country: own.model_dump(mode="json", by_alias=True)
@@ -54,10 +54,10 @@ async def _read_rules(client: PartnerCenterClient, country: str) -> CountryRules
         return None
 
 
-def _countries(run: Run, stage: CustomerStaging) -> set[str]:
+def _countries(run: Run, staging: CustomerStaging) -> set[str]:
     mapping = run.mappings.account.get(COUNTRY_TARGET)
     paths = mapping.sources if mapping else ()
-    values = (_first(source, paths) for source in stage.sources())
+    values = (_first(source, paths) for source in staging.sources())
     return {value for value in values if _ISO2.fullmatch(value)}
 
 

@@ -60,7 +60,7 @@ class ExtractSummary:
     Attributes:
         listed: Tenants that the run looked at.
         discovered: Tenants of the import type.
-        fetched: Discovered tenants that go on to the next stage.
+        fetched: Discovered tenants that go on to the next task.
         carried: Discovered tenants that were not read, because nothing about them changed.
         skipped: Discovered tenants that end here for a reason.
         ambiguous: Discovered tenants under several resellers.
@@ -111,17 +111,17 @@ def extract_customers(
 
 async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> ExtractSummary:
     started = time.monotonic()
-    stage = CustomerStaging(run, engine)
+    staging = CustomerStaging(run, engine)
     config = run.instance.partner_center
     windows = RateWindows(engine, hook.settings.partner)
     async with hook.session(config) as session, open_limits(config, windows) as limits:
         client = PartnerCenterClient(session, config, limits)
-        extraction = _Extraction(run, engine, client, stage)
+        extraction = _Extraction(run, engine, client, staging)
         not_found = await extraction.list_tenants()
         plan = await extraction.plan()
         await extraction.fetch_tenants()
-        await read_country_rules(run, engine, client, stage)
-        counts = await asyncio.to_thread(stage.counts)
+        await read_country_rules(run, engine, client, staging)
+        counts = await asyncio.to_thread(staging.counts)
         requests = client.requests
     summary = ExtractSummary(
         listed=counts.listed,
@@ -158,12 +158,12 @@ class _Extraction:
     """One attempt at extracting one run."""
 
     def __init__(
-        self, run: Run, engine: Engine, client: PartnerCenterClient, stage: CustomerStaging
+        self, run: Run, engine: Engine, client: PartnerCenterClient, staging: CustomerStaging
     ) -> None:
         self._run = run
         self._engine = engine
         self._client = client
-        self._stage = stage
+        self._staging = staging
         self._classifier = Classifier(run.import_type, run.instance)
         self._resellers: tuple[Reseller, ...] = ()
         # Tenant to its resellers, when the instance groups by relationship.
@@ -186,7 +186,7 @@ class _Extraction:
                 not_found -= names
                 if not names & excluded and (not wanted or names & wanted):
                     chosen.append(tenant)
-            await self._stage.add_listed(chosen, self._reseller_ids)
+            await self._staging.add_listed(chosen, self._reseller_ids)
             reached("after_page")
             listed += len(page)
             log.info("Listed %s customers", listed)
@@ -195,7 +195,7 @@ class _Extraction:
         return tuple(sorted(not_found))
 
     async def plan(self) -> Plan:
-        """Decide which of the listed tenants are asked for, and carry on the others."""
+        """Decide which of the listed tenants are asked for, and carry the others forward."""
         return await plan_extraction(self._run, self._engine, self._client, self._resellers)
 
     async def _list_resellers(self) -> None:
@@ -225,9 +225,9 @@ class _Extraction:
 
     async def fetch_tenants(self) -> None:
         """Ask for every listed tenant, with a fixed number of workers; the session bounds the requests."""
-        counts = await asyncio.to_thread(self._stage.counts)
+        counts = await asyncio.to_thread(self._staging.counts)
         self._done, self._discovered = counts.listed - counts.pending, counts.discovered
-        queue = _Shared(self._stage.pending())
+        queue = _Shared(self._staging.pending())
         slots = self._run.instance.partner_center.concurrency
         try:
             async with asyncio.TaskGroup() as group:
@@ -242,7 +242,7 @@ class _Extraction:
             # The workers fail for one reason; a retry policy needs the error itself, not a group.
             raise errors.exceptions[0] from errors
         finally:
-            await self._stage.flush()  # also after an error: nothing is asked for twice
+            await self._staging.flush()  # also after an error: nothing is asked for twice
             await self._record_progress(counts.listed)
 
     async def _work(self, queue: _Shared) -> None:
@@ -250,7 +250,7 @@ class _Extraction:
             staged = await self._fetch(pending)
             self._done += 1
             self._discovered += staged.classification.is_discovered
-            await self._stage.add(staged)
+            await self._staging.add(staged)
 
     async def _fetch(self, pending: PendingTenant) -> StagedTenant:
         tenant = pending.tenant
@@ -289,7 +289,7 @@ class _Extraction:
         before = self._done
         while True:
             await asyncio.sleep(_FLUSH_EVERY_S)
-            await self._stage.flush()
+            await self._staging.flush()
             now = time.monotonic()
             if now - last < _PROGRESS_EVERY_S:
                 continue

@@ -57,7 +57,7 @@ class Plan:
 async def plan_extraction(
     run: Run, engine: Engine, client: PartnerCenterClient, resellers: Iterable[Reseller] = ()
 ) -> Plan:
-    """Decide what a run reads, and carry on the rest; the tenants must be listed.
+    """Decide what a run reads, and carry the rest forward; the tenants must be listed.
 
     Args:
         run: The run.
@@ -80,7 +80,7 @@ async def plan_extraction(
     log.info("Scope %s: %s", decision.scope, decision.reason)
     if decision.scope is Scope.CHANGED:
         parts = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
-        log.info("To be read, by reason, and carried on: %s", parts or "nobody")
+        log.info("To be read, by reason, and carried forward: %s", parts or "nobody")
     return Plan(decision.scope, decision.reason, counts.get(StagedState.CARRIED.value, 0), vanished)
 
 

@@ -99,7 +99,7 @@ class StageCounts:
         listed: All rows.
         pending: Rows still to be asked for.
         discovered: Tenants of the import type, whatever became of them.
-        fetched: Discovered tenants that go on to the next stage.
+        fetched: Discovered tenants that go on to the next task.
         carried: Discovered tenants that need not be read.
         outcomes: Tenants that ended here, by outcome.
     """

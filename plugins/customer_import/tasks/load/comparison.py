@@ -44,7 +44,7 @@ class Comparer:
         self._aliases: list[SyncOption] | None = None
         self._lock = asyncio.Lock()
 
-    async def look(
+    async def compare(
         self, customer: StagedCustomer, account_id: int, contact_id: int | None
     ) -> Comparison | None:
         """Compare a customer with its BSS records; ``None`` when the account does not exist.

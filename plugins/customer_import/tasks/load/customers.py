@@ -25,7 +25,7 @@ from customer_import.database.tables import (
 from customer_import.tasks.load.account_listing import find_matches
 from customer_import.tasks.load.reconcile import Match
 from customer_import.tasks.load.statements import read_link
-from customer_import.vocabulary import Outcome
+from customer_import.vocabulary import Outcome, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -191,7 +191,7 @@ def _warnings(
         .where(
             validation_findings.c.run_id == run_key,
             validation_findings.c.tenant_id.in_(tenant_ids),
-            validation_findings.c.severity == "warning",
+            validation_findings.c.severity == Severity.WARNING.value,
         )
         .order_by(validation_findings.c.id)
     )

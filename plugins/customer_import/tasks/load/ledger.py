@@ -128,7 +128,7 @@ class Ledger:
         self._end_when_superseded(claim.link)
         return claim
 
-    async def look(self, tenant_id: str) -> Link:
+    async def read(self, tenant_id: str) -> Link:
         """Return the link of a tenant as it is now, whoever holds it.
 
         Raises:

@@ -56,7 +56,7 @@ class TenantPreviewer:
         is_adoption = linked_id is None
         if is_adoption and self._context.run.params.on_existing is OnExisting.SKIP:
             return existing_skipped(account_id)
-        comparison = await self._comparer.look(
+        comparison = await self._comparer.compare(
             customer, account_id, link.contact_id if link else None
         )
         if comparison is None:

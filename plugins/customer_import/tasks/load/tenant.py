@@ -117,7 +117,7 @@ class TenantLoader:
 
     async def _lost(self, customer: StagedCustomer) -> Result:
         """Report a tenant that was taken over while it was written; its link is the other's."""
-        link = await self._ledger.look(customer.tenant_id)
+        link = await self._ledger.read(customer.tenant_id)
         result = self._context.result(customer, _claimed_elsewhere(link.holder), link)
         await self._ledger.record([result])
         return result
@@ -206,7 +206,7 @@ class TenantLoader:
 
     async def _update(self, work: Work) -> None:
         account_id = _account_id(work)
-        comparison = await self._comparer.look(work.customer, account_id, work.link.contact_id)
+        comparison = await self._comparer.compare(work.customer, account_id, work.link.contact_id)
         if comparison is None:
             raise Stop(_account_gone(account_id))
         before = join_before(

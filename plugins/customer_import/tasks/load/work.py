@@ -1,4 +1,4 @@
-"""What the work on one tenant carries along, and what all tenants of a batch share."""
+"""What the work on one tenant needs, and what all tenants of a batch share."""
 
 from __future__ import annotations
 

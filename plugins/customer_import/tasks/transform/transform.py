@@ -1,6 +1,6 @@
-"""The transform stage: discovered and valid customers in, staged accounts and contacts in batches out.
+"""The task ``transform_customers``: discovered and valid customers in, staged accounts and contacts in batches out.
 
-Rows stream through in chunks, one transaction each; a run that repeats the stage replaces what it
+Rows stream through in chunks, one transaction each; a run that repeats the task replaces what it
 staged before. Cut text and unknown states were already reported by validation, which sees the same
 text: here they are only counted.
 """
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TransformSummary:
-    """What the stage did, in numbers.
+    """What the task did, in numbers.
 
     Attributes:
         accounts: Accounts staged, each with its contact.
@@ -66,7 +66,7 @@ def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) 
     organisation = read_organisation(engine, run.key)
     total = count_customers(engine, run.key, is_validated=True)
     batch_size = max(run.instance.load_batch_size, -(-total // run.instance.max_load_batches))
-    _forget(engine, run.key)
+    _delete_earlier(engine, run.key)
     staged = unknown_states = 0
     cut: Counter[str] = Counter()
     with gc_frozen():
@@ -93,7 +93,7 @@ def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) 
     return TransformSummary(staged, batches, batch_size, unknown_states, dict(cut))
 
 
-def _forget(engine: Engine, run_key: int) -> None:
+def _delete_earlier(engine: Engine, run_key: int) -> None:
     with engine.begin() as connection:
         for table in (staged_accounts, staged_contacts):
             connection.execute(delete(table).where(table.c.run_id == run_key))

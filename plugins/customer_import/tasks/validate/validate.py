@@ -1,9 +1,9 @@
-"""The validation stage: each discovered customer is checked, and rejected with reasons or left for the transform.
+"""The task ``validate_customers``: each customer is checked, and rejected with reasons or left for the transform.
 
 Rows stream through in chunks, of which only what the rules look at is kept until there is enough to
 judge; findings, results and rejections are then written in one transaction. A run that repeats the
-stage first removes what it wrote before. When all is written, the run as a whole is judged
-(``checks``).
+task first removes what it wrote before. When all is written, the run as a whole is judged
+(``run_checks``).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ JUDGED_AT_ONCE = 40_000
 
 @dataclass(frozen=True)
 class ValidateSummary:
-    """What the stage found, in numbers.
+    """What the task found, in numbers.
 
     Attributes:
         evaluated: Customers checked.
@@ -127,7 +127,7 @@ def validate_customers(
     organisation = read_organisation(engine, run.key)
     checks = CountryChecks(read_country_rules(engine, run.key), organisation)
     suites = (customer_suite(run), account_suite(run, checks), contact_suite(run))
-    _forget(engine, run.key, suites)
+    _delete_earlier(engine, run.key, suites)
     tally = _Tally()
     if count_customers(engine, run.key, is_validated=False):
         _validate(run, engine, organisation, suites, tally, judged_at_once)
@@ -195,7 +195,7 @@ def _chunk(rows: Sequence[StagedRow], run: Run, organisation: Organisation) -> C
     )
 
 
-def _forget(engine: Engine, run_key: int, suites: Sequence[Suite]) -> None:
+def _delete_earlier(engine: Engine, run_key: int, suites: Sequence[Suite]) -> None:
     names = [suite.name for suite in suites]
     with engine.begin() as connection:
         for table in (validation_findings, validation_results):
