@@ -26,7 +26,7 @@ from customer_import.tasks.finish.close import close_run
 from customer_import.tasks.load.account_listing import list_accounts
 from customer_import.tasks.load.load import load_batch
 from customer_import.tasks.start import prepare_run
-from customer_import.vocabulary import ImportType
+from customer_import.vocabulary import ImportType, ReferenceName
 from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
 from tests.benchmarks.client import measured
 from tests.support.runs import begin_run
@@ -97,7 +97,9 @@ def bodies(folder: str, database: str, run: int, file: str) -> dict[str, Any]:
 
     engine = open_engine(f"sqlite:///{database}")
     opened = open_run(engine, run)
-    organisation = Organisation.model_validate(get_reference(engine, run, "organisation"))
+    organisation = Organisation.model_validate(
+        get_reference(engine, run, ReferenceName.ORGANISATION)
+    )
     profile = opened.mappings.ordering_profile(opened.ordering_options)
     rows = [
         {
@@ -148,8 +150,8 @@ def fill(folder: str, database: str, customers: int) -> dict[str, Any]:
     engine = open_engine(f"sqlite:///{database}")
     migrate(engine)
     run = _begin(engine)
-    put_reference(engine, run.key, "organisation", ORGANISATION)
-    put_reference(engine, run.key, "country_rules", COUNTRY_RULES)
+    put_reference(engine, run.key, ReferenceName.ORGANISATION, ORGANISATION)
+    put_reference(engine, run.key, ReferenceName.COUNTRY_RULES, COUNTRY_RULES)
     size = 10_000
     for first in range(0, customers, size):
         rows = [

@@ -21,7 +21,7 @@ from customer_import.runs.parameters import RunParams
 from customer_import.runs.reference_data import get_reference, put_reference
 from customer_import.runs.run import find_run, open_run, record_progress
 from customer_import.runs.tasks import TaskAttempt, record_task
-from customer_import.vocabulary import ImportType, Mode, OnExisting
+from customer_import.vocabulary import ImportType, Mode, OnExisting, ReferenceName
 from tests.support.runs import begin_run
 
 if TYPE_CHECKING:
@@ -158,13 +158,13 @@ def test_a_run_begun_again_starts_afresh_and_keeps_its_links(engine: Engine, ins
                 updated_at=now,
             )
         )
-    put_reference(engine, run.key, "organisation", {"a": 1})
+    put_reference(engine, run.key, ReferenceName.ORGANISATION, {"a": 1})
     record_progress(engine, run.key, extracted=1, listed=1, discovered=1)
     other = begin(engine, "manual__2")
     for each in (run, other):
         with record_task(engine, TaskAttempt(each.key, "extract_customers")):
             pass
-    put_reference(engine, other.key, "organisation", {"b": 2})
+    put_reference(engine, other.key, ReferenceName.ORGANISATION, {"b": 2})
 
     again = begin(engine, mode="preview")
 
@@ -172,8 +172,8 @@ def test_a_run_begun_again_starts_afresh_and_keeps_its_links(engine: Engine, ins
     assert again.is_preview
     assert count(engine, staged_customers) == count(engine, import_results) == 0
     assert count(engine, tenant_links) == count(engine, run_tasks) == 1
-    assert get_reference(engine, run.key, "organisation") is None
-    assert get_reference(engine, other.key, "organisation") == {"b": 2}
+    assert get_reference(engine, run.key, ReferenceName.ORGANISATION) is None
+    assert get_reference(engine, other.key, ReferenceName.ORGANISATION) == {"b": 2}
     with engine.connect() as connection:
         row = connection.execute(select(import_runs).where(import_runs.c.id == run.key)).one()
     assert (row.state, row.error, row.extracted, row.listed) == ("running", None, 0, None)

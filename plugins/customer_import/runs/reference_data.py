@@ -23,7 +23,7 @@ def read_organisation(engine: Engine, run_key: int) -> Organisation:
     Raises:
         ConfigurationError: The run has none.
     """
-    body = get_reference(engine, run_key, ReferenceName.ORGANISATION.value)
+    body = get_reference(engine, run_key, ReferenceName.ORGANISATION)
     if body is None:
         message = f"run {run_key} has no BSS organisation"
         raise ConfigurationError(
@@ -34,21 +34,21 @@ def read_organisation(engine: Engine, run_key: int) -> Organisation:
 
 def read_country_rules(engine: Engine, run_key: int) -> dict[str, CountryRules]:
     """Return Partner Center's rules by upper-case ISO 3166-1 alpha-2 code; empty when the run has none."""
-    body = get_reference(engine, run_key, ReferenceName.COUNTRY_RULES.value) or {}
+    body = get_reference(engine, run_key, ReferenceName.COUNTRY_RULES) or {}
     return {code.upper(): CountryRules.model_validate(rules) for code, rules in body.items()}
 
 
-def put_reference(engine: Engine, run_key: int, name: str, body: object) -> None:
+def put_reference(engine: Engine, run_key: int, name: ReferenceName, body: object) -> None:
     """Store one piece of reference data of a run as JSON, replacing an earlier one."""
     with engine.begin() as connection:
-        upsert(connection, reference_data, [{"run_id": run_key, "name": name, "body": body}])
+        upsert(connection, reference_data, [{"run_id": run_key, "name": name.value, "body": body}])
 
 
-def get_reference(engine: Engine, run_key: int, name: str) -> Any:  # noqa: ANN401 - JSON of the caller's shape
+def get_reference(engine: Engine, run_key: int, name: ReferenceName) -> Any:  # noqa: ANN401 - JSON of the caller's shape
     """Return a piece of reference data of a run, or ``None``."""
     with reading(engine) as connection:
         return connection.execute(
             select(reference_data.c.body).where(
-                reference_data.c.run_id == run_key, reference_data.c.name == name
+                reference_data.c.run_id == run_key, reference_data.c.name == name.value
             )
         ).scalar_one_or_none()

@@ -39,9 +39,7 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
             raise finding.error
         log.info("Partner Center, %s: %s", finding.subject, finding.message)
     organisation = asyncio.run(_read_organisation(run))
-    put_reference(
-        engine, run.key, ReferenceName.ORGANISATION.value, organisation.model_dump(mode="json")
-    )
+    put_reference(engine, run.key, ReferenceName.ORGANISATION, organisation.model_dump(mode="json"))
     log.info(
         "BSS: %d countries, tenant marker is custom field %d, sync options in %s",
         len(organisation.countries),

@@ -70,9 +70,9 @@ def duration(seconds: float | None) -> str:
     return f"{whole // HOUR_S} h {whole % HOUR_S // MINUTE_S} min"
 
 
-def log_path(dag_id: str, run_id: str, task_id: str | None, map_index: int | None) -> str:
+def log_path(dag_id: str, airflow_run_id: str, task_id: str | None, map_index: int | None) -> str:
     """Return the place of a task log in Airflow's UI, relative to the pages."""
-    path = f"../dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+    path = f"../dags/{quote(dag_id, safe='')}/runs/{quote(airflow_run_id, safe='')}"
     if task_id:
         path += f"/tasks/{quote(task_id, safe='')}"
         if map_index is not None and map_index >= 0:

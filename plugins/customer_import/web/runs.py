@@ -28,21 +28,24 @@ if TYPE_CHECKING:
 _RATE_SAMPLE = 500
 
 
-def find_run(connection: Connection | None, import_type: ImportType, run_id: str) -> RunView | None:
+def find_run(
+    connection: Connection | None, import_type: ImportType, airflow_run_id: str
+) -> RunView | None:
     """Return one run by its Airflow run id, also when it still waits for its first task.
 
     Args:
         connection: The import's database, if there is one.
         import_type: Its import type, which the caller has found readable.
-        run_id: The Airflow run id.
+        airflow_run_id: The DAG run.
     """
     if connection is not None:
         statement = select(import_runs).where(
-            import_runs.c.dag_id == import_type.dag_id, import_runs.c.airflow_run_id == run_id
+            import_runs.c.dag_id == import_type.dag_id,
+            import_runs.c.airflow_run_id == airflow_run_id,
         )
         if row := connection.execute(statement).one_or_none():
             return _view(connection, row)
-    fact = find_dag_run(import_type.dag_id, run_id)
+    fact = find_dag_run(import_type.dag_id, airflow_run_id)
     return _waiting(import_type, fact) if fact else None
 
 

@@ -56,13 +56,13 @@ class Hierarchy:
 
     Attributes:
         run_key: The run.
-        run_id: Its Airflow run id.
+        airflow_run_id: Its DAG run.
         import_type: Whose customers.
         instance: The instance.
     """
 
     run_key: int
-    run_id: str
+    airflow_run_id: str
     import_type: ImportType
     instance: str
 

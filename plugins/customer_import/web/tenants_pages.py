@@ -86,7 +86,7 @@ def show_tenants(
         "tenants.html",
         **_work(choice, connection),
         hierarchy=tenants.hierarchy if tenants else None,
-        hierarchy_run=find_run(connection, choice.import_type, tenants.hierarchy.run_id)
+        hierarchy_run=find_run(connection, choice.import_type, tenants.hierarchy.airflow_run_id)
         if tenants
         else None,
         is_by_reseller=is_by_reseller,

@@ -18,7 +18,7 @@ from customer_import.runs.run import Run
 from customer_import.tasks.extract import staging as staging_module
 from customer_import.tasks.extract.extract import extract_customers
 from customer_import.tasks.extract.staging import CustomerStaging
-from customer_import.vocabulary import ImportType
+from customer_import.vocabulary import ImportType, ReferenceName
 from sandbox.faults import FaultKind, FaultRule, RetryAfterForm
 from sandbox.population.models import Access, Customer, truth_of
 
@@ -146,7 +146,7 @@ def test_staged_values_are_those_of_the_customer(
             row.reseller_mpn_id,
         }
     assert bodies > 40
-    resellers = get_reference(engine, run.key, "resellers")
+    resellers = get_reference(engine, run.key, ReferenceName.RESELLERS)
     assert {item["mpnId"] for item in resellers} == set(names)
 
 
@@ -172,7 +172,7 @@ def test_country_rules_of_the_countries_that_occur_are_kept(
 ) -> None:
     run = make_run(ImportType.DIRECT)
     extract_customers(run, engine, make_hook("app_only"))
-    rules = get_reference(engine, run.key, "country_rules")
+    rules = get_reference(engine, run.key, ReferenceName.COUNTRY_RULES)
     assert rules["US"]["isStateRequired"] is True
     assert rules["US"]["iso2Code"] == "US"
     assert "XX" not in rules

@@ -32,7 +32,7 @@ from customer_import.runs.reference_data import put_reference
 from customer_import.runs.run import open_run
 from customer_import.tasks.load.account_listing import list_accounts
 from customer_import.tasks.load.load import load_batch
-from customer_import.vocabulary import ImportType
+from customer_import.vocabulary import ImportType, ReferenceName
 from sandbox import FaultKind, FaultRule
 from tests.support.runs import begin_run
 
@@ -136,7 +136,7 @@ class Scene:
         run = begin_run(
             self.engine, import_type.dag_id, f"run {self.runs}", import_type, parsed, "tests"
         )
-        put_reference(self.engine, run.key, "organisation", self.organisation(run))
+        put_reference(self.engine, run.key, ReferenceName.ORGANISATION, self.organisation(run))
         return run
 
     def organisation(self, run: Run) -> object:

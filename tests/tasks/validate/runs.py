@@ -17,7 +17,7 @@ from customer_import.database.tables import staged_customers
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.reference_data import put_reference
 from customer_import.runs.run import Run
-from customer_import.vocabulary import ImportType
+from customer_import.vocabulary import ImportType, ReferenceName
 from tests.support.runs import begin_run
 
 SHIPPED = include_folder() / "instances.yaml"
@@ -125,8 +125,8 @@ def stage_run(engine, customers, import_type=ImportType.DIRECT, key="manual", **
     run = begin_run(
         engine, import_type.dag_id, key, import_type, RunParams(instance="default", **params), None
     )
-    put_reference(engine, run.key, "organisation", ORGANISATION)
-    put_reference(engine, run.key, "country_rules", COUNTRY_RULES)
+    put_reference(engine, run.key, ReferenceName.ORGANISATION, ORGANISATION)
+    put_reference(engine, run.key, ReferenceName.COUNTRY_RULES, COUNTRY_RULES)
     if customers:
         with engine.begin() as connection:
             connection.execute(

@@ -41,9 +41,7 @@ async def read_country_rules(
         for country, own in zip(countries, found, strict=True)
         if own is not None
     }
-    await asyncio.to_thread(
-        put_reference, engine, run.key, ReferenceName.COUNTRY_RULES.value, rules
-    )
+    await asyncio.to_thread(put_reference, engine, run.key, ReferenceName.COUNTRY_RULES, rules)
 
 
 async def _read_rules(client: PartnerCenterClient, country: str) -> CountryRules | None:

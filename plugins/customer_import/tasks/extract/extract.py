@@ -203,7 +203,7 @@ class _Extraction:
         log.info("Listed %s resellers", len(resellers))
         body = [reseller.model_dump(mode="json", by_alias=True) for reseller in resellers]
         await asyncio.to_thread(
-            put_reference, self._engine, self._run.key, ReferenceName.RESELLERS.value, body
+            put_reference, self._engine, self._run.key, ReferenceName.RESELLERS, body
         )
         self._classifier = Classifier(
             self._run.import_type,

@@ -102,7 +102,7 @@ async def _mark_audited(
 
 def _fingerprint(run: Run, engine: Engine, resellers: tuple[Reseller, ...]) -> dict[str, str]:
     return fingerprint_of(
-        run, get_reference(engine, run.key, ReferenceName.ORGANISATION.value), resellers
+        run, get_reference(engine, run.key, ReferenceName.ORGANISATION), resellers
     )
 
 

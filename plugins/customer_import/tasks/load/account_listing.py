@@ -76,7 +76,7 @@ def list_accounts(run: Run, engine: Engine) -> int:
 
 async def _list(run: Run, engine: Engine) -> int:
     organisation = Organisation.model_validate(
-        get_reference(engine, run.key, ReferenceName.ORGANISATION.value)
+        get_reference(engine, run.key, ReferenceName.ORGANISATION)
     )
     with engine.begin() as connection:
         connection.execute(delete(bss_accounts).where(bss_accounts.c.run_id == run.key))

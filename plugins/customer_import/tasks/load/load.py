@@ -76,7 +76,7 @@ def load_batch(
 
 async def _load(run: Run, engine: Engine, holder: Holder, map_index: int) -> int:
     organisation = Organisation.model_validate(
-        get_reference(engine, run.key, ReferenceName.ORGANISATION.value)
+        get_reference(engine, run.key, ReferenceName.ORGANISATION)
     )
     config = run.instance.bss
     async with (
