@@ -16,6 +16,7 @@ from customer_import.database.engine import (
     open_engine,
     reading,
     upsert,
+    upsert_from_select,
 )
 from customer_import.database.tables import tenant_links
 from customer_import.errors import ConfigurationError
@@ -67,6 +68,18 @@ def test_upsert_overwrites_by_the_unique_key_and_keeps_named_columns(engine: Eng
         upsert(connection, tenant_links, [link("t1", account_id=2, attempts=9)], keep=["attempts"])
         rows = connection.execute(select(tenant_links.c.account_id, tenant_links.c.attempts)).all()
     assert rows == [(2, 1)]
+
+
+def test_upsert_takes_the_rows_of_a_query(engine: Engine) -> None:
+    copied = ("instance", "tenant_id", "import_type", "created_at", "updated_at", "account_id")
+    with engine.begin() as connection:
+        upsert(connection, tenant_links, [link("t1", account_id=1), link("t2", account_id=2)])
+        moved = select(
+            *(tenant_links.c[name] for name in copied[:-1]), tenant_links.c.account_id + 10
+        ).where(tenant_links.c.tenant_id == "t2")
+        upsert_from_select(connection, tenant_links, copied, moved)
+        rows = connection.execute(select(tenant_links.c.account_id).order_by("tenant_id")).all()
+    assert rows == [(1,), (12,)]
 
 
 def test_insert_missing_leaves_what_is_there(engine: Engine) -> None:

@@ -20,7 +20,7 @@ from customer_import.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection, Select, Table
 
 CONNECTION_ID = "customer_import_db"
 SQLITE_LOCK_WAIT_S = 60
@@ -138,6 +138,23 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
     connection.execute(
         statement.on_conflict_do_nothing(index_elements=_conflict_columns(table)), list(rows)
     )
+
+
+def upsert_from_select(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Select[Any]
+) -> None:
+    """Insert the rows of a query, overwriting those whose unique key exists.
+
+    Args:
+        connection: An open write transaction.
+        table: As for ``upsert``.
+        columns: Names of the query's columns, in its order.
+        rows: With a WHERE: without one SQLite takes ON CONFLICT for a join.
+    """
+    keys = _conflict_columns(table)
+    statement = dialect_insert(connection.dialect.name, table).from_select(list(columns), rows)
+    written = {name: statement.excluded[name] for name in columns if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=written))
 
 
 def _conflict_columns(table: Table) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, delete, exists, func, literal, select
 
-from customer_import.database.engine import dialect_insert
+from customer_import.database.engine import upsert_from_select
 from customer_import.database.tables import import_results, known_tenants, staged_customers
 from customer_import.runs.fingerprint import combined
 from customer_import.runs.parameters import RunParams
@@ -73,12 +73,7 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
         .select_from(staged_customers.outerjoin(import_results, same))
         .where(staged.run_id == run.id, staged.state.in_(_READ))
     )
-    statement = dialect_insert(connection.dialect.name, known_tenants).from_select(
-        list(values), read
-    )
-    keys = [column.name for column in known_tenants.primary_key.columns]
-    written = {name: statement.excluded[name] for name in values if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=written))
+    upsert_from_select(connection, known_tenants, list(values), read)
     if complete:
         _delete_vanished(connection, run)
 
