@@ -95,11 +95,16 @@ bench-quick: .venv/.bench ## The same at smaller sizes, once, without Airflow (u
 bench-pages: $(STAMP) ## Speed of the pages with 1,000 and 1,000,000 results
 	$(BIN)/python -W ignore tests/benchmarks/pages.py
 
+PROVIDER_SCHEMA = $(wildcard $(VENV)/lib/python*/site-packages/airflow/provider_info.schema.json)
+
 .PHONY: lint
-lint: $(STAMP) ## ruff, format check, mypy, compose file
+lint: $(STAMP) ## ruff, format check, mypy, import contracts, provider metadata, compose file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(BIN)/python -W ignore -c 'import json; from customer_import.provider import get_provider_info; print(json.dumps(get_provider_info()))' \
+	  | $(BIN)/check-jsonschema --schemafile $(PROVIDER_SCHEMA) -
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
 
 .PHONY: format

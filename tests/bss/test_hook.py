@@ -300,6 +300,7 @@ async def test_the_masker_knows_every_secret(sandbox: SandboxServer):
     await organisation()
     hook.run("/api/organization/countries")
     own = sandbox.info.provider
+    assert hook._auth is not None
     token = hook._auth._value.removeprefix("Bearer ")
     for secret in (own.password, own.client_secret, token):
         assert redact(f"it is {secret}") == "it is ***"
