@@ -68,6 +68,13 @@ test: $(STAMP) ## All tests, the fast ones first
 	$(BIN)/python -m pytest tests $(SLOW:%=--ignore %) --numprocesses 2
 	$(BIN)/python -m pytest $(SLOW) -p no:randomly --numprocesses 2 --dist loadfile
 
+.PHONY: coverage
+coverage: $(STAMP) ## Which lines and branches of the library the fast tests run; fails below 95 %
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest tests $(SLOW:%=--ignore %) --numprocesses 2
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 .PHONY: chaos
 chaos: $(STAMP) ## Kill, storm, ambiguous writes, overlapping runs: same BSS state as undisturbed? (takes long)
 	$(BIN)/python -W ignore -m tests.chaos
