@@ -119,6 +119,10 @@ format: $(STAMP) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: docs
+docs: $(STAMP) ## Build the documentation into site/; a dead link fails
+	$(BIN)/mkdocs build --quiet --strict
+
 .PHONY: wheel
 wheel: $(STAMP) ## Build the package into dist/
 	@rm -rf dist

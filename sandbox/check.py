@@ -122,7 +122,7 @@ def _mpn_verdict(organisation: Organisation, source: Source, account: Account) -
 
 
 def _has_mpn_option(organisation: Organisation) -> bool:
-    """A tenant reseller's organisation does not have the option (docs/bss.md section 1.5)."""
+    """A tenant reseller's organisation does not have the option (docs/api/bss.md section 1.5)."""
     return any(option.alias == MPN_ALIAS for option in organisation.setup.microsoft.options)
 
 

@@ -1,4 +1,4 @@
-"""The BSS API as typed calls, one per endpoint that the import uses (docs/bss.md section 2.4).
+"""The BSS API as typed calls, one per endpoint that the import uses (docs/api/bss.md section 2.4).
 
 Every call is one request, lists one request a page. What an answer means for a customer is the caller's business.
 ``synchronizations`` is left out on purpose: it would provision the tenant again. Nobody is made a storefront
@@ -144,11 +144,11 @@ class BssClient:
         return await self._all("/api/organization/externalSystems", _external_system)
 
     async def users(self) -> list[User]:
-        """Return the users (assumed endpoint; README, Limits)."""
+        """Return the users (assumed endpoint; docs/limits.md)."""
         return await self._all("/api/organization/users", _user)
 
     async def permission_rules(self) -> list[PermissionRule]:
-        """Return the permission rules (assumed endpoint; README, Limits)."""
+        """Return the permission rules (assumed endpoint; docs/limits.md)."""
         return await self._all(
             "/api/organization/permissionRules",
             lambda item: PermissionRule(id=int(item["id"]), name=_text(item.get("name"))),
@@ -230,7 +230,7 @@ def _malformed_as_value_error(parse: Callable[[bytes], Value]) -> Callable[[byte
 def _page(body: object, index: int) -> tuple[list[Any], bool]:
     """Return the items of a list answer and whether it is the last page.
 
-    Version 3 has an envelope whose ``paging`` differs between lists (docs/bss.md section 2.3), older
+    Version 3 has an envelope whose ``paging`` differs between lists (docs/api/bss.md section 2.3), older
     versions a bare array.
     """
     if isinstance(body, list):

@@ -1,4 +1,4 @@
-"""Reads the BSS's error bodies (docs/bss.md section 2.7) into words that may be logged and stored.
+"""Reads the BSS's error bodies (docs/api/bss.md section 2.7) into words that may be logged and stored.
 
 The body's ``value`` is never read and the message is scrubbed, because both may repeat what was sent: an e-mail
 address, a phone number, a person's name.
@@ -30,7 +30,7 @@ _PERSONAL = (
 def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail:
     """Return what an error body says; nothing when it is empty or not the BSS's error model.
 
-    403 means a missing right or a rate limit: ``code`` and ``type`` tell which (docs/bss.md section 6, trap 10).
+    403 means a missing right or a rate limit: ``code`` and ``type`` tell which (docs/api/bss.md section 6, trap 10).
 
     Args:
         body: As answered.

@@ -79,7 +79,7 @@ class Account:
     Attributes:
         id: Its number.
         name: Its name, as stored.
-        body: The whole ``AccountDto`` (docs/bss.md section 2.5); personal data, never shown in a ``repr``.
+        body: The whole ``AccountDto`` (docs/api/bss.md section 2.5); personal data, never shown in a ``repr``.
     """
 
     id: int
@@ -99,7 +99,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Contact:
-    """A contact as the BSS shows it (README, Limits).
+    """A contact as the BSS shows it (docs/limits.md).
 
     Attributes:
         id: Its number.
@@ -118,7 +118,7 @@ class Contact:
 
 @dataclass(frozen=True)
 class SyncOption:
-    """One option of an external system on an account (docs/bss.md section 2.6).
+    """One option of an external system on an account (docs/api/bss.md section 2.6).
 
     Attributes:
         alias: The key that a write names.

@@ -1,4 +1,4 @@
-"""Works out what an update changes: staged payload against BSS record, as a JSON Patch (docs/bss.md section 2.4).
+"""Works out what an update changes: staged payload against BSS record, as a JSON Patch (docs/api/bss.md section 2.4).
 
 Pure. The BSS shows countries, states and the bill-to account as objects and takes them as ids; a field is compared in
 the shape in which it is written. A value that the source does not have never removes a BSS value, with one exception:

@@ -1,4 +1,4 @@
-"""Writes ``$filter`` expressions of the BSS (docs/bss.md section 2.3): pure text, no network."""
+"""Writes ``$filter`` expressions of the BSS (docs/api/bss.md section 2.3): pure text, no network."""
 
 from __future__ import annotations
 

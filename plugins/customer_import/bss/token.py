@@ -1,4 +1,4 @@
-"""Gets the BSS's access token: OAuth 2.0 password grant (docs/bss.md section 2.2)."""
+"""Gets the BSS's access token: OAuth 2.0 password grant (docs/api/bss.md section 2.2)."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ NonEmptyStr = Annotated[str, Field(min_length=1)]
 
 
 class PartnerCenterConfig(FrozenModel):
-    """How to read one Partner Center tenant. Limits: docs/partner-center.md section 10."""
+    """How to read one Partner Center tenant. Limits: docs/api/partner-center.md section 10."""
 
     conn_id: NonEmptyStr = "partner_center_default"
     requests_per_minute: Annotated[int, Field(gt=0)] = 500
@@ -39,7 +39,7 @@ class PartnerCenterConfig(FrozenModel):
 
 
 class BssConfig(FrozenModel):
-    """How to write to one BSS organisation. Assumptions behind the defaults: README, Limits."""
+    """How to write to one BSS organisation. Assumptions behind the defaults: docs/limits.md."""
 
     conn_id: NonEmptyStr = "bss_default"
     api_version: NonEmptyStr = "3"

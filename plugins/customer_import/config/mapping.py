@@ -68,7 +68,7 @@ CUSTOMER_SOURCES: frozenset[str] = frozenset(
         ),
     }
 )
-"""Paths in the body of ``GET /v1/customers/{id}`` that hold one value (docs/partner-center.md section 6)."""
+"""Paths in the body of ``GET /v1/customers/{id}`` that hold one value (docs/api/partner-center.md section 6)."""
 
 DERIVED_SOURCES: frozenset[str] = frozenset(
     {
@@ -124,7 +124,7 @@ class SyncOptionMapping(FieldMapping):
 
 
 class OrderingProfile(FrozenModel):
-    """Ordering options given to new accounts only (docs/bss.md sections 2.5 and 5); unset ones are left to the BSS."""
+    """Ordering options given to new accounts only (docs/api/bss.md sections 2.5 and 5); unset: the BSS decides."""
 
     title: str = ""
     orderingEnabled: bool | None = None  # noqa: N815 - the BSS's own names

@@ -21,7 +21,7 @@ ACCOUNT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
     COUNTRY_TARGET,
     STATE_TARGET,
 }
-"""Fields of ``AccountCreate`` (docs/bss.md section 2.5)."""
+"""Fields of ``AccountCreate`` (docs/api/bss.md section 2.5)."""
 CONTACT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
     "firstName",
     "lastName",

@@ -72,7 +72,7 @@ class RetrySettings:
 
 
 def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
-    """Parse a JSON body, with or without a byte order mark (docs/partner-center.md, Q1 to Q3).
+    """Parse a JSON body, with or without a byte order mark (docs/api/partner-center.md, Q1 to Q3).
 
     Raises:
         ValueError: The body is not JSON.

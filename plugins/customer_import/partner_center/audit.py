@@ -1,4 +1,4 @@
-"""Reads audit records: which customers somebody changed, and when (docs/partner-center.md section 11).
+"""Reads audit records: which customers somebody changed, and when (docs/api/partner-center.md section 11).
 
 Only the tenant id and the time are taken. Old and new values are JSON inside strings, may hold an admin
 password, and are let go with the page; one is looked into only when the record itself names no customer.

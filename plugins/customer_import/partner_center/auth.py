@@ -1,6 +1,6 @@
 """Signs in at Microsoft Entra ID with ``msal``: app-only and App+User.
 
-The flows are those of docs/partner-center.md section 3. Every refusal becomes one sentence that says
+The flows are those of docs/api/partner-center.md section 3. Every refusal becomes one sentence that says
 what a person has to do. Entra's own error text is not repeated: it names the person who signed
 in. Where the refresh token comes from and where its successor goes is the caller's business.
 """

@@ -72,7 +72,7 @@ class PartnerCenterClient:
     ) -> None:
         self._session = session
         self._page_size = config.page_size
-        # Microsoft counts per resource (docs/partner-center.md section 10); the list is customers too.
+        # Microsoft counts per resource (docs/api/partner-center.md section 10); the list is customers too.
         limits = limits or Limits.of(config)
         self._customers = limits.customers
         self._subscriptions = limits.subscriptions
@@ -159,7 +159,7 @@ class PartnerCenterClient:
         return await self._read(Link(path), _COUNTRY_RULES, _parse_country_rules, None)
 
     async def audit_records(self, start: date, end: date) -> AsyncIterator[list[AuditRecord]]:
-        """List audit records page by page (docs/partner-center.md section 11); they name no values.
+        """List audit records page by page (docs/api/partner-center.md section 11); they name no values.
 
         Args:
             start: First day, at most 90 days back.
@@ -187,7 +187,7 @@ class PartnerCenterClient:
     async def _read(
         self, link: Link, endpoint: str, parse: Callable[[bytes], Value], limiter: Limiter | None
     ) -> Value:
-        # One request id for all tries of a call: docs/partner-center.md section 4.
+        # One request id for all tries of a call: docs/api/partner-center.md section 4.
         headers = {**dict(link.headers), "MS-RequestId": _new_request_id()}
         try:
             return await self._session.read(

@@ -1,6 +1,6 @@
 """Reads Partner Center's error bodies, and tells which refusals concern the whole run.
 
-Codes: docs/partner-center.md section 10. Knows nothing of success bodies.
+Codes: docs/api/partner-center.md section 10. Knows nothing of success bodies.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ TENANT_DOMAIN_SUFFIXES = (
     ".onmicrosoft.us",
     ".ccsctp.net",
 )
-"""Ends of the domains that Microsoft gives to tenants (docs/partner-center.md section 6)."""
+"""Ends of the domains that Microsoft gives to tenants (docs/api/partner-center.md section 6)."""
 _MAIL_SUFFIX = ".mail.onmicrosoft.com"
 _MAX_PREFIX_LENGTH = 250  # of the staging column; real ones have 27 characters at most
 _CREDENTIALS = "userCredentials"

@@ -158,7 +158,7 @@ class PartnerCenterHook(BaseHook):
         return self._auth
 
     def session(self, config: PartnerCenterConfig | None = None) -> ApiSession:
-        """Return a session; its calls share one correlation id (docs/partner-center.md section 4).
+        """Return a session; its calls share one correlation id (docs/api/partner-center.md section 4).
 
         Args:
             config: Concurrency, time-out and attempts of the instance.

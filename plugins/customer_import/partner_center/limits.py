@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limiters of the resources that Partner Center counts (docs/partner-center.md section 10)."""
+    """The limiters of the resources that Partner Center counts (docs/api/partner-center.md section 10)."""
 
     customers: WindowLimiter
     subscriptions: WindowLimiter

@@ -1,6 +1,6 @@
 """Partner Center bodies as far as the import reads them.
 
-Shapes: docs/partner-center.md; unknown keys are ignored.
+Shapes: docs/api/partner-center.md; unknown keys are ignored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class _Model(BaseModel):
 
 
 class CountryRules(_Model):
-    """Answer of ``GET /v1/countryvalidationrules/{iso2}`` (docs/partner-center.md section 9)."""
+    """Answer of ``GET /v1/countryvalidationrules/{iso2}`` (docs/api/partner-center.md section 9)."""
 
     iso2_code: str = Field(alias="iso2Code")
     is_state_required: bool = Field(default=False, alias="isStateRequired")
@@ -27,7 +27,7 @@ class CountryRules(_Model):
 
 
 class Reseller(_Model):
-    """An indirect reseller of the signed-in provider (docs/partner-center.md section 7)."""
+    """An indirect reseller of the signed-in provider (docs/api/partner-center.md section 7)."""
 
     tenant_id: str = Field(alias="id", min_length=1)
     name: str = ""
@@ -47,7 +47,7 @@ class Reseller(_Model):
 
 @dataclass(frozen=True, slots=True)
 class ListedTenant:
-    """An item of the customer list; thin, without address (docs/partner-center.md section 5).
+    """An item of the customer list; thin, without address (docs/api/partner-center.md section 5).
 
     Attributes:
         tenant_id: Lower-cased.
@@ -64,7 +64,7 @@ class ListedTenant:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What the classification needs of a subscription (docs/partner-center.md section 8).
+    """What the classification needs of a subscription (docs/api/partner-center.md section 8).
 
     Attributes:
         id: As Partner Center spells it.

@@ -1,4 +1,4 @@
-"""Walks a Partner Center list page by page (docs/partner-center.md section 5 and quirks Q4, Q5).
+"""Walks a Partner Center list page by page (docs/api/partner-center.md section 5 and quirks Q4, Q5).
 
 A page's own count is not believed, nor is a short page taken for the last one: only a missing next
 link ends a list. How long a next link stays good is not documented, so a failure past page 1 starts

@@ -167,7 +167,7 @@ class TenantStatus(StrEnum):
 
     @property
     def is_selectable(self) -> bool:
-        """Whether the tenant has a check-box: the reference's rule (docs/bss.md section 1.3)."""
+        """Whether the tenant has a check-box: the reference's rule (docs/api/bss.md section 1.3)."""
         return self not in {self.COMPLETED, self.IN_PROGRESS, self.PENDING}
 
 

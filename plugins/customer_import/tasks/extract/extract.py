@@ -215,7 +215,7 @@ class _Extraction:
             self._reseller_ids = await self._list_relationships(resellers)
 
     async def _list_relationships(self, resellers: tuple[Reseller, ...]) -> dict[str, list[str]]:
-        """Ask for every reseller's customers: way A of docs/partner-center.md section 7."""
+        """Ask for every reseller's customers: way A of docs/api/partner-center.md section 7."""
         reseller_ids: dict[str, list[str]] = {}
         for key in dict.fromkeys(reseller.tenant_id for reseller in resellers):
             async for page in self._client.tenants(key):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from customer_import.runs.run import Run
 
 AUDIT_DAYS = 90
-"""How far audit records reach back (docs/partner-center.md section 11)."""
+"""How far audit records reach back (docs/api/partner-center.md section 11)."""
 OVERLAP = timedelta(hours=1)
 """Audit records of that long before the last complete run count again: for clocks that run apart and late records."""
 

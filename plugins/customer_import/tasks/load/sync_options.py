@@ -1,4 +1,4 @@
-"""Matches mapped sync options with the aliases that an organisation has (docs/bss.md sections 1.5, 2.6).
+"""Matches mapped sync options with the aliases that an organisation has (docs/api/bss.md sections 1.5, 2.6).
 
 An option that the organisation does not have is left out and said; it is never an error.
 """

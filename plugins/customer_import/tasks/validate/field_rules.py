@@ -34,7 +34,7 @@ _LABELS = r"(?:[a-zA-Z0-9_\-]++\.)+[a-zA-Z0-9]{2,20}"
 
 
 def email_pattern(max_length: int | None) -> str:
-    r"""Return the BSS's pattern for e-mail addresses (docs/bss.md section 2.5), in a form that takes linear time.
+    r"""Return the BSS's pattern for e-mail addresses (docs/api/bss.md section 2.5), in a form that takes linear time.
 
     The BSS's own, ``^([a-zA-Z0-9+_\-\.]+@([a-zA-Z0-9_\-]+\.)+[a-zA-Z0-9]{2,20})*$``, repeats a
     repetition and can take for ever to refuse a hostile text. This one accepts the same texts but
