@@ -10,7 +10,6 @@ INCLUDE_VARIABLE = "CUSTOMER_IMPORT_INCLUDE"
 INSTANCES_VARIABLE = "CUSTOMER_IMPORT_INSTANCES"
 """Environment variable that names another instances file."""
 
-
 _PACKAGE = Path(__file__).resolve().parents[1]
 _PACKAGED_MAPPINGS = _PACKAGE / "default_mappings"
 """Only a wheel has this folder: the mapping files as the project ships them."""
@@ -19,14 +18,14 @@ _PACKAGED_MAPPINGS = _PACKAGE / "default_mappings"
 def include_folder() -> Path:
     """Return the ``include`` folder.
 
-    It is ``$CUSTOMER_IMPORT_INCLUDE``; else the one beside ``plugins/`` when the package stands there; else
-    ``$AIRFLOW_HOME/include``.
+    It is ``$CUSTOMER_IMPORT_INCLUDE``; else ``$AIRFLOW_HOME/include`` for an installed wheel, and the folder beside
+    ``plugins/`` for a checkout or copied folders.
     """
     if override := os.environ.get(INCLUDE_VARIABLE):
         return Path(override)
-    if _PACKAGE.parent.name == "plugins":
-        return _PACKAGE.parents[1] / "include"
-    return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "include"
+    if _PACKAGED_MAPPINGS.is_dir():
+        return Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "include"
+    return _PACKAGE.parents[1] / "include"
 
 
 def instances_path() -> Path:
@@ -36,6 +35,13 @@ def instances_path() -> Path:
 
 
 def mappings_folder() -> Path:
-    """Return the folder of the mapping files: ``include/mappings``, else those that came with the package."""
-    own = include_folder() / "mappings"
-    return own if own.is_dir() or not _PACKAGED_MAPPINGS.is_dir() else _PACKAGED_MAPPINGS
+    """Return the folder of the mapping files: ``include/mappings``, else those that came with the package.
+
+    A folder that ``$CUSTOMER_IMPORT_INCLUDE`` names and that is not there is a mistake, and no reason to take others.
+    """
+    include = include_folder()
+    own = include / "mappings"
+    is_mistake = bool(os.environ.get(INCLUDE_VARIABLE)) and not include.is_dir()
+    if own.is_dir() or is_mistake or not _PACKAGED_MAPPINGS.is_dir():
+        return own
+    return _PACKAGED_MAPPINGS
