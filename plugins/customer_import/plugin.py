@@ -7,9 +7,14 @@ asks. An installed package registers it by the entry point ``airflow.plugins``; 
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import Any
 
+from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
+
+from customer_import import __version__
 
 PREFIX = "customer-import"
 
@@ -48,9 +53,26 @@ class CustomerImportPlugin(AirflowPlugin):
         },
     ]
 
+    def __init__(self) -> None:
+        _tell_of_a_copy(Path(conf.get_mandatory_value("core", "plugins_folder")).resolve())
+
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """Return the application that serves the pages."""
         from customer_import.web.app import create_app  # noqa: PLC0415 - heavy
 
         return [{"app": create_app(), "url_prefix": f"/{PREFIX}", "name": "Customer import"}]
+
+
+def _tell_of_a_copy(plugins: Path) -> None:
+    """Say it when other files of this package lie in Airflow's plugins folder: people think that those are used."""
+    used = Path(__file__).resolve().parents[1]
+    copies = [plugins / name for name in ("customer_import", "customer_import_plugin.py")]
+    unused = [str(path) for path in copies if path.exists()]
+    if used != plugins and unused:
+        logging.getLogger(__name__).warning(
+            "customer_import %s is used from %s, not the copy in Airflow's plugins folder. Hint: delete %s",
+            __version__,
+            used,
+            " and ".join(unused),
+        )

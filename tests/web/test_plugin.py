@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from customer_import import __version__
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"fastapi", "sqlalchemy", "pandas"}
 PROBE = """
@@ -26,22 +28,20 @@ print(json.dumps({name: sorted(value) if isinstance(value, set) else value for n
     {"bare": bare, "before": before, "after": after, "places": places}.items()}))
 """
 COPY = """
-import importlib.metadata, logging, sys
-logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING)
-installed = sys.argv[1]
+import importlib.metadata
 real = importlib.metadata.version
 def version(name):
-    if name != "customer-import":
-        return real(name)
-    if installed == "no":
+    if name == "customer-import":
         raise importlib.metadata.PackageNotFoundError(name)
-    return installed
+    return real(name)
 importlib.metadata.version = version
 import customer_import_plugin as copy
-print("registers", getattr(copy, "CustomerImportPlugin", None) is not None)
+copy.CustomerImportPlugin()
 """
 TWICE = """
+import logging, sys
 import airflow.plugins_manager as manager
+logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.WARNING, force=True)
 names = [plugin.name for plugin in manager._get_plugins()[0]]
 views = [view["url_route"] for view in manager._get_ui_plugins()[0]]
 print("plugins", names.count("customer_import"), "views", views.count("import-results"))
@@ -79,15 +79,49 @@ def test_pages_have_addresses_that_stay_below_a_sub_path(probe: dict[str, Any]) 
     assert all(href.startswith("customer-import/") for _, href in probe["places"])
 
 
-def test_a_copied_folder_registers_the_pages() -> None:
-    assert run(COPY, "no").splitlines() == ["registers True"]
+def test_copied_folders_alone_register_the_pages_and_say_nothing() -> None:
+    assert run(COPY, AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins")) == ""
 
 
-def test_a_copied_folder_beside_an_installed_package_says_so_in_one_line() -> None:
-    said, registers = run(COPY, "2.0.0").splitlines()
-    assert said.startswith("The package customer-import 2.0.0 is installed and used")
-    assert said.endswith("Hint: delete them")
-    assert registers == "registers False"
+FORMER_ENTRY_FILE = """
+from airflow.plugins_manager import AirflowPlugin
+class CustomerImportPlugin(AirflowPlugin):
+    name = "customer_import"
+    external_views = [{"name": "Import Results", "href": "customer-import/", "url_route": "import-results"}]
+"""
+ENTRY_FILE = (ROOT / "plugins" / "customer_import_plugin.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("is_lazy", ["True", "False"])
+@pytest.mark.parametrize(
+    ("entry_file", "has_package"),
+    [(ENTRY_FILE, True), (ENTRY_FILE, False), (FORMER_ENTRY_FILE, True), (None, True)],
+    ids=["copied folders", "entry file alone", "copied folders of before", "package alone"],
+)
+def test_a_copy_beside_an_installed_package_is_told_in_one_line_and_the_pages_are_there_once(
+    entry_file: str | None, *, has_package: bool, is_lazy: str, tmp_path: Path
+) -> None:
+    copies = []
+    if has_package:
+        (tmp_path / "customer_import").mkdir()
+        (tmp_path / "customer_import" / "__init__.py").touch()
+        (tmp_path / ".airflowignore").write_text("customer_import/\n", encoding="utf-8")
+        copies.append(str(tmp_path / "customer_import"))
+    if entry_file:
+        (tmp_path / "customer_import_plugin.py").write_text(entry_file, encoding="utf-8")
+        copies.append(str(tmp_path / "customer_import_plugin.py"))
+    *said, counted = run(
+        TWICE,
+        AIRFLOW__CORE__PLUGINS_FOLDER=str(tmp_path),
+        AIRFLOW__CORE__LAZY_DISCOVER_PROVIDERS=is_lazy,
+    ).splitlines()
+    assert counted == "plugins 1 views 1"
+    expected = (
+        f"customer_import {__version__} is used from {ROOT / 'plugins'}, not the copy in Airflow's plugins folder. "
+        f"Hint: delete {' and '.join(copies)}"
+    )
+    # Airflow has a line of its own about an entry file that registers the same name.
+    assert [line for line in said if "already registered" not in line] == [expected]
 
 
 @pytest.mark.parametrize("is_lazy", ["True", "False"])
@@ -99,4 +133,4 @@ def test_airflow_registers_the_pages_once(folder: str, is_lazy: str, tmp_path: P
         AIRFLOW__CORE__PLUGINS_FOLDER=str(plugins),
         AIRFLOW__CORE__LAZY_DISCOVER_PROVIDERS=is_lazy,
     )
-    assert said.splitlines()[-1] == "plugins 1 views 1"
+    assert said.splitlines() == ["plugins 1 views 1"]
