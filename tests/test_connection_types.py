@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import airflow
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from airflow.sdk._shared.module_loading import import_string
 
@@ -18,11 +18,11 @@ from customer_import.connection_types import CONNECTION_TYPES
 from customer_import.partner_center.hook import PartnerCenterExtra, PartnerCenterHook
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from customer_import.http.connection import ConnectionExtra
 
 AIRFLOW = Path(airflow.__file__).parent
-HOOKS = {"partner_center": PartnerCenterHook, "interworks_bss": BssHook}
-EXTRAS: dict[str, type[BaseModel]] = {
+HOOKS: dict[str, Any] = {"partner_center": PartnerCenterHook, "interworks_bss": BssHook}
+EXTRAS: dict[str, type[ConnectionExtra]] = {
     "partner_center": PartnerCenterExtra,
     "interworks_bss": BssExtra,
 }

@@ -229,10 +229,17 @@ async def test_pasted_blanks_around_every_value_do_no_harm(
     assert (await organisation()).countries
 
 
+def test_a_key_of_digits_only_may_be_written_as_a_number(
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+):
+    connect(monkeypatch, sandbox, extra={"client_key": 12345})
+    assert BssHook().connection.extra.client_key == "12345"
+
+
 @pytest.mark.parametrize(
     ("uri", "base_url"),
     [
-        ("https://user:pw@bss.example.com/?client_key=12345&client_secret=s", ""),
+        ("https://user:pw@bss.example.com/?client_key=k&client_secret=s", ""),
         ("http://user:pw@bss.example.com:443/https?client_key=k&client_secret=s", ""),
         ("interworks-bss://user:pw@bss.example.com:8443/?client_key=k&client_secret=s", ":8443"),
         ("interworks-bss://https://user:pw@bss.example.com/?client_key=k&client_secret=s", ""),
@@ -295,15 +302,22 @@ async def test_logs_hold_no_secret(sandbox: SandboxServer, caplog: pytest.LogCap
         assert secret not in caplog.text
 
 
-async def test_the_masker_knows_every_secret(sandbox: SandboxServer):
-    hook = BssHook()
-    await organisation()
-    hook.run("/api/organization/countries")
+@pytest.mark.parametrize("place", ["extra", "variable"])
+def test_the_masker_knows_every_secret_as_it_is_sent(
+    sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch, place: str
+):
+    """Airflow masks what stands in the connection; sent is what is left without the blanks around it."""
     own = sandbox.info.provider
-    assert hook._auth is not None
-    token = hook._auth._value.removeprefix("Bearer ")
-    for secret in (own.password, own.client_secret, token):
-        assert redact(f"it is {secret}") == "it is ***"
+    secret = f" {own.client_secret}\n"
+    monkeypatch.setenv("AIRFLOW_VAR_BSS_CLIENT_SECRET", secret)
+    former = {"client_secret": None, "client_secret_variable": "bss_client_secret"}
+    extra = {"client_secret": secret} if place == "extra" else former
+    connect(monkeypatch, sandbox, extra=extra, password=f" {own.password}\n")
+    hook = BssHook()
+    hook.run("/api/organization/countries")
+    token = hook._bearer()._value.removeprefix("Bearer ")
+    for sent in (own.password, own.client_secret, token):
+        assert redact(f"it is {sent}") == "it is ***"
 
 
 async def test_accounts_are_listed_over_pages_without_repeats(sandbox: SandboxServer):

@@ -231,8 +231,7 @@ def test_a_refusal_speaks_without_what_was_sent(
     with pytest.raises(RejectedRequestError, match="POST /api/accounts") as caught:
         hook.run("/api/accounts", json={"name": "Eleni Private"})
     own = sandbox.info.provider
-    assert hook._auth is not None
-    token = hook._auth._value.removeprefix("Bearer ")
+    token = hook._bearer()._value.removeprefix("Bearer ")
     for private in ("Eleni", token, own.client_secret, own.password):
         assert private not in f"{caught.value} {caplog.text}"
 
@@ -265,6 +264,19 @@ def test_a_service_that_is_away_is_told_without_the_query(monkeypatch: pytest.Mo
     assert caught.value.is_sent is False
     assert caught.value.__cause__ is None
     assert "Eleni" not in str(caught.value)
+
+
+def test_no_request_waits_without_end(monkeypatch: pytest.MonkeyPatch):
+    def answer(arrival: Arrival) -> tuple[int, dict[str, str], bytes]:
+        if arrival.path != "/oauth/token":
+            time.sleep(1)
+        return 200, {}, TOKEN
+
+    monkeypatch.setattr("customer_import.bss.requests_session.TIMEOUT_S", (1.0, 0.1))
+    with recorder(answer) as bss:
+        connect_to(monkeypatch, bss)
+        with pytest.raises(RetriableError, match="ReadTimeout"):
+            BssHook(method="POST").run("/api/accounts", json={})
 
 
 def test_wrong_credentials_are_told_in_words(

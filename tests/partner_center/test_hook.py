@@ -267,7 +267,7 @@ def test_the_token_is_for_scheme_and_host_alone(parts: dict) -> None:
 
 
 def test_authority_and_audience_are_read_like_addresses() -> None:
-    extra = {
+    extra: dict[str, object] = {
         "tenant_id": "t",
         "authority": " HTTPS://Login.Example:443/ ",
         "scope_base": "api.example:8443",

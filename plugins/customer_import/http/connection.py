@@ -32,7 +32,7 @@ _HOST_PARTS = ("host", "login", "password")
 
 
 class ConnectionExtra(FrozenModel):
-    """What the extra of every connection may hold; numbers are texts, as a connection's URI cannot tell them apart."""
+    """What the extra of every connection may hold; digits may be written as a number."""
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
 
@@ -193,7 +193,6 @@ def _read_extra(text: str | None, source: str, kind: ConnectionKind[ExtraT]) -> 
         message = "it is not a JSON object"
         hint = 'write it like {"key": "value"}, or use the fields of the form'
         raise ConfigurationError(message, source=source, path="extra", hint=hint)
-    mask_secret(raw)
     given = {key: trim(value) if isinstance(value, str) else value for key, value in raw.items()}
     given = {key: value for key, value in given.items() if value not in (None, "")}
     for key in given:
