@@ -9,7 +9,7 @@ import pytest
 
 from customer_import.database.engine import reading
 from customer_import.vocabulary import ImportType
-from customer_import.web.airflow_runs import DagRunFact
+from customer_import.web.airflow_internals import DagRunFact
 from customer_import.web.models import ShownState, TenantStatus
 from customer_import.web.tenants import (
     Cover,

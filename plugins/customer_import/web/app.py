@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import JSONResponse
 
+from customer_import import __version__
 from customer_import.web import api, results_pages, static_files, tenants_pages
+from customer_import.web.airflow_internals import get_user
 from customer_import.web.paging import CursorError
 from customer_import.web.rendering import render
 
@@ -34,7 +35,7 @@ def create_app() -> FastAPI:
     """Return the application; every route, static files and OpenAPI document too, needs a login."""
     app = FastAPI(
         title="Customer import",
-        version="1",
+        version=__version__,
         description=(
             "Runs, results and tenants of the Partner Center import. "
             "Log in as for Airflow's own REST API."

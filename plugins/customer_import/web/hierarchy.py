@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from customer_import.config.instance_names import instance_names
 from customer_import.vocabulary import ImportType, Mode
-from customer_import.web.airflow_runs import active_dag_runs
+from customer_import.web.airflow_internals import active_dag_runs
 from customer_import.web.models import Page, StartRequest
 from customer_import.web.results import MOST_STARTED
 from customer_import.web.tenants import (

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from customer_import import __version__
 from customer_import.vocabulary import ImportType, Mode, Outcome
 from customer_import.web.static_files import static_url
 
@@ -89,6 +90,7 @@ _environment = Environment(
 )
 _environment.filters.update(words=words, moment=moment, duration=duration)
 _environment.globals.update(
+    version=__version__,
     query=query,
     static_url=static_url,
     log_path=log_path,

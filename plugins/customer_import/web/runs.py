@@ -14,7 +14,7 @@ from customer_import.database.tables import import_results, import_runs, staged_
 from customer_import.runs.run import as_utc
 from customer_import.runs.tasks import last_attempts
 from customer_import.vocabulary import ImportType, Mode, Outcome, RunState, TaskId
-from customer_import.web.airflow_runs import find_dag_run
+from customer_import.web.airflow_internals import find_dag_run
 from customer_import.web.models import Page, Progress, RunView, ShownState
 from customer_import.web.paging import Order, read_page
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from customer_import.web.airflow_runs import DagRunFact
+    from customer_import.web.airflow_internals import DagRunFact
 
 _RATE_SAMPLE = 500
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select
 
-    from customer_import.web.airflow_runs import DagRunFact
+    from customer_import.web.airflow_internals import DagRunFact
 
 NO_RESELLER = "none"
 """Stands for "no single reseller" where a reseller's MPN ID is asked for."""

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse
 
 from customer_import.vocabulary import ImportType, Mode
 from customer_import.web.access import ReadableTypes, StartableTypes
-from customer_import.web.airflow_runs import active_dag_runs, is_paused
+from customer_import.web.airflow_internals import active_dag_runs, is_paused
 from customer_import.web.database import ConnectionDep
 from customer_import.web.hierarchy import open_tenant_list
 from customer_import.web.instances import Instances, read_instances

@@ -1,7 +1,9 @@
-"""What Airflow itself knows of the imports' DAG runs: queued ones, and those that were killed.
+"""The one door to what Airflow does not promise to keep: users and their rights, and its rows of DAG runs.
 
-The import's own database learns of a run only when its first task works, and never of one that was
-killed.
+Airflow has no public way for a mounted application to ask who is logged in or what a user may read, and none to read
+DAG runs inside the API server. The import's own database learns of a run only when its first task works, and never of
+one that was killed. Nothing else in the package imports from Airflow but ``airflow.sdk``, its settings,
+``AirflowPlugin`` and the HTTP hook; ``tests/web/test_airflow_internals.py`` says what broke after an upgrade.
 """
 
 from __future__ import annotations
@@ -9,6 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.security import GetUserDep, get_user
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
@@ -22,7 +27,33 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
 
+__all__ = [
+    "DagRunFact",
+    "GetUserDep",
+    "active_dag_runs",
+    "find_dag_run",
+    "get_user",
+    "is_paused",
+    "may_start",
+    "readable_dag_ids",
+]
+
 _MOST_ACTIVE = 100
+
+
+def readable_dag_ids(user: GetUserDep) -> set[str]:
+    """Return the DAGs that a user may read."""
+    return get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
+
+
+def may_start(user: GetUserDep, dag_id: str) -> bool:
+    """Whether a user may start runs of a DAG; Airflow's own API decides again when it is done."""
+    return get_auth_manager().is_authorized_dag(
+        method="POST",
+        access_entity=DagAccessEntity.RUN,
+        details=DagDetails(id=dag_id),
+        user=user,
+    )
 
 
 @dataclass(frozen=True)
@@ -44,7 +75,7 @@ def find_dag_run(dag_id: str, run_id: str) -> DagRunFact | None:
 
 def active_dag_runs(dag_id: str) -> list[DagRunFact]:
     """Return the DAG's runs that wait or work, oldest first; at most a hundred."""
-    return _read(DagRun.dag_id == dag_id, DagRun._state.in_(["queued", "running"]))
+    return _read(DagRun.dag_id == dag_id, DagRun.state.in_(["queued", "running"]))
 
 
 def is_paused(dag_id: str) -> bool:
@@ -58,7 +89,7 @@ def _read(*conditions: ColumnElement[bool]) -> list[DagRunFact]:
         select(
             DagRun.dag_id,
             DagRun.run_id,
-            DagRun._state,
+            DagRun.state,
             DagRun.conf,
             DagRun.triggering_user_name,
             DagRun.queued_at,
