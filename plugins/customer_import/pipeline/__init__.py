@@ -1,5 +1,8 @@
 """What Airflow parses: the DAG factories and their parameters.
 
+A whole DAG file:
+
+# Airflow reads only files that hold the words "airflow" and "dag".
 from customer_import.pipeline import build_import_dag
 from customer_import.vocabulary import ImportType
 
