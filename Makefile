@@ -143,4 +143,4 @@ lock: ## Remake the requirements files from pyproject.toml; UPGRADE=1 takes the 
 
 .PHONY: clean
 clean: clean-demo ## Forget everything that was made, .venv included
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist
