@@ -123,6 +123,10 @@ format: $(STAMP) ## Format the code
 docs: $(STAMP) ## Build the documentation into site/; a dead link fails
 	$(BIN)/mkdocs build --quiet --strict
 
+.PHONY: pictures
+pictures: $(STAMP) ## Make the pictures in docs/images anew, with an Airflow and a browser (some minutes)
+	$(BIN)/python -m pytest tests/browser/pictures.py -p no:randomly
+
 .PHONY: wheel
 wheel: $(STAMP) ## Build the package into dist/
 	@rm -rf dist

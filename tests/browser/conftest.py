@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,12 @@ HOSTILE = (
     "\"quoted\" & 'Söhne' </td></table> GmbH",
     "شركة الاختبار \u202eLtd",
 )
+REFUSAL = {
+    "endpoint": "partner_center.customers.get",
+    "kind": "status",
+    "status": 400,
+    "calls": [3, 7, 11],
+}
 USER, VIEWER, PASSWORD = "admin", "viewer", "browser-tests"
 BROWSER_ARGUMENTS = [
     "--no-sandbox",
@@ -104,15 +110,10 @@ class World:
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
-    home = Path(tempfile.mkdtemp(prefix="customer-import-browser-"))
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
-        info = _start_sandbox(stack, home)
-        world = _start_airflow(stack, home, info)
+    with started(CUSTOMERS) as world:
         for name in HOSTILE:
             world.add_customer(name)
-        refusal = {"endpoint": "partner_center.customers.get", "kind": "status", "status": 400}
-        world.set_faults(refusal | {"calls": [3, 7, 11]})
+        world.set_faults(REFUSAL)
         world.runs[DIRECT] = world.run_to_end(DIRECT, {"instance": "sandbox"})
         world.set_faults()
         hierarchy = {"instance": "sandbox", "mode": "discover"}
@@ -120,9 +121,18 @@ def world() -> Iterator[World]:
         yield world
 
 
-def _start_sandbox(stack: ExitStack, home: Path) -> SandboxInfo:
+@contextmanager
+def started(customers: int) -> Iterator[World]:
+    """Start a sandbox with that many customers and an Airflow that imports them; end both."""
+    home = Path(tempfile.mkdtemp(prefix="customer-import-browser-"))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        yield _start_airflow(stack, home, _start_sandbox(stack, home, customers))
+
+
+def _start_sandbox(stack: ExitStack, home: Path, customers: int) -> SandboxInfo:
     info_file = home / "sandbox.json"
-    command = [sys.executable, "-m", "sandbox", "serve", "--customers", str(CUSTOMERS)]
+    command = [sys.executable, "-m", "sandbox", "serve", "--customers", str(customers)]
     command += ["--data-dir", str(home / "sandbox"), "--info-file", str(info_file)]
     path = os.pathsep.join(sys.path)
     environment = os.environ | {"PYTHONPATH": path}
