@@ -2,7 +2,7 @@
 
 SQLAlchemy's own ``executemany`` makes a dict of every row and converts every value, which takes three
 times as long as SQLite needs to store it. Values must be such that the driver takes them unconverted:
-text, numbers, bytes. It does not resolve conflicts; that is ``staging.engine.upsert``.
+text, numbers, bytes. It does not resolve conflicts; that is ``database.engine.upsert``.
 """
 
 from __future__ import annotations
