@@ -193,7 +193,7 @@ def transform(folder: str, database: str, run: int) -> dict[str, Any]:
 
 def mapping(folder: str, database: str, run: int) -> dict[str, Any]:
     """Our transform alone, from rows in memory to bodies in memory: what ``normalize`` does."""
-    from customer_import.mapping.source_frame import source_frame
+    from customer_import.mapping.source_columns import source_columns
     from customer_import.runs.reference_data import read_organisation
     from customer_import.runs.staged_customers import CHUNK_SIZE, read_customers
     from customer_import.tasks.transform.entities import build_entities
@@ -205,8 +205,8 @@ def mapping(folder: str, database: str, run: int) -> dict[str, Any]:
     figures: dict[str, Any] = {"accounts": 0}
     with measured(figures):
         for rows in chunks:
-            source = source_frame(rows, opened, organisation)
-            figures["accounts"] += len(build_entities(source.frame, opened, organisation).frame)
+            source = source_columns(rows, opened, organisation)
+            figures["accounts"] += len(build_entities(source, opened, organisation).accounts)
     return figures
 
 

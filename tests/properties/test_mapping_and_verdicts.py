@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
-from customer_import.mapping.source_frame import source_frame
+from customer_import.mapping.source_columns import source_columns
 from customer_import.partner_center.flatten import find_domain_prefix
 from customer_import.tasks.transform.entities import build_entities
 from customer_import.tasks.validate.judgement import Evidence, judge
@@ -72,9 +72,9 @@ def check_bodies(entities: Any) -> None:
     """The sandbox's own validation takes account and contact as they would be sent."""
     account_id = RECORDS.create_account({"name": "x"}, {}).id
     for account, contact, options in zip(
-        entities.frame["account"],
-        entities.frame["contact"],
-        entities.frame["sync_options"],
+        entities.accounts,
+        entities.contacts,
+        entities.sync_options,
         strict=True,
     ):
         Validator(RECORDS, "test").account(orjson.loads(account))
@@ -107,13 +107,12 @@ def test_mapping_makes_bodies_of_any_source(drawn: list[Any], kind: ImportType) 
         for number, (tenant_id, source, domains) in enumerate(drawn)
     ]
     entities, again = (
-        build_entities(source_frame(rows, run, ORGANISATION).frame, run, ORGANISATION)
-        for _ in range(2)
+        build_entities(source_columns(rows, run, ORGANISATION), run, ORGANISATION) for _ in range(2)
     )
-    assert entities.frame["tenant_id"].tolist() == [item.tenant_id for item in rows]
-    assert entities.frame["content_hash"].tolist() == again.frame["content_hash"].tolist()
-    for column in ("account", "contact", "sync_options"):
-        for body in entities.frame[column]:
+    assert entities.tenant_ids == [item.tenant_id for item in rows]
+    assert entities.content_hashes == again.content_hashes
+    for entity in (entities.accounts, entities.contacts, entities.sync_options):
+        for body in entity:
             assert b"\\u0000" not in body
             assert None not in orjson.loads(body).values()
 
@@ -165,7 +164,7 @@ def test_verdicts_reject_or_pass_every_row_and_what_passes_the_bss_takes(
     passed = [item for number, item in enumerate(rows) if number not in verdicts.rejected]
     assert len(passed) + len(verdicts.rejected) == ROWS
     if passed:
-        frame = source_frame(passed, run, ORGANISATION).frame
-        entities = build_entities(frame, run, ORGANISATION)
-        assert entities.frame["tenant_id"].tolist() == [item.tenant_id for item in passed]
+        source = source_columns(passed, run, ORGANISATION)
+        entities = build_entities(source, run, ORGANISATION)
+        assert entities.tenant_ids == [item.tenant_id for item in passed]
         check_bodies(entities)

@@ -8,6 +8,11 @@ STATE_TARGET = "billingAddress.stateId"
 CITY_TARGET = "billingAddress.city"
 POSTAL_CODE_TARGET = "billingAddress.postCode"
 
+ID_TARGETS = frozenset(
+    {COUNTRY_TARGET, STATE_TARGET, "billToAccountId", "responsibleUserId", "permissionRuleId"}
+)
+"""Fields that hold an id: digits, not text."""
+
 _OWNERSHIP_TARGETS = frozenset({"responsibleUserId", "permissionRuleId"})
 ACCOUNT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
     "name",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from customer_import.bss.models import Organisation
     from customer_import.config.mapping import FieldMapping
-    from customer_import.mapping.selection import Texts
+    from customer_import.mapping.source_columns import Texts
 
 Ids = list[int | None]
 

@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import pandas as pd
-
     from customer_import.config.mapping import FieldMapping
+    from customer_import.mapping.source_columns import Texts
     from customer_import.vocabulary import ImportType
-
-Texts = list[str | None]
-"""One text per customer, ``None`` where it is missing."""
 
 LOOKUPS = frozenset({"country_id", "state_id"})
 """Transforms that need the organisation; ``select_fields`` leaves their input as text."""
@@ -38,35 +34,35 @@ def fields_of(
 
 
 def select_fields(
-    frame: pd.DataFrame, fields: Mapping[str, FieldMapping], import_type: ImportType
+    sources: Mapping[str, Texts], fields: Mapping[str, FieldMapping], import_type: ImportType
 ) -> dict[str, Texts]:
     """Pick, per target field, the first value that is not blank, and transform it.
 
     Args:
-        frame: Source columns of text that is not blank, or ``None`` (``source_frame``).
+        sources: Source to its texts, none of them blank (``SourceColumns.texts``).
         fields: Target field to where it comes from.
         import_type: Fields of other import types are left out.
 
     Returns:
-        Target field to its texts, in the order of the frame's rows.
+        Target field to its texts, in the order of the customers.
     """
     done: dict[tuple[object, ...], Texts] = {}  # e-mail and phone go to account and contact alike
     columns: dict[str, Texts] = {}
     for target, field in fields_of(fields, import_type).items():
         recipe = (field.sources, field.transforms)
         if recipe not in done:
-            done[recipe] = _transform(_first(frame, field.sources), field.transforms)
+            done[recipe] = _transform(_first(sources, field.sources), field.transforms)
         columns[target] = done[recipe]
     return columns
 
 
-def _first(frame: pd.DataFrame, sources: tuple[str, ...]) -> Texts:
-    values: Texts = frame[sources[0]].tolist()
-    for source in sources[1:]:
+def _first(sources: Mapping[str, Texts], names: tuple[str, ...]) -> Texts:
+    values = sources[names[0]]
+    for name in names[1:]:
         if None in values:
             values = [
                 fallback if value is None else value
-                for value, fallback in zip(values, frame[source].tolist(), strict=True)
+                for value, fallback in zip(values, sources[name], strict=True)
             ]
     return values
 

@@ -58,8 +58,8 @@ def _frame_and_rules(database: str, run: int) -> tuple[pd.DataFrame, list[Any]]:
     for rows in read_customers(engine, run, 10_000, is_validated=False):
         chunk = _chunk(rows, opened, organisation)
         columns: dict[str, Any] = {
-            "tenant.id": chunk.source.frame["tenant.id"].tolist(),
-            "tenant.domainPrefix": chunk.source.frame["tenant.domainPrefix"].tolist(),
+            "tenant.id": chunk.source.texts["tenant.id"],
+            "tenant.domainPrefix": chunk.source.texts["tenant.domainPrefix"],
             **{f"account.{target}": texts for target, texts in chunk.account.items()},
             **{f"contact.{target}": texts for target, texts in chunk.contact.items()},
         }

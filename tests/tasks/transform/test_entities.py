@@ -6,9 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customer_import.config.instances import load_instance
-from customer_import.config.mapping import FieldMapping, Mappings, load_mappings
+from customer_import.config.mapping import (
+    FieldMapping,
+    Mappings,
+    SyncOptionMapping,
+    load_mappings,
+)
 from customer_import.errors import CustomerImportError
-from customer_import.mapping.source_frame import source_frame
+from customer_import.mapping.source_columns import source_columns
 from customer_import.tasks.transform.entities import build_entities
 from customer_import.vocabulary import ImportType
 from tests.tasks.validate.runs import ADDRESS, GOOD, a_run, customer, organisation, rows_of, tenant
@@ -17,16 +22,16 @@ from tests.tasks.validate.runs import ADDRESS, GOOD, a_run, customer, organisati
 def transform(customers, run=None):
     run = run or a_run()
     return build_entities(
-        source_frame(rows_of(customers), run, organisation()).frame, run, organisation()
+        source_columns(rows_of(customers), run, organisation()), run, organisation()
     )
 
 
-def bodies(entities, column):
-    return [orjson.loads(body) for body in entities.frame[column]]
+def bodies(dumped):
+    return [orjson.loads(body) for body in dumped]
 
 
 def account(source=None, run=None, **columns):
-    return bodies(transform([customer(source=source, **columns)], run), "account")[0]
+    return bodies(transform([customer(source=source, **columns)], run).accounts)[0]
 
 
 def with_field(entity, target, **changes):
@@ -56,7 +61,7 @@ def test_a_customer_becomes_the_account_that_the_bss_takes():
 
 
 def test_a_contact_has_no_ids_and_no_flags():
-    contact = bodies(transform([customer()]), "contact")[0]
+    contact = bodies(transform([customer()]).contacts)[0]
     assert contact == {
         "firstName": "Rosa",
         "lastName": "Lind",
@@ -102,7 +107,7 @@ def test_a_state_is_found_within_its_country_only(country, state, expected):
     entities = transform(
         [customer(source={ADDRESS + "country": country, ADDRESS + "state": state})]
     )
-    assert bodies(entities, "account")[0]["billingAddress"].get("stateId") == expected
+    assert bodies(entities.accounts)[0]["billingAddress"].get("stateId") == expected
     assert entities.unknown_states == (expected is None)
 
 
@@ -125,7 +130,7 @@ def test_nul_characters_are_dropped():
 
 def test_long_text_is_cut_by_characters_and_counted():
     entities = transform([customer(source={"companyProfile.companyName": "\N{WHALE}" * 300})])
-    assert bodies(entities, "account")[0]["name"] == "\N{WHALE}" * 255
+    assert bodies(entities.accounts)[0]["name"] == "\N{WHALE}" * 255
     assert entities.cut == {"account.name": 1}
 
 
@@ -136,10 +141,16 @@ def test_a_cut_leaves_no_blank_at_the_end():
 
 def test_sync_options_follow_the_import_type_and_leave_out_what_is_empty():
     columns = {"reseller_mpn_id": "4847383", "domain_prefix": None}
-    direct = bodies(transform([customer(**columns)]), "sync_options")
-    indirect = bodies(transform([customer(**columns)], a_run(ImportType.INDIRECT)), "sync_options")
+    direct = bodies(transform([customer(**columns)]).sync_options)
+    indirect = bodies(transform([customer(**columns)], a_run(ImportType.INDIRECT)).sync_options)
     assert direct == [{}]
     assert indirect == [{"Reseller (MPN ID)": "4847383"}]
+
+
+def test_a_sync_option_is_text_whatever_its_name():
+    options = {"Microsoft tenant Id": SyncOptionMapping(source="tenant.id")}
+    run = a_run(mappings=load_mappings().model_copy(update={"sync_options": options}))
+    assert bodies(transform([customer()], run).sync_options) == [{"Microsoft tenant Id": tenant(0)}]
 
 
 def test_owners_and_bill_to_account_are_sent_only_where_the_instance_says_so():
@@ -177,7 +188,7 @@ def test_a_mapping_can_take_a_field_from_elsewhere_without_code():
 
 
 def digest(source=None, run=None, **columns):
-    return transform([customer(source=source, **columns)], run).frame["content_hash"][0]
+    return transform([customer(source=source, **columns)], run).content_hashes[0]
 
 
 @pytest.mark.parametrize(
@@ -240,12 +251,10 @@ def test_no_customer_is_lost_and_no_text_is_longer_than_its_target(sources):
     customers = [customer(number, source=source) for number, source in enumerate(sources)]
     run = a_run(ImportType.INDIRECT)
     entities = transform(customers, run)
-    assert entities.frame["tenant_id"].tolist() == [
-        tenant(number) for number in range(len(sources))
-    ]
-    for body in bodies(entities, "account"):
+    assert entities.tenant_ids == [tenant(number) for number in range(len(sources))]
+    for body in bodies(entities.accounts):
         assert len(body.get("name", "")) <= 255
         assert "" not in body.values()
         assert body.get("billingAddress", {"countryId": 1})["countryId"] in {1, 2, 3}
-    for digest_ in entities.frame["content_hash"]:
+    for digest_ in entities.content_hashes:
         assert len(digest_) == 40

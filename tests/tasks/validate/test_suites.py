@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from customer_import.config.mapping import FieldMapping
 from customer_import.errors import CustomerImportError
 from customer_import.mapping.selection import select_fields
-from customer_import.mapping.source_frame import source_frame
+from customer_import.mapping.source_columns import source_columns
 from customer_import.partner_center.models import CountryRules
 from customer_import.tasks.validate.account_suite import account_suite
 from customer_import.tasks.validate.contact_suite import contact_suite
@@ -52,11 +52,11 @@ def verdicts(customers, shipped=None, run=None, rules=None):
     run = run or a_run()
     suites, runner = shipped or (suites_of(run, rules), None)
     runner = runner or SuiteRunner(suites)
-    source = source_frame(rows_of(customers), run, organisation())
+    source = source_columns(rows_of(customers), run, organisation())
     chunk = Chunk(
         source=source,
-        account=select_fields(source.frame, run.mappings.account, run.import_type),
-        contact=select_fields(source.frame, run.mappings.contact, run.import_type),
+        account=select_fields(source.texts, run.mappings.account, run.import_type),
+        contact=select_fields(source.texts, run.mappings.contact, run.import_type),
         has_billing_profile=np.array([row["has_billing_profile"] for row in customers], np.bool_),
     )
     evidence = Evidence(suites)

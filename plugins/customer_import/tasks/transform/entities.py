@@ -1,8 +1,12 @@
 """Builds what is sent to the BSS for customers: account, contact, sync options, and the hash of their content.
 
-Pure: frame in, frame out. The tenant marker, the ordering options, and a contact's account id and
+Pure: columns in, bodies out. The tenant marker, the ordering options, and a contact's account id and
 flags are not here: the loader adds them, because they depend on whether a record is new. Values
 that are missing are left out of a body altogether.
+
+An entity's records are one frame, a row per customer and a column per target field; which of them are
+sent, nested and hashed is said in columns of that frame. Why frames begin here and not earlier:
+docs/decisions/0007-pandas.md.
 
 The content hash answers "has anything that an update would write changed since the last load?". So
 it covers account, contact and sync options without the fields whose ``on_update`` is ``keep``:
@@ -19,92 +23,84 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pandas as pd
 
+from customer_import.config.targets import ID_TARGETS
 from customer_import.mapping.lookups import Ids, resolve_ids, row_countries
 from customer_import.mapping.selection import select_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from customer_import.bss.models import Organisation
     from customer_import.config.mapping import FieldMapping
-    from customer_import.mapping.selection import Texts
+    from customer_import.mapping.source_columns import SourceColumns, Texts
     from customer_import.runs.run import Run
 
 _HASH_BYTES = 20
-_Columns = dict[str, list[Any]]  # Any: text or id
+_ADDRESS = "billingAddress."
 _Body = dict[str, Any]  # Any: text, id, or the nested address
 
 
 @dataclass(frozen=True)
 class Entities:
-    """The transformed customers of a chunk.
+    """The transformed customers of a chunk; each list has one item per customer, in their order.
 
     Attributes:
-        frame: One row per customer: ``tenant_id``, ``account``, ``contact`` and ``sync_options``
-            (JSON as bytes, keys sorted), ``content_hash`` (hex).
+        tenant_ids: Tenant ids.
+        accounts: Bodies of accounts: JSON, keys sorted.
+        contacts: Bodies of contacts.
+        sync_options: Option name to value, as JSON.
+        content_hashes: Hex.
         cut: Target field (``account.name``) to the number of customers whose text was cut.
         unknown_states: Customers whose state the organisation does not know; it is left out.
     """
 
-    frame: pd.DataFrame
+    tenant_ids: Texts
+    accounts: list[bytes]
+    contacts: list[bytes]
+    sync_options: list[bytes]
+    content_hashes: list[str]
     cut: Mapping[str, int]
     unknown_states: int
 
 
-def build_entities(source: pd.DataFrame, run: Run, organisation: Organisation) -> Entities:
+def build_entities(source: SourceColumns, run: Run, organisation: Organisation) -> Entities:
     """Transform customers into BSS bodies.
 
     Args:
-        source: Source columns (``source_frame``).
+        source: Their source columns.
         run: Import type, instance and mappings.
         organisation: Look-ups of the BSS organisation.
     """
-    cut: dict[str, int] = {}
-    size = len(source)
-    fields: dict[str, Mapping[str, FieldMapping]] = {
+    mappings = {
         "account": run.mappings.account,
         "contact": run.mappings.contact,
         "sync_options": run.mappings.sync_options,
     }
-    selected = {
-        entity: select_fields(source, own, run.import_type) for entity, own in fields.items()
+    texts = {
+        entity: select_fields(source.texts, fields, run.import_type)
+        for entity, fields in mappings.items()
     }
-    states = _state_targets(selected["account"], fields["account"])
-    countries = row_countries(selected["account"], organisation, size)
-    for target in _refused_targets(run):
-        selected["account"].pop(target, None)
-        selected["contact"].pop(target, None)
-    columns = {
-        entity: _typed_columns(entity, texts, fields[entity], organisation, countries, cut)
-        for entity, texts in selected.items()
-    }
-    account, contact, options = columns.values()
-    accounts = _dump(_account_bodies(account, size))
-    contacts = _dump(_bodies(contact, size))
-    sync_options = _dump(_bodies(options, size))
-    hashes = _content_hashes(
-        _without_kept(account, fields["account"], accounts, size, is_account=True),
-        _without_kept(contact, fields["contact"], contacts, size),
-        _without_kept(options, fields["sync_options"], sync_options, size),
+    countries = row_countries(texts["account"], organisation, source.size)
+    refused = _refused_targets(run)
+    bodies: dict[str, list[bytes]] = {}
+    hashed: list[list[bytes]] = []
+    cut: dict[str, int] = {}
+    unknown_states = 0
+    for entity, fields in mappings.items():
+        ids = _ids(texts[entity], fields, organisation, countries)
+        unknown_states += _unknown_states(texts[entity], ids, fields)
+        shortened, counts = _cut(
+            {target: own for target, own in texts[entity].items() if target not in ids}, fields
+        )
+        cut |= {f"{entity}.{target}": count for target, count in counts.items()}
+        records = pd.DataFrame(shortened | ids, index=range(source.size), dtype=object)
+        records = records.drop(columns=refused, errors="ignore")
+        kept = [target for target in records if fields[target].on_update == "keep"]
+        bodies[entity] = _dump(records)
+        hashed.append(_dump(records.drop(columns=kept)) if kept else bodies[entity])
+    return Entities(
+        source.texts["tenant.id"], *bodies.values(), _content_hashes(*hashed), cut, unknown_states
     )
-    frame = pd.DataFrame(
-        {
-            "tenant_id": source["tenant.id"].tolist(),
-            "account": accounts,
-            "contact": contacts,
-            "sync_options": sync_options,
-            "content_hash": hashes,
-        },
-        dtype=object,
-    )
-    unknown_states = sum(
-        account[target].count(None) - selected["account"][target].count(None) for target in states
-    )
-    return Entities(frame, cut, unknown_states)
-
-
-def _state_targets(selected: Iterable[str], fields: Mapping[str, FieldMapping]) -> list[str]:
-    return [target for target in selected if "state_id" in fields[target].transforms]
 
 
 def _refused_targets(run: Run) -> list[str]:
@@ -117,89 +113,76 @@ def _refused_targets(run: Run) -> list[str]:
     return [target for target, is_accepted in accepted.items() if not is_accepted]
 
 
-def _typed_columns(
-    entity: str,
-    selected: Mapping[str, Texts],
+def _ids(
+    texts: Mapping[str, Texts],
     fields: Mapping[str, FieldMapping],
     organisation: Organisation,
     countries: Ids,
-    cut: dict[str, int],
-) -> _Columns:
-    resolved = resolve_ids(selected, fields, organisation, countries)
-    columns: _Columns = {}
-    for target, texts in selected.items():
-        limit = fields[target].max_length
-        if target in resolved:
-            columns[target] = resolved[target]
-        elif target.endswith("Id"):
-            columns[target] = [_as_id(text) for text in texts]
-        else:
-            columns[target], count = _cut(texts, limit)
-            if count:
-                cut[f"{entity}.{target}"] = count
-    return columns
+) -> dict[str, Ids]:
+    """Return the columns of which the BSS takes ids: looked up, or written as digits."""
+    digits = {target: _as_ids(own) for target, own in texts.items() if target in ID_TARGETS}
+    return digits | resolve_ids(texts, fields, organisation, countries)
 
 
-def _as_id(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
-
-
-def _cut(texts: Texts, limit: int | None) -> tuple[Texts, int]:
-    """Cut text to ``limit`` characters, without a blank left at the end; return how many were cut."""
-    if limit is None or max(map(len, filter(None, texts)), default=0) <= limit:
-        return texts, 0
-    is_long = [text is not None and len(text) > limit for text in texts]
-    cut = [
-        text[:limit].rstrip() if text and long else text
-        for text, long in zip(texts, is_long, strict=True)
+def _as_ids(texts: Texts) -> Ids:
+    return [
+        int(text) if text is not None and text.isascii() and text.isdigit() else None
+        for text in texts
     ]
-    return cut, sum(is_long)
 
 
-def _bodies(columns: _Columns, size: int) -> list[_Body]:
-    bodies: list[_Body] = [{} for _ in range(size)]
-    for name, values in columns.items():
-        for body, value in zip(bodies, values, strict=True):
-            if value is not None:
-                body[name] = value
-    return bodies
-
-
-def _account_bodies(columns: _Columns, size: int) -> list[_Body]:
-    """Nest the address; one without a country is left out because the BSS refuses it."""
-    prefix = "billingAddress."
-    bodies = _bodies(
-        {name: values for name, values in columns.items() if not name.startswith(prefix)}, size
+def _unknown_states(
+    texts: Mapping[str, Texts], ids: Mapping[str, Ids], fields: Mapping[str, FieldMapping]
+) -> int:
+    return sum(
+        ids[target].count(None) - texts[target].count(None)
+        for target in ids
+        if "state_id" in fields[target].transforms
     )
-    parts = {
-        name.removeprefix(prefix): values
-        for name, values in columns.items()
-        if name.startswith(prefix)
-    }
-    for body, address in zip(bodies, _bodies(parts, size), strict=True):
-        if "countryId" in address:
-            body["billingAddress"] = address
+
+
+def _cut(
+    texts: Mapping[str, Texts], fields: Mapping[str, FieldMapping]
+) -> tuple[dict[str, Texts], dict[str, int]]:
+    """Cut text that is too long for its target, leaving no blank at the end; return how often, per target."""
+    columns = dict(texts)
+    counts: dict[str, int] = {}
+    for target, own in texts.items():
+        limit = fields[target].max_length
+        if limit is None or max(map(len, filter(None, own)), default=0) <= limit:
+            continue
+        columns[target] = [
+            text[:limit].rstrip() if text and len(text) > limit else text for text in own
+        ]
+        counts[target] = sum(text is not None and len(text) > limit for text in own)
+    return columns, counts
+
+
+def _dump(records: pd.DataFrame) -> list[bytes]:
+    return [orjson.dumps(body, option=orjson.OPT_SORT_KEYS) for body in _bodies(records)]
+
+
+def _bodies(records: pd.DataFrame) -> list[_Body]:
+    """Return each record without what is missing, the address nested.
+
+    An address without a country is left out because the BSS refuses it.
+    """
+    parts = [target for target in records if target.startswith(_ADDRESS)]
+    bodies = _without_missing(records.drop(columns=parts))
+    if parts:
+        addresses = records[parts].set_axis([part.removeprefix(_ADDRESS) for part in parts], axis=1)
+        for body, address in zip(bodies, _without_missing(addresses), strict=True):
+            if "countryId" in address:
+                body["billingAddress"] = address
     return bodies
 
 
-def _dump(bodies: list[_Body]) -> list[bytes]:
-    return [orjson.dumps(body, option=orjson.OPT_SORT_KEYS) for body in bodies]
-
-
-def _without_kept(
-    columns: _Columns,
-    fields: Mapping[str, FieldMapping],
-    dumped: list[bytes],
-    size: int,
-    *,
-    is_account: bool = False,
-) -> list[bytes]:
-    updated = {
-        target: values for target, values in columns.items() if fields[target].on_update != "keep"
-    }
-    if len(updated) == len(columns):
-        return dumped
-    return _dump(_account_bodies(updated, size) if is_account else _bodies(updated, size))
+def _without_missing(records: pd.DataFrame) -> list[_Body]:
+    targets = list(records)
+    return [
+        {target: value for target, value in zip(targets, row, strict=True) if value is not None}
+        for row in records.to_numpy().tolist()  # a row at a time, as to_dict("records") does in twice the time
+    ]
 
 
 def _content_hashes(

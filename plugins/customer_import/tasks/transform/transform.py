@@ -18,7 +18,7 @@ from customer_import.database.bulk import insert_rows
 from customer_import.database.tables import staged_accounts, staged_contacts
 from customer_import.failpoints import reached
 from customer_import.garbage_collection import gc_frozen
-from customer_import.mapping.source_frame import source_frame
+from customer_import.mapping.source_columns import source_columns
 from customer_import.runs.reference_data import read_organisation
 from customer_import.runs.run import record_progress
 from customer_import.runs.staged_customers import CHUNK_SIZE, count_customers, read_customers
@@ -71,8 +71,7 @@ def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) 
     cut: Counter[str] = Counter()
     with gc_frozen():
         for rows in read_customers(engine, run.key, chunk_size, is_validated=True):
-            source = source_frame(rows, run, organisation)
-            entities = build_entities(source.frame, run, organisation)
+            entities = build_entities(source_columns(rows, run, organisation), run, organisation)
             with engine.begin() as connection:
                 _stage(connection, run.key, entities, staged, batch_size)
                 reached("before_transform_commit")
@@ -102,21 +101,26 @@ def _delete_earlier(engine: Engine, run_key: int) -> None:
 def _stage(
     connection: Connection, run_key: int, entities: Entities, first: int, batch_size: int
 ) -> None:
-    tenant_ids, accounts, contacts, options, hashes = (
-        entities.frame[name].tolist()
-        for name in ("tenant_id", "account", "contact", "sync_options", "content_hash")
-    )
-    batches = [number // batch_size for number in range(first, first + len(tenant_ids))]
-    run_keys = [run_key] * len(tenant_ids)
+    size = len(entities.tenant_ids)
+    batches = [number // batch_size for number in range(first, first + size)]
+    run_keys = [run_key] * size
     insert_rows(
         connection,
         staged_accounts,
         ("run_id", "tenant_id", "batch", "payload", "sync_options", "content_hash"),
-        zip(run_keys, tenant_ids, batches, accounts, options, hashes, strict=True),
+        zip(
+            run_keys,
+            entities.tenant_ids,
+            batches,
+            entities.accounts,
+            entities.sync_options,
+            entities.content_hashes,
+            strict=True,
+        ),
     )
     insert_rows(
         connection,
         staged_contacts,
         ("run_id", "tenant_id", "payload"),
-        zip(run_keys, tenant_ids, contacts, strict=True),
+        zip(run_keys, entities.tenant_ids, entities.contacts, strict=True),
     )

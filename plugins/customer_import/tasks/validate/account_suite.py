@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
     from customer_import.bss.models import Organisation
     from customer_import.config.mapping import FieldMapping
-    from customer_import.mapping.selection import Texts
-    from customer_import.mapping.source_frame import Flags
+    from customer_import.mapping.source_columns import Flags, Texts
     from customer_import.runs.run import Run
     from customer_import.tasks.validate.country_checks import CountryChecks
 
@@ -121,7 +120,7 @@ def _fitting(target: str, field: FieldMapping) -> Rule:
 def _helper_columns(
     chunk: Chunk, fields: Mapping[str, FieldMapping], checks: CountryChecks
 ) -> dict[str, Flags]:
-    account, size = chunk.account, len(chunk.source.frame)
+    account, size = chunk.account, chunk.source.size
     countries = account.get(COUNTRY_TARGET, [None] * size)
     spelled = {code: code and code.strip().upper() for code in set(countries)}
     codes = [spelled[code] for code in countries]

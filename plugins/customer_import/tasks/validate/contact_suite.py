@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from customer_import.config.mapping import FieldMapping
-    from customer_import.mapping.source_frame import Flags
+    from customer_import.mapping.source_columns import Flags
     from customer_import.runs.run import Run
 
 NAME = "contact"
@@ -74,7 +74,7 @@ def _name_rule(fields: Mapping[str, FieldMapping]) -> Rule:
 
 
 def _has_name(chunk: Chunk) -> Flags:
-    has_name = np.zeros(len(chunk.source.frame), np.bool_)
+    has_name = np.zeros(chunk.source.size, np.bool_)
     for target in ("firstName", "lastName"):
         if target in chunk.contact:
             has_name |= np.array([text is not None for text in chunk.contact[target]], np.bool_)

@@ -40,11 +40,11 @@ def customer_suite(run: Run) -> Suite:
 
 
 def _columns(chunk: Chunk) -> Columns:
-    tenant_ids = chunk.source.frame["tenant.id"].tolist()
+    tenant_ids = chunk.source.texts["tenant.id"]
     return {
         "tenant.id": [key and key.lower() for key in tenant_ids],
         "has billing profile": chunk.has_billing_profile,
-        _DOMAIN_PREFIX_LENGTH: lengths(chunk.source.frame["tenant.domainPrefix"].tolist()),
+        _DOMAIN_PREFIX_LENGTH: lengths(chunk.source.texts["tenant.domainPrefix"]),
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from customer_import.config.targets import ID_TARGETS
 from customer_import.mapping.selection import LOOKUPS
 from customer_import.tasks.validate.rules import (
     Columns,
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from customer_import.config.mapping import FieldMapping
-    from customer_import.mapping.selection import Texts
-    from customer_import.mapping.source_frame import Flags, SourceFrame
+    from customer_import.mapping.source_columns import Flags, SourceColumns, Texts
 
 Lengths = np.ndarray[tuple[int], np.dtype[np.float64]]
 
@@ -129,7 +129,7 @@ def _is_cut(target: str, field: FieldMapping) -> bool:
         field.max_length
         and target != "email"
         and LOOKUPS.isdisjoint(field.transforms)
-        and not target.endswith("Id")
+        and target not in ID_TARGETS
     )
 
 
@@ -173,9 +173,9 @@ def entity_columns(
     return columns
 
 
-def fields_not_text(fields: Mapping[str, FieldMapping], source: SourceFrame) -> Texts:
+def fields_not_text(fields: Mapping[str, FieldMapping], source: SourceColumns) -> Texts:
     """Return per row the fields, in words, that are lists or objects; ``None`` where there are none."""
-    names: Texts = [None] * len(source.frame)
+    names: Texts = [None] * source.size
     for path, flags in source.not_text.items():
         field = next((field for field in fields.values() if path in field.sources), None)
         if field is None:

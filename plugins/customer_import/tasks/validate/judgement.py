@@ -15,7 +15,7 @@ from customer_import.tasks.validate.rules import Chunk, RowNumbers, Rule, RuleRe
 from customer_import.vocabulary import Severity
 
 if TYPE_CHECKING:
-    from customer_import.mapping.source_frame import Flags
+    from customer_import.mapping.source_columns import Flags
 
 RunSuite = Callable[[Suite, pd.DataFrame], list[RuleResult]]
 """Runs a suite on its frame; ``SuiteRunner.run``."""

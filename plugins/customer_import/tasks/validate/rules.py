@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from customer_import.config.mapping import FieldMapping
-    from customer_import.mapping.selection import Texts
-    from customer_import.mapping.source_frame import Flags, SourceFrame
+    from customer_import.mapping.source_columns import Flags, SourceColumns, Texts
 
 Columns = dict[str, "Texts | np.ndarray[tuple[int], np.dtype[np.generic]]"]
 """Column name to its values."""
@@ -85,7 +84,7 @@ class Chunk:
         has_billing_profile: Per customer.
     """
 
-    source: SourceFrame
+    source: SourceColumns
     account: Mapping[str, Texts]
     contact: Mapping[str, Texts]
     has_billing_profile: Flags

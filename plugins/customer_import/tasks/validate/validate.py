@@ -24,7 +24,7 @@ from customer_import.database.tables import import_results, validation_findings,
 from customer_import.failpoints import reached
 from customer_import.garbage_collection import gc_frozen
 from customer_import.mapping.selection import select_fields
-from customer_import.mapping.source_frame import source_frame
+from customer_import.mapping.source_columns import source_columns
 from customer_import.runs.reference_data import read_country_rules, read_organisation
 from customer_import.runs.results import Replaces, Result, record_results
 from customer_import.runs.staged_customers import (
@@ -186,11 +186,11 @@ def _validate(
 
 
 def _chunk(rows: Sequence[StagedRow], run: Run, organisation: Organisation) -> Chunk:
-    source = source_frame(rows, run, organisation)
+    source = source_columns(rows, run, organisation)
     return Chunk(
         source=source,
-        account=select_fields(source.frame, run.mappings.account, run.import_type),
-        contact=select_fields(source.frame, run.mappings.contact, run.import_type),
+        account=select_fields(source.texts, run.mappings.account, run.import_type),
+        contact=select_fields(source.texts, run.mappings.contact, run.import_type),
         has_billing_profile=np.array([bool(row.has_billing_profile) for row in rows], np.bool_),
     )
 

@@ -1,4 +1,4 @@
-"""Staged customers as one frame of text: a column per source that a mapping can name, a row per customer.
+"""Staged customers as columns of text: one per source that a mapping can name, one text per customer in each.
 
 Text is what the mapping works on, so numbers and booleans become text here and anything else counts
 as missing. Blank text is missing too. Missing is ``None`` in every column. Nothing is trimmed or
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-import pandas as pd
 
 from customer_import.errors import CustomerImportError
 
@@ -26,26 +25,31 @@ if TYPE_CHECKING:
 
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 """One boolean per row."""
-Text = str | None
+Texts = list[str | None]
+"""One text per customer, ``None`` where it is missing."""
+
 _NUL = b"\\u0000"
 _ROWS_PARSED = 1_000
 
 
 @dataclass(frozen=True)
-class SourceFrame:
+class SourceColumns:
     """The sources of a chunk of customers.
 
     Attributes:
-        frame: A text column per source (``billingProfile.email``, ``tenant.id``, ...), indexed
-            0..n-1.
+        texts: Source (``billingProfile.email``, ``tenant.id``, ...) to its texts.
         not_text: Per source that holds lists or objects, the rows that do.
+        size: Customers.
     """
 
-    frame: pd.DataFrame
+    texts: Mapping[str, Texts]
     not_text: Mapping[str, Flags]
+    size: int
 
 
-def source_frame(rows: Sequence[StagedRow], run: Run, organisation: Organisation) -> SourceFrame:
+def source_columns(
+    rows: Sequence[StagedRow], run: Run, organisation: Organisation
+) -> SourceColumns:
     """Read staged rows (``read_customers``) into columns.
 
     Args:
@@ -56,14 +60,14 @@ def source_frame(rows: Sequence[StagedRow], run: Run, organisation: Organisation
     Raises:
         CustomerImportError: A staged row is not the JSON object that extraction writes.
     """
-    columns: dict[str, list[Text]] = {}
+    columns: dict[str, Texts] = {}
     not_text: dict[str, Flags] = {}
     for path, values in _customer_columns(rows, run).items():
         columns[path] = _as_text(values)
         if not {list, dict}.isdisjoint(map(type, values)):
             not_text[path] = np.array([type(value) in {list, dict} for value in values], np.bool_)
     columns |= _derived_columns(rows, run, organisation)
-    return SourceFrame(pd.DataFrame(columns, dtype=object), not_text)
+    return SourceColumns(columns, not_text, len(rows))
 
 
 def _customer_columns(rows: Sequence[StagedRow], run: Run) -> dict[str, list[object]]:
@@ -92,7 +96,7 @@ def _customer_columns(rows: Sequence[StagedRow], run: Run) -> dict[str, list[obj
 
 def _derived_columns(
     rows: Sequence[StagedRow], run: Run, organisation: Organisation
-) -> dict[str, list[Text]]:
+) -> dict[str, Texts]:
     accounts = run.instance.reseller_bss_accounts
     constant = {
         "run.responsibleUserId": organisation.responsible_user_id,
@@ -109,7 +113,7 @@ def _derived_columns(
     return derived | {source: _as_text([value]) * len(rows) for source, value in constant.items()}
 
 
-def _as_text(values: list[Any]) -> list[Text]:  # Any: JSON
+def _as_text(values: list[Any]) -> Texts:  # Any: JSON
     """Turn JSON values into text or ``None``, which blank text is too."""
     kinds = set(map(type, values))
     if kinds == {NoneType}:
@@ -119,7 +123,7 @@ def _as_text(values: list[Any]) -> list[Text]:  # Any: JSON
     return [text if text and not text.isspace() else None for text in values]
 
 
-def _other_as_text(value: object) -> Text:
+def _other_as_text(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else None
