@@ -91,8 +91,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def durable(engine: Engine) -> Engine:
     """Return an engine on the same connections whose commits also survive a power cut.
 
-    PostgreSQL's always do. SQLite's others survive whatever happens to the process: after a power cut the last ones
-    may be missing, and a task is repeated; waiting for the disk at each of them would cost more than it saves.
+    PostgreSQL's always do; SQLite's others survive whatever happens to the process, but not a power cut.
+
+    Why: docs/decisions/0001-exactly-once.md.
     """
     return engine.execution_options(is_durable=True)
 

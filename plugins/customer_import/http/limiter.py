@@ -1,10 +1,9 @@
 """A rate limiter: never more than a window's budget in any window, and nothing below it wasted.
 
-Registry limiters either spread requests evenly (a partner with 300 customers would wait most of a
-minute for what may leave at once) or cannot be told to stand still by a Retry-After. This one keeps
-a log of the last window. A request occupies the budget from the moment it leaves until one window
-after its *answer*: the server counted it somewhere in between, so the promise holds whether it
-counts fixed or sliding windows and however long the requests travel.
+A request occupies the budget from the moment it leaves until one window after its *answer*. The
+promise holds for servers that count fixed windows and for those that count sliding ones.
+
+Why: docs/decisions/0002-limiter.md.
 """
 
 from __future__ import annotations

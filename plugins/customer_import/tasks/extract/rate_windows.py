@@ -1,9 +1,9 @@
 """Keeps what is left of each rate limit's window between imports of one partner tenant.
 
-Extractions of a partner tenant follow upon each other (one pool slot), but each starts with an empty log; without
-this the second would send a whole budget into a window that the first has used. Requests are reserved in
-blocks, and a block is durable before its first request leaves. So a killed extraction leaves a bound, not a
-gap: what it may have sent since counts as sent now.
+A block of requests is durable before its first one leaves. What a killed extraction may have sent of its block
+counts as sent now.
+
+Why: docs/decisions/0002-limiter.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Lists the BSS organisation's accounts once per run, so that nobody is asked for one by one.
 
-The index knows names and tenant markers only. It is made before the load, and only when some
-customer has no account yet; accounts that the load itself makes are in the ledger, not here.
+The index knows names and tenant markers only. Accounts that the load itself makes are in the
+ledger, not here.
+
+Why: docs/decisions/0004-tenant-marker.md.
 """
 
 from __future__ import annotations

@@ -1,14 +1,10 @@
 """Who may write a tenant: claims on links, decided without a database.
 
-A claim is a holder's name on the link row and a lease that the holder renews while it works. Every
-later write of the ledger asks under a row lock whether the name is still there (fencing), so a
-holder that lost its claim can record nothing more.
+A claim is a holder's name on the link row and a lease that the holder renews while it works; a
+holder that lost its claim can record nothing more. Machines that share the database must agree on
+the time.
 
-A lease may end while the holder's POST is still under way. That is safe because whoever takes the
-tenant over finds the step in state ``intent`` and does not send it again before the POST can no
-longer take effect: the holder sends every POST soon after its intent or not at all, gives it up one
-time-out later (``write_window_s`` after the intent), and the server gets ``settle_delay_s`` more.
-Machines that share the database must agree on the time.
+Why: docs/decisions/0003-claims.md.
 """
 
 from __future__ import annotations
@@ -127,8 +123,8 @@ class Claim:
 def claim_state(link: Link, request: ClaimRequest, me: Holder, now: datetime) -> ClaimState:
     """Decide whether a holder may write a tenant.
 
-    A later attempt of the same task takes over at once: the earlier one is dead, or an orphan that
-    nobody supervises. An earlier attempt that meets a later one must end.
+    A later attempt of the same task takes over at once. An earlier attempt that meets a later one
+    must end.
     """
     if link.holder is not None:
         other = Holder.parse(link.holder)

@@ -2,6 +2,8 @@
 
 What arrives during a commit, or in the short pause after it, goes into the next one. So a lone entry
 is committed at once and a crowd shares its commits. A coroutine goes on only when its own entry is durable.
+
+Why: docs/decisions/0001-exactly-once.md.
 """
 
 from __future__ import annotations
@@ -18,8 +20,7 @@ Answer = TypeVar("Answer")
 
 MAX_GROUP = 256
 GATHER_S = 0.01
-"""Pause between two commits. A transaction costs more than the entries in it, and its CPU time is
-taken from the requests that are under way; other workers use the time."""
+"""Pause between two commits."""
 
 
 class GroupCommitter(Generic[Entry, Answer]):

@@ -1,8 +1,10 @@
 """Sends a POST that creates something, exactly once, whatever happens on the way.
 
-The BSS has no idempotency key. So the intent is durable before the POST leaves; a POST without an
-answer, of this attempt or of one that died, is settled by looking for what it would have made, and
-only when that certainly is not there the POST is sent again.
+The intent is durable before the POST leaves. A POST without an answer, of this attempt or of one
+that died, is settled by looking for what it would have made; only when that certainly is not there
+the POST is sent again.
+
+Why: docs/decisions/0001-exactly-once.md.
 """
 
 from __future__ import annotations
@@ -145,7 +147,7 @@ class Creator:
         """Send the POST; it has its whole time-out on the way, however long it waited for its turn.
 
         It leaves at most ``LEAVE_WITHIN`` of the time-out after its intent, and the session gives it
-        up one time-out later: see ``customer_import.tasks.load.claims``.
+        up one time-out later: see docs/decisions/0001-exactly-once.md.
         """
 
         async def renew_old_intent() -> None:
@@ -158,7 +160,7 @@ class Creator:
         except RejectedRequestError as error:
             if error.status is None or error.status < _SERVER_ERROR:
                 raise
-            # A server that fails does not promise that it did nothing, whatever it says of retries.
+            # Its outcome is unknown, whatever it says of retries: docs/decisions/0001-exactly-once.md.
             raise AmbiguousWriteError.of(error, error.reason) from error
         reached(f"after_{creation.name}_post")
         return number

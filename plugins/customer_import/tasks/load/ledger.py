@@ -4,6 +4,8 @@ One holder (one attempt of one load task) writes through one ledger. Claims, int
 results that are due at the same moment share a transaction; nothing leaves for the BSS before its
 intent is committed. Every write is fenced: a link that another holder has taken over stays as it
 is, and so does its result.
+
+Why: docs/decisions/0001-exactly-once.md, docs/decisions/0003-claims.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Loads one batch of a run into the BSS: the work of one mapped ``load_customers`` task.
 
 It may be killed anywhere and run again: what has a result is not done twice, and what was under
-way is continued from the ledger (``customer_import.tasks.load.claims`` says why that is safe).
+way is continued from the ledger.
+
+Why that is safe: docs/decisions/0001-exactly-once.md, docs/decisions/0003-claims.md.
 """
 
 from __future__ import annotations

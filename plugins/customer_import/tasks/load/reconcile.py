@@ -1,8 +1,9 @@
 """Decides for a tenant without link which BSS account it is: pure, from the run's account index.
 
-Only the tenant marker decides. A name never adopts anybody: equal company names are normal in
-Partner Center. But an account without any marker that has the same name may well be this customer,
-made by hand before; that is for a person to decide.
+Only the tenant marker decides. A name never adopts anybody, but an account without any marker that
+has the same name leaves the tenant to a person.
+
+Why: docs/decisions/0004-tenant-marker.md.
 """
 
 from __future__ import annotations

@@ -302,8 +302,7 @@ def _claimed_elsewhere(holder: str | None) -> Verdict:
 def _account_gone(account_id: int) -> Verdict:
     """Return the verdict on a linked account that the BSS no longer has.
 
-    It is not created again: whoever deleted it may have meant it, and a new account would take the
-    customer's orders away from whatever replaced it.
+    It is not created again. Why: docs/decisions/0004-tenant-marker.md.
     """
     reason = (
         f"BSS account {account_id}, which this customer is linked to, no longer exists. Restore "
