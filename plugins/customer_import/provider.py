@@ -1,8 +1,9 @@
 """What Airflow asks of a provider package: who it is, and which connection types it brings.
 
 Airflow reads this through the entry point ``apache_airflow_provider`` in most of its processes, so nothing heavy is
-imported. The pages are registered by the entry point ``airflow.plugins`` (``customer_import.plugin``): a provider's own
-list of plugins is only read where ``[core] lazy_discover_providers`` is off, and then the pages would come twice.
+imported. The pages are not named here; the entry point ``airflow.plugins`` registers them (``customer_import.plugin``).
+
+Why: docs/decisions/0008-provider-package.md.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The BSS connection of Airflow, and the sessions made from it.
 
-Built on the HTTP provider's hook, of which it keeps ``run`` and its arguments. What that hook would do besides does not
-happen: login and password as Basic credentials to every endpoint, unknown extra keys as headers, plain http by default,
-a refused answer's body in the log.
+Built on the HTTP provider's hook, of which it keeps ``run`` and its arguments. Signing in, address, redirects, retries
+and errors are the import's.
+
+Why: docs/decisions/0005-own-transport.md.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ class BssHook(HttpHook):
         """
         self._set_base_url()
         self.merged_extra = extra_options or {}
-        # A request that is tried again is logged with its query, in which names stand.
+        # It logs the query of a request that is tried again: docs/decisions/0005-own-transport.md.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
         return BssSession(
             self.base_url,

@@ -1,7 +1,9 @@
 """A ``requests`` session to the BSS, for whoever writes a DAG of their own; the import has one of its own kind.
 
 The token goes to the BSS and nowhere else: no redirect is followed, another host is refused. Only methods that do no
-harm when repeated are tried again. Errors are the import's: those of ``requests`` show the query, in which names stand.
+harm when repeated are tried again. Errors are the import's, not those of ``requests``.
+
+Why: docs/decisions/0005-own-transport.md.
 """
 
 from __future__ import annotations

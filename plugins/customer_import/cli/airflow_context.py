@@ -1,8 +1,9 @@
 """Lets the command read Airflow's connections and variables although it runs outside a task.
 
-A task of Airflow 3 asks its supervisor for them. Outside of one the SDK looks at the environment and at secrets
-backends, and at Airflow's own database only in a process that is marked as a part of the server. There is no public
-way to say so: this is the one place that does, and ``tests/cli/test_airflow_context.py`` says when it no longer works.
+It marks the process as a part of Airflow's server, the only module that does. ``tests/cli/test_airflow_context.py``
+says when that no longer works.
+
+Why: docs/decisions/0010-private-interfaces.md.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from yarl import URL
 def environment_proxy(base_url: str) -> URL | None:
     """Return the proxy that the environment names for a service, its credentials included.
 
-    Asked once per session: aiohttp's own ``trust_env`` asks in a thread at every request, and sends
-    netrc credentials.
+    Asked once per session, in place of aiohttp's own ``trust_env``. Why:
+    docs/decisions/0005-own-transport.md.
     """
     url = URL(base_url)
     found = None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)

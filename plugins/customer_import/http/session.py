@@ -3,6 +3,8 @@
 Reads are repeated freely. A write is repeated only when it certainly did not arrive; otherwise the
 session raises ``AmbiguousWriteError`` and leaves it to the caller to find out. Nothing of a request
 or answer is ever logged but its endpoint, status and timing.
+
+Why: docs/decisions/0005-own-transport.md.
 """
 
 from __future__ import annotations

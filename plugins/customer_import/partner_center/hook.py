@@ -1,7 +1,6 @@
 """The Airflow connection to Partner Center: read once, checked, and turned into a session.
 
-Not derived from the http provider's hook: that one sends unknown keys of the extra as headers and
-the login as Basic authentication.
+Not derived from the HTTP provider's hook. Why: docs/decisions/0005-own-transport.md.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The one door to what Airflow does not promise to keep: users and their rights, and its rows of DAG runs.
 
-Airflow has no public way for a mounted application to ask who is logged in or what a user may read, and none to read
-DAG runs inside the API server. The import's own database learns of a run only when its first task works, and never of
-one that was killed. Nothing else in the package imports from Airflow but ``airflow.sdk``, its settings,
-``AirflowPlugin`` and the HTTP hook; ``tests/web/test_airflow_internals.py`` says what broke after an upgrade.
+``tests/web/test_airflow_internals.py`` says what broke after an upgrade, and what other modules may import.
+
+Why: docs/decisions/0010-private-interfaces.md.
 """
 
 from __future__ import annotations
