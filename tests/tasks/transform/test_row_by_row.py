@@ -147,7 +147,7 @@ def mappings_drawn(draw):
 
 
 @given(CUSTOMERS, mappings_drawn(), st.sampled_from(list(ImportType)))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 def test_the_bodies_are_what_the_mapping_says_of_each_customer(drawn, mappings, import_type):
     rows = [
         customer(

@@ -71,7 +71,7 @@ def build_entities(source: SourceColumns, run: Run, organisation: Organisation) 
         run: Import type, instance and mappings.
         organisation: Look-ups of the BSS organisation.
     """
-    mappings = {
+    mappings: dict[str, Mapping[str, FieldMapping]] = {
         "account": run.mappings.account,
         "contact": run.mappings.contact,
         "sync_options": run.mappings.sync_options,
@@ -95,11 +95,17 @@ def build_entities(source: SourceColumns, run: Run, organisation: Organisation) 
         cut |= {f"{entity}.{target}": count for target, count in counts.items()}
         records = pd.DataFrame(shortened | ids, index=range(source.size), dtype=object)
         records = records.drop(columns=refused, errors="ignore")
-        kept = [target for target in records if fields[target].on_update == "keep"]
+        kept = [target for target in _targets(records) if fields[target].on_update == "keep"]
         bodies[entity] = _dump(records)
         hashed.append(_dump(records.drop(columns=kept)) if kept else bodies[entity])
     return Entities(
-        source.texts["tenant.id"], *bodies.values(), _content_hashes(*hashed), cut, unknown_states
+        tenant_ids=source.texts["tenant.id"],
+        accounts=bodies["account"],
+        contacts=bodies["contact"],
+        sync_options=bodies["sync_options"],
+        content_hashes=_content_hashes(*hashed),
+        cut=cut,
+        unknown_states=unknown_states,
     )
 
 
@@ -167,7 +173,7 @@ def _bodies(records: pd.DataFrame) -> list[_Body]:
 
     An address without a country is left out because the BSS refuses it.
     """
-    parts = [target for target in records if target.startswith(_ADDRESS)]
+    parts = [target for target in _targets(records) if target.startswith(_ADDRESS)]
     bodies = _without_missing(records.drop(columns=parts))
     if parts:
         addresses = records[parts].set_axis([part.removeprefix(_ADDRESS) for part in parts], axis=1)
@@ -178,11 +184,16 @@ def _bodies(records: pd.DataFrame) -> list[_Body]:
 
 
 def _without_missing(records: pd.DataFrame) -> list[_Body]:
-    targets = list(records)
+    targets = _targets(records)
     return [
         {target: value for target, value in zip(targets, row, strict=True) if value is not None}
         for row in records.to_numpy().tolist()  # a row at a time, as to_dict("records") does in twice the time
     ]
+
+
+def _targets(records: pd.DataFrame) -> list[str]:
+    targets: list[str] = records.columns.tolist()
+    return targets
 
 
 def _content_hashes(
