@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    import pytest
 
     Answer = Callable[["Arrival"], tuple[int, Mapping[str, str], bytes]]
 
@@ -70,3 +74,23 @@ def recorder(answer: Answer) -> Iterator[Recorder]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def closed_port() -> Iterator[str]:
+    """Yield the address of a port at which nobody listens."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{closed.getsockname()[1]}"
+
+
+def connect_to(monkeypatch: pytest.MonkeyPatch, url: str, **changes: Any) -> None:
+    """Make the default connection lead to a server, such as a recorder."""
+    connection = {
+        "conn_type": "interworks_bss",
+        "host": url,
+        "login": "application-user",
+        "password": "users-password",
+        "extra": {"client_key": "some-client-key", "client_secret": "some-client-secret"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_BSS_DEFAULT", json.dumps(connection | changes))

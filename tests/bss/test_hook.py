@@ -80,6 +80,17 @@ async def test_owners_are_found_by_name_and_by_the_users_default(sandbox: Sandbo
         await organisation(config, responsible_user="nobody")
 
 
+async def test_a_permission_rule_that_does_not_exist_is_told_with_those_that_do(
+    sandbox: SandboxServer,
+):
+    first, *others = sandbox.state.organisations["provider"].setup.permission_rules
+    config = BssConfig(accepts_permission_rule=True, permission_rule=others[-1].name)
+    assert (await organisation(config)).permission_rule_id == others[-1].id
+    with pytest.raises(ConfigurationError, match="no permission rule 'Nobody'") as caught:
+        await organisation(config, permission_rule="Nobody")
+    assert first.name in str(caught.value.hint)
+
+
 @pytest.mark.parametrize(
     ("field", "words"), [("Nothing", "Custom Fields"), ("Risk Class", "read-only")]
 )
@@ -109,6 +120,25 @@ def test_check_goes_on_after_something_that_is_wrong(sandbox: SandboxServer):
     findings = check_bss(BssConfig(tenant_marker_field="Nothing"))
     assert [finding.is_right for finding in findings] == [True, True, False, True, True]
     assert "Custom Fields" in findings[2].message
+
+
+def test_check_counts_the_accounts_and_takes_an_organisation_without_sync_options(
+    sandbox: SandboxServer,
+):
+    records = sandbox.state.organisations["provider"]
+    for name in ("One", "Two"):
+        records.create_account({"name": name}, {}, existing_kind="test")
+    findings = {one.subject: one for one in check_bss(BssConfig(sync_system="Google Workspace"))}
+    records.clear()
+    assert all(finding.is_right for finding in findings.values())
+    assert findings["accounts"].message == "can be listed (2 on the first page)"
+    assert "no active system 'Google Workspace'" in findings["sync options"].message
+
+
+def test_check_of_a_connection_that_does_not_exist_is_a_finding_and_no_crash():
+    (finding,) = check_bss(BssConfig(conn_id="nowhere"))
+    assert isinstance(finding.error, ConfigurationError)
+    assert "connection nowhere" in finding.message
 
 
 def test_check_ends_with_a_sign_in_that_is_refused(

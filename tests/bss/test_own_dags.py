@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ from customer_import.errors import (
 )
 from customer_import.http.token import AccessToken
 from sandbox import FaultKind, FaultRule, SandboxConfig, SandboxServer
-from tests.bss.recorder import Arrival, Recorder, recorder
+from tests.bss.recorder import Arrival, closed_port, connect_to, recorder
 from tests.tasks.load.scene import connection_json
 
 if TYPE_CHECKING:
@@ -56,17 +55,6 @@ def creates(sandbox: SandboxServer) -> int:
     return sum(sandbox.requests.by_endpoint().get("bss.accounts.create", {}).values())
 
 
-def connect_to(monkeypatch: pytest.MonkeyPatch, bss: Recorder, **changes: Any) -> None:
-    connection = {
-        "conn_type": "interworks_bss",
-        "host": bss.url,
-        "login": "application-user",
-        "password": "users-password",
-        "extra": {"client_key": "some-client-key", "client_secret": "some-client-secret"},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_BSS_DEFAULT", json.dumps(connection | changes))
-
-
 def test_run_signs_in_once_and_reads(sandbox: SandboxServer):
     before = sign_ins(sandbox)
     hook = BssHook("bss_default")
@@ -94,7 +82,7 @@ def test_the_session_takes_paths(sandbox: SandboxServer):
 
 def test_only_the_token_and_what_is_meant_are_sent(monkeypatch: pytest.MonkeyPatch):
     with recorder(lambda _: (200, {}, TOKEN)) as bss:
-        connect_to(monkeypatch, bss)
+        connect_to(monkeypatch, bss.url)
         BssHook(api_version="4").run(SYSTEMS, headers={"X-Mine": "1"})
     token, call = bss.arrivals
     basic = base64.b64encode(b"some-client-key:some-client-secret").decode()
@@ -113,7 +101,7 @@ def test_a_netrc_file_does_not_decide(monkeypatch: pytest.MonkeyPatch, tmp_path:
     netrc.write_text("machine 127.0.0.1 login other password other\n")
     monkeypatch.setenv("NETRC", str(netrc))
     with recorder(lambda _: (200, {}, TOKEN)) as bss:
-        connect_to(monkeypatch, bss)
+        connect_to(monkeypatch, bss.url)
         BssHook().run(SYSTEMS)
     other = base64.b64encode(b"other:other").decode()
     assert all(other not in str(arrival.headers) for arrival in bss.arrivals)
@@ -129,7 +117,7 @@ def test_no_redirect_is_followed(monkeypatch: pytest.MonkeyPatch, method: str):
             return 307, {"Location": f"{stranger.url}/taken"}, b""
 
         with recorder(answer) as bss:
-            connect_to(monkeypatch, bss)
+            connect_to(monkeypatch, bss.url)
             with pytest.raises(RejectedRequestError, match="status 307"):
                 BssHook(method=method).run("/api/accounts")
             assert BssHook().get_conn().get("/api/accounts").status_code == 307
@@ -141,7 +129,7 @@ def test_no_redirect_of_the_sign_in_is_followed(monkeypatch: pytest.MonkeyPatch)
         recorder(lambda _: (200, {}, TOKEN)) as stranger,
         recorder(lambda _: (308, {"Location": stranger.url}, b"")) as bss,
     ):
-        connect_to(monkeypatch, bss)
+        connect_to(monkeypatch, bss.url)
         with pytest.raises(AuthenticationError, match="HTTP 308"):
             BssHook().run(SYSTEMS)
     assert stranger.arrivals == []
@@ -216,7 +204,7 @@ def test_a_create_is_never_sent_twice(sandbox: SandboxServer, kind: FaultKind):
 def test_an_unreadable_retry_after_is_no_value(monkeypatch: pytest.MonkeyPatch):
     answers = iter([(200, {}, TOKEN), (503, {"Retry-After": "soon"}, b""), (200, {}, b"{}")])
     with recorder(lambda _: next(answers)) as bss:
-        connect_to(monkeypatch, bss)
+        connect_to(monkeypatch, bss.url)
         assert BssHook().run(SYSTEMS).ok
 
 
@@ -254,9 +242,7 @@ def test_the_log_of_a_retry_holds_no_query(
 
 def test_a_service_that_is_away_is_told_without_the_query(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("customer_import.bss.requests_session.RETRIES", Retry(0))
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with closed_port() as url:
         auth = BearerAuth(url, lambda: AccessToken("t", 600))
         session = BssSession(url, auth, {}, ca_file=None)
         with pytest.raises(RetriableError, match="GET /api/accounts: cannot connect") as caught:
@@ -264,6 +250,28 @@ def test_a_service_that_is_away_is_told_without_the_query(monkeypatch: pytest.Mo
     assert caught.value.is_sent is False
     assert caught.value.__cause__ is None
     assert "Eleni" not in str(caught.value)
+
+
+def test_a_sign_in_that_is_away_is_trouble_that_may_pass(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("customer_import.bss.requests_session.RETRIES", Retry(0))
+    with closed_port() as url:
+        connect_to(monkeypatch, url)
+        with pytest.raises(RetriableError, match="the sign-in cannot be reached") as caught:
+            BssHook(method="POST").run("/api/accounts", json={"name": "Eleni"})
+    assert caught.value.is_sent is False
+    assert "users-password" not in str(caught.value)
+
+
+def test_a_new_token_that_is_refused_too_is_said_to_be_new(sandbox: SandboxServer):
+    sandbox.faults.replace([FaultRule(endpoint="bss.organization.*", kind=FaultKind.UNAUTHORIZED)])
+    with pytest.raises(AuthenticationError, match="refused a token that was just issued"):
+        BssHook().run(SYSTEMS)
+
+
+def test_a_body_that_is_no_json_is_refused_in_the_same_words(sandbox: SandboxServer):
+    hook = BssHook(method="POST")
+    with pytest.raises(RejectedRequestError, match="POST /api/accounts"):
+        hook.run("/api/accounts", data="name=Eleni", headers={"Content-Type": "application/json"})
 
 
 def test_no_request_waits_without_end(monkeypatch: pytest.MonkeyPatch):
@@ -274,7 +282,7 @@ def test_no_request_waits_without_end(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr("customer_import.bss.requests_session.TIMEOUT_S", (1.0, 0.1))
     with recorder(answer) as bss:
-        connect_to(monkeypatch, bss)
+        connect_to(monkeypatch, bss.url)
         with pytest.raises(RetriableError, match="ReadTimeout"):
             BssHook(method="POST").run("/api/accounts", json={})
 

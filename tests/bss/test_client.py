@@ -1,0 +1,193 @@
+"""The typed calls where a BSS answers otherwise than the sandbox: other envelopes, other shapes, no end, no answer."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from customer_import.bss import client as client_module
+from customer_import.bss.client import BssClient
+from customer_import.bss.hook import BssHook, open_client
+from customer_import.bss.token import DEFAULT_LIFETIME_S, read_token
+from customer_import.config.instances import BssConfig
+from customer_import.errors import RejectedRequestError, RetriableError
+from tests.bss.recorder import Arrival, closed_port, connect_to, recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+CONFIG = BssConfig(max_attempts=1)
+TOKEN = b'{"access_token": "token-of-the-bss", "expires_in": 3600}'
+
+
+def page_of(arrival: Arrival) -> int:
+    query = dict(pair.split("=") for pair in arrival.path.partition("?")[2].split("&"))
+    return int(query["pageIndex"])
+
+
+async def asked(
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[[BssClient], Awaitable[Any]],
+    body: Callable[[Arrival], Any],
+    status: int = 200,
+) -> tuple[Any, list[Arrival]]:
+    """Return what a call makes of a server's answers, and what it asked for after the sign-in."""
+
+    def answer(arrival: Arrival) -> tuple[int, dict[str, str], bytes]:
+        if arrival.path == "/oauth/token":
+            return 200, {}, TOKEN
+        return status, {}, json.dumps(body(arrival)).encode()
+
+    with recorder(answer) as bss:
+        connect_to(monkeypatch, bss.url)
+        async with BssHook().session(CONFIG) as session:
+            return await call(BssClient(session)), bss.arrivals[1:]
+
+
+def user(number: int) -> dict[str, object]:
+    return {"id": number, "username": f"user{number}"}
+
+
+@pytest.mark.parametrize(
+    ("envelope", "pages", "requests"),
+    [
+        (lambda items, _: items, 1, 1),
+        (lambda items, n: {"data": items, "paging": {"totalPages": 3, "pageIndex": n}}, 3, 3),
+        (lambda items, _: {"data": items, "paging": {"pageCount": 2}}, 2, 2),
+        (lambda items, n: {"data": items, "links": {"next": "/x" if n < 3 else None}}, 3, 3),
+        (lambda items, n: {"data": items if n < 3 else []}, 2, 3),
+    ],
+    ids=["a bare list", "total pages", "page count", "a link to the next", "an empty page"],
+)
+async def test_a_list_ends_where_its_envelope_says(
+    monkeypatch: pytest.MonkeyPatch, envelope: Callable[[Any, int], Any], pages: int, requests: int
+):
+    def body(arrival: Arrival) -> Any:
+        return envelope([user(page_of(arrival))], page_of(arrival))
+
+    found, arrivals = await asked(monkeypatch, BssClient.users, body)
+    assert [one.id for one in found] == list(range(1, pages + 1))
+    assert len(arrivals) == requests
+
+
+async def test_a_list_whose_page_comes_again_has_ended(monkeypatch: pytest.MonkeyPatch):
+    found, arrivals = await asked(monkeypatch, BssClient.users, lambda _: {"data": [user(1)]})
+    assert [one.id for one in found] == [1]
+    assert len(arrivals) == 2
+
+
+async def test_a_list_without_end_is_read_up_to_the_limit_of_pages(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(client_module, "MAX_PAGES", 3)
+    found, arrivals = await asked(
+        monkeypatch, BssClient.users, lambda arrival: {"data": [user(page_of(arrival))]}
+    )
+    assert [one.id for one in found] == [1, 2, 3]
+    assert len(arrivals) == 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"data": {"id": 1}}, {"data": [{"name": "no id"}]}, {"data": ["text"]}, "text"],
+    ids=["no data", "no list", "no id", "no object", "no envelope"],
+)
+async def test_a_list_of_another_shape_is_trouble_of_the_bss(
+    monkeypatch: pytest.MonkeyPatch, body: object
+):
+    with pytest.raises(RetriableError, match="malformed"):
+        await asked(monkeypatch, BssClient.users, lambda _: body)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"systems": [{}]}, {"systems": [{"id": 7, "options": ["text"]}]}]
+)
+async def test_sync_options_of_another_shape_are_trouble_of_the_bss(
+    monkeypatch: pytest.MonkeyPatch, body: object
+):
+    with pytest.raises(RetriableError, match="malformed"):
+        await asked(monkeypatch, lambda client: client.sync_options(1, 7), lambda _: body)
+
+
+async def test_countries_and_states_that_are_switched_off_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    states = [{"id": 1, "name": "Attica"}, {"id": 2, "name": "Old", "isActive": False}]
+    countries = [
+        {"id": 30, "name": "Greece", "code": "GR", "states": states},
+        {"id": 31, "name": "Off", "code": "OF", "isActive": False},
+        {"id": 32, "name": "Without a code", "code": None},
+    ]
+    found, _ = await asked(monkeypatch, BssClient.countries, lambda _: countries)
+    assert [(country.code, [state.name for state in country.states]) for country in found] == [
+        ("GR", ["Attica"])
+    ]
+
+
+async def test_an_account_that_is_not_there_is_none_and_a_refused_read_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    async def read(client: BssClient) -> Any:
+        return await client.account(5)
+
+    assert (await asked(monkeypatch, read, lambda _: {}, status=404))[0] is None
+    with pytest.raises(RejectedRequestError) as caught:
+        await asked(monkeypatch, read, lambda _: {}, status=400)
+    assert caught.value.status == 400
+
+
+async def test_requests_a_second_of_the_instance_hold_back_what_is_too_much(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    config = BssConfig(requests_per_second=2)
+    body = json.dumps([]).encode()
+    with recorder(lambda a: (200, {}, TOKEN if a.path == "/oauth/token" else body)) as bss:
+        connect_to(monkeypatch, bss.url)
+        async with BssHook().session(config) as session:
+            client = open_client(session, config)
+            begun = time.monotonic()
+            for _ in range(2):
+                await client.users()
+            at_once_s = time.monotonic() - begun
+            await client.users()
+            waited_s = time.monotonic() - begun
+    assert at_once_s < 1 <= waited_s
+
+
+async def test_a_sign_in_that_is_away_may_come_back_and_nothing_was_sent(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    with closed_port() as url:
+        connect_to(monkeypatch, url)
+        async with BssHook().session(CONFIG) as session:
+            with pytest.raises(RetriableError, match="the sign-in cannot be reached") as caught:
+                await session.sign_in()
+    assert caught.value.is_sent is False
+
+
+async def test_a_sign_in_that_answers_without_a_token_may_pass(monkeypatch: pytest.MonkeyPatch):
+    with recorder(lambda _: (200, {}, b'{"access_token": ""}')) as bss:
+        connect_to(monkeypatch, bss.url)
+        async with BssHook().session(CONFIG) as session:
+            with pytest.raises(RetriableError, match="answered without a token"):
+                await session.sign_in()
+
+
+@pytest.mark.parametrize(
+    ("said", "lifetime_s"),
+    [
+        (600, 600.0),
+        ("600", 600.0),
+        ("soon", DEFAULT_LIFETIME_S),
+        (None, DEFAULT_LIFETIME_S),
+        ([600], DEFAULT_LIFETIME_S),
+    ],
+)
+def test_a_token_without_a_readable_lifetime_gets_the_usual_one(said: object, lifetime_s: float):
+    body = json.dumps({"access_token": "token-of-the-bss", "expires_in": said}).encode()
+    masked: list[str] = []
+    assert read_token(200, body, None, masked.append).lifetime_s == lifetime_s
+    assert masked == ["token-of-the-bss"]
