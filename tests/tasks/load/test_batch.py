@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import OperationalError
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import staged_accounts, staged_contacts, validation_findings
@@ -278,6 +279,126 @@ def test_preview_writes_nothing_and_says_what_an_import_would_do(scene: Scene):
     assert scene.outcomes(run) == ["unchanged", "would_create", "would_update", "would_update"]
     assert scene.writes == writes
     assert scene.links() == links
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_preview_says_what_an_import_would_leave_alone_and_why(scene: Scene):
+    kept, gone, same_name, adopted = customers(4)
+    scene.run([kept, gone])
+    del scene.records.accounts[scene.account_of(gone).id]
+    scene.existing(same_name.name, None)
+    scene.existing("Renamed by hand", adopted.tenant_id)
+    writes, links = scene.writes, scene.links()
+    # What kept lost does not change the BSS, so only a comparison shows that there is nothing to do.
+    staged = [kept.having(phone=None), gone.having(city="Volos"), same_name, adopted]
+    run = scene.run(staged, mode="preview", on_existing="update")
+    results = scene.results(run)
+    found = [(results[one.tenant_id].outcome, results[one.tenant_id].reason_code) for one in staged]
+    assert found == [
+        ("unchanged", "same"),
+        ("failed", "bss_error"),
+        ("ambiguous", "same_name"),
+        ("would_update", "adopted"),
+    ]
+    assert "holds it all" in results[kept.tenant_id].reason
+    assert "no longer exists" in results[gone.tenant_id].reason
+    skipping = scene.results(scene.run([adopted], mode="preview", on_existing="skip"))
+    assert skipping[adopted.tenant_id].reason_code == "existing_skipped"
+    assert (scene.writes, scene.links()) == (writes, links)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_preview_of_a_customer_at_whom_the_bss_breaks_fails_that_customer_alone(scene: Scene):
+    staged = customers(3)
+    scene.run(staged)
+    refused = fault("bss.contacts.list", FaultKind.QUOTE, (1,), status=400)
+    scene.sandbox.faults.replace([refused])
+    moved = [customer.having(city="Volos") for customer in staged]
+    run = scene.run(moved, mode="preview")
+    assert scene.outcomes(run) == ["rejected", "would_update", "would_update"]
+    (bad,) = [row for row in scene.results(run).values() if row.outcome == "rejected"]
+    assert "/api/contacts" in bad.reason
+    assert "Volos" not in bad.reason
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_organisation_without_sync_options_gets_account_and_contact_and_is_told(scene: Scene):
+    scene.configure(sync_system="Google Workspace")
+    customer = customers(1)[0]
+    run = scene.run([customer])
+    result = scene.results(run)[customer.tenant_id]
+    assert result.outcome == "created"
+    assert result.warnings == [
+        "The BSS organisation has no sync option 'Domain prefix'; it was left out."
+    ]
+    assert scene.requests("sync_options.get", "sync_options.post") == 0
+    assert scene.outcomes(scene.run([customer.having(city="Volos")])) == ["updated"]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_aliases_of_sync_options_are_asked_for_once_by_accounts_made_at_the_same_time(scene: Scene):
+    slow = fault("bss.sync_options.get", FaultKind.DELAY, delay_s=0.3)
+    scene.sandbox.faults.replace([slow])
+    assert scene.outcomes(scene.run(customers(4))) == ["created"] * 4
+    assert scene.requests("sync_options.get") == 1
+    assert scene.faults() == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_sync_option_without_a_value_is_not_set_and_nothing_is_said(scene: Scene):
+    customer = customers(1)[0].having(options={MPN_OPTION: ""})
+    result = scene.results(scene.run([customer]))[customer.tenant_id]
+    assert (result.outcome, result.warnings) == ("created", None)
+    assert list(scene.options_of(scene.account_of(customer))) == ["domainprefix"]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_contact_becomes_the_bill_to_contact_only_when_the_account_has_none(scene: Scene):
+    first, second = customers(2)
+    scene.run([first, second])
+    own, other = (scene.account_of(customer).id for customer in (first, second))
+    for account_id in (own, other):
+        scene.records.contacts_of(account_id)[0].values["isBillTo"] = False
+    chosen = {"accountId": other, "firstName": "Maria", "isPrimary": False, "isBillTo": True}
+    scene.records.create_contact(chosen)
+    run = scene.run([first.having(city="Volos"), second.having(city="Volos")])
+    assert scene.outcomes(run) == ["updated"] * 2
+    flags = [[c.values["isBillTo"] for c in scene.records.contacts_of(key)] for key in (own, other)]
+    assert flags == [[True], [False, True]]
+    with reading(scene.engine) as connection:
+        before = connection.execute(
+            select(staged_contacts.c.bss_before).where(
+                staged_contacts.c.run_id == run.key,
+                staged_contacts.c.tenant_id == first.tenant_id,
+            )
+        ).scalar_one()
+    assert orjson.loads(before) == {"isBillTo": False}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_customer_that_left_its_reseller_is_told_what_its_account_still_carries(scene: Scene):
+    customer = customers(1)[0]
+    scene.run([customer.having(options={MPN_OPTION: MPN})], ImportType.INDIRECT)
+    result = scene.results(scene.run([customer]))[customer.tenant_id]
+    assert result.outcome == "unchanged"
+    assert "imported by the indirect import before" in result.warnings[0]
+    assert "former reseller's MPN ID as a sync option" in result.warnings[1]
+    assert scene.options_of(scene.accounts[0])["resellermpnid"] == MPN
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_database_that_breaks_ends_the_load_and_no_tenant_is_blamed(scene: Scene):
+    run = scene.begin()
+    scene.stage(run, customers(6))
+    with scene.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE tenant_links RENAME TO away"))
+    with pytest.raises(OperationalError, match="tenant_links"):
+        scene.load(run)
+    with scene.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO tenant_links"))
+    assert scene.results(run) == {}
+    scene.load(run, attempt=2)
+    assert scene.outcomes(run) == ["created"] * 6
 
 
 def test_refused_credentials_end_the_load(scene: Scene, monkeypatch: pytest.MonkeyPatch):

@@ -7,16 +7,19 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 from sqlalchemy import event, select, update
 
+from customer_import import failpoints
 from customer_import.database.engine import reading
 from customer_import.database.tables import staged_accounts, tenant_links
 from customer_import.runs.run import open_run
-from customer_import.tasks.load.claims import Holder
+from customer_import.tasks.load.claims import LEASE, Holder
+from customer_import.vocabulary import ImportType
 from sandbox import FaultKind
 from tests.support.failpoints import CREATE_FAILPOINTS, UPDATE_FAILPOINTS, armed
 from tests.tasks.load.scene import Customer, customers, fault, load
@@ -262,6 +265,108 @@ def test_tenant_held_by_a_living_run_is_skipped_after_the_wait(
     assert scene.accounts[0].values["billingAddress"]["city"] == customer.city
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("endpoint", ["accounts.create", "contacts.create"])
+def test_server_error_that_is_for_good_may_have_created_and_is_settled_all_the_same(
+    scene: Scene, endpoint: str
+):
+    scene.sandbox.faults.replace([fault(f"bss.{endpoint}", FaultKind.QUOTE, (1,), status=501)])
+    run = scene.run(customers(3))
+    assert scene.outcomes(run) == ["created"] * 3
+    assert len(scene.accounts) == 3
+    assert scene.faults() == {}
+
+
+@pytest.mark.parametrize("is_still_at_work", [True, False])
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_load_that_loses_a_tenant_to_another_run_leaves_its_link_alone(
+    scene: Scene, is_still_at_work: bool
+):
+    customer = customers(1)[0]
+    other = scene.begin()
+
+    def take_over(failpoint: str) -> None:
+        if failpoint == "after_account_post":
+            hold(scene, Holder(other.key, 0, 1) if is_still_at_work else None)
+
+    failpoints.watch(take_over)
+    try:
+        run = scene.run([customer])
+    finally:
+        failpoints.watch(None)
+    result = scene.results(run)[customer.tenant_id]
+    assert (result.outcome, result.reason_code) == ("skipped", "claimed_elsewhere")
+    assert (f"run {other.key}" if is_still_at_work else "another run") in result.reason
+    link = scene.links()[customer.tenant_id]
+    assert (link.account_id, link.account_step) == (None, "intent")
+    assert link.holder == (str(Holder(other.key, 0, 1)) if is_still_at_work else None)
+    end_leases(scene)
+    assert scene.outcomes(scene.run([customer])) == ["created"]
+    assert len(scene.accounts) == 1
+    assert scene.faults() == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_lease_is_renewed_while_the_bss_takes_its_time(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("customer_import.tasks.load.ledger.RENEW_EVERY_S", 0.05)
+    scene.sandbox.faults.replace([fault("bss.accounts.create", FaultKind.DELAY, delay_s=0.6)])
+    held_s: list[float] = []
+
+    def look(failpoint: str) -> None:
+        if failpoint == "after_account_post":
+            (link,) = scene.links().values()
+            held_s.append((link.lease_until - LEASE - link.created_at).total_seconds())
+
+    failpoints.watch(look)
+    try:
+        scene.run(customers(1))
+    finally:
+        failpoints.watch(None)
+    assert len(held_s) == 1
+    assert held_s[0] >= 0.3
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_direct_and_indirect_import_that_meet_at_a_tenant_of_both_lists_create_it_once(
+    scene: Scene,
+):
+    scene.sandbox.faults.replace([fault("bss.accounts.create", FaultKind.DELAY, delay_s=1.0)])
+    customer = customers(1)[0].having(is_in_both_lists=True)
+    runs = [scene.begin(kind) for kind in (ImportType.DIRECT, ImportType.INDIRECT)]
+    for run in runs:
+        scene.stage(run, [customer])
+    assert at_once(scene, [(run, 1) for run in runs]) == []
+    found = sorted(
+        (row.outcome, row.reason_code) for run in runs for row in scene.results(run).values()
+    )
+    assert found == [("created", "new"), ("skipped", "already_imported")]
+    assert len(scene.accounts) == 1
+    assert scene.faults() == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_contact_that_arrives_after_its_sender_died_is_found_and_not_made_twice(scene: Scene):
+    scene.configure(request_timeout_s=2.0)
+    run = scene.begin()
+    customer = customers(1)[0]
+    scene.stage(run, [customer])
+    killed_load(scene, run, "before_contact_post")
+    account_id = scene.accounts[0].id
+    with scene.engine.begin() as connection:
+        connection.execute(update(tenant_links).values(intent_at=datetime.now(UTC)))
+    late = {**customer.contact(), "accountId": account_id, "isPrimary": True, "isBillTo": True}
+    arrival = threading.Timer(1.0, scene.records.create_contact, (late,))
+    arrival.start()
+    scene.load(run, attempt=2)
+    arrival.join()
+    (contact,) = scene.records.contacts_of(account_id)
+    assert scene.outcomes(run) == ["created"]
+    assert scene.links()[customer.tenant_id].contact_id == contact.id
+    assert scene.requests("contacts.create") == 0
+
+
 def before(scene: Scene, run: Run) -> dict[str, object]:
     """The values that the account had in the BSS before the run changed it."""
     statement = select(staged_accounts.c.bss_before).where(staged_accounts.c.run_id == run.key)
@@ -296,12 +401,9 @@ def end_leases(scene: Scene) -> None:
         connection.execute(update(tenant_links).values(lease_until=tenant_links.c.created_at))
 
 
-def hold(scene: Scene, holder: Holder) -> None:
-    from datetime import UTC, datetime, timedelta
-
+def hold(scene: Scene, holder: Holder | None) -> None:
+    """Give every link to a holder, or to nobody."""
+    name = None if holder is None else str(holder)
+    until = datetime.now(UTC) + timedelta(minutes=2)
     with scene.engine.begin() as connection:
-        connection.execute(
-            update(tenant_links).values(
-                holder=str(holder), lease_until=datetime.now(UTC) + timedelta(minutes=2)
-            )
-        )
+        connection.execute(update(tenant_links).values(holder=name, lease_until=until))

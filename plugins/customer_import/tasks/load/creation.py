@@ -94,9 +94,11 @@ class Creator:
             RejectedRequestError: The BSS refused it; the step is back at ``none``.
             RetriableError: It was not carried out; the same.
         """
-        for sends in range(1, MAX_SENDS + 1):
-            if sends > 1 or not is_fresh:
+        sends = 0
+        while True:
+            if sends or not is_fresh:
                 await self._intend(creation, work)
+            sends += 1
             try:
                 return await self._send(creation, work)
             except AmbiguousWriteError as error:
@@ -110,8 +112,6 @@ class Creator:
                 # It was not carried out: nothing is left to settle.
                 work.link = creation.at(work.link, Step.NONE)
                 raise
-        message = "a creation is sent at least once"
-        raise RuntimeError(message)
 
     async def settle(self, creation: Creation, work: Work) -> int | None:
         """Find out what became of a POST whose sender died, or still runs without supervision.
