@@ -91,6 +91,27 @@ def test_tenants_and_one_customers_history(admin: TestClient, database: Engine) 
 
 
 @pytest.mark.parametrize(
+    ("path", "status", "body"),
+    [
+        ("runs", 200, {"items": [], "next_cursor": None}),
+        ("tenants?instance=sandbox&import_type=direct", 200, {"items": [], "next_cursor": None}),
+        (f"tenants/{tenant_id(0)}/history?instance=sandbox", 200, []),
+        ("runs/1", 404, None),
+        ("runs/1/results", 404, None),
+        ("tenants/selectable?instance=sandbox&import_type=direct", 404, None),
+    ],
+)
+def test_before_the_first_run_lists_are_empty_and_single_things_are_not_there(
+    admin: TestClient, database_url: str, path: str, status: int, body: object
+) -> None:
+    answer = admin.get(f"{API}/{path}")
+    assert answer.status_code == status
+    if body is not None:
+        shown = answer.json()
+        assert shown == body if isinstance(body, list) else shown.items() >= body.items()
+
+
+@pytest.mark.parametrize(
     ("path", "status"),
     [
         ("runs/999", 404),

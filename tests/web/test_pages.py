@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,7 +16,15 @@ from customer_import.errors import ConfigurationError
 from customer_import.runs.tasks import TaskAttempt, record_task
 from customer_import.vocabulary import ImportType
 from tests.web.conftest import PREFIX
-from tests.web.data import add_link, add_results, add_run, add_sent, add_staged, tenant_id
+from tests.web.data import (
+    START,
+    add_link,
+    add_results,
+    add_run,
+    add_sent,
+    add_staged,
+    tenant_id,
+)
 from tests.web.markup import Markup
 
 if TYPE_CHECKING:
@@ -164,6 +173,135 @@ def test_a_working_run_shows_its_progress_and_asks_again_until_it_has_ended(
     answer = admin.get(f"{PREFIX}/live?dag_id={DIRECT}&run_id=working")
     assert answer.headers["hx-trigger"] == "run-ended"
     assert "every 2s" not in answer.text
+
+
+LOADING: dict[str, Any] = {"state": "running", "ended_at": None, "extracted": 4, "listed": 4}
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        ({"listed": None, "extracted": 0}, "Listing customers in Partner Center"),
+        ({"listed": 200, "extracted": 0}, "0 of 200"),
+        ({"mode": "discover"}, "Closing the run"),
+        ({"batches": None}, "Checking and mapping the customers"),
+        ({"batches": 1}, "Writing to the BSS"),
+        ({"batches": 1, "mode": "preview"}, "Comparing with the BSS"),
+    ],
+)
+def test_a_working_run_says_what_it_is_at(
+    admin: TestClient,
+    database: Engine,
+    add_dag_run: Callable[..., None],
+    run: dict[str, Any],
+    words: str,
+) -> None:
+    add_run(database, airflow_run_id="working", **LOADING | run)
+    add_dag_run(DIRECT, "working", "running")
+    page = admin.get(f"{PREFIX}/live?dag_id={DIRECT}&run_id=working").text
+    assert words in page
+    assert "a second" not in page, "no rate while nothing was done"
+
+
+def test_a_load_counts_the_discovered_customers_and_the_pace_of_its_own_results_only(
+    admin: TestClient, database: Engine, add_dag_run: Callable[..., None]
+) -> None:
+    key = add_run(database, airflow_run_id="loading", **LOADING | {"listed": 9, "extracted": 9})
+    add_staged(database, key, *({} for _ in range(8)), {"is_discovered": False})
+    add_dag_run(DIRECT, "loading", "running")
+    now = datetime.now(UTC)
+    early = {"task_id": "extract_customers", "recorded_at": now - timedelta(days=9)}
+    add_results(database, key, early)
+    (run,) = admin.get(f"{PREFIX}/api/runs").json()["items"]
+    assert (run["progress"]["done"], run["progress"]["total"]) == (1, 8)
+    assert run["progress"]["per_second"] is None
+    loaded = [{"tenant_id": tenant_id(n), "recorded_at": now} for n in (1, 2)]
+    loaded[0]["recorded_at"] = now - timedelta(seconds=100)
+    add_results(database, key, *loaded)
+    (run,) = admin.get(f"{PREFIX}/api/runs").json()["items"]
+    assert (run["progress"]["done"], run["progress"]["total"]) == (3, 8)
+    assert 0.01 < run["progress"]["per_second"] <= 0.02
+    left_s = run["progress"]["seconds_left"]
+    assert left_s == pytest.approx(5 / run["progress"]["per_second"])
+
+
+def test_a_run_that_airflow_has_deleted_is_shown_as_failed(
+    admin: TestClient, database: Engine
+) -> None:
+    add_run(database, airflow_run_id="deleted", state="running", ended_at=None)
+    page = admin.get(f"{PREFIX}/?dag_id={DIRECT}&run_id=deleted").text
+    assert "Airflow no longer has this run." in page
+    assert "every 2s" not in page
+
+
+@pytest.mark.parametrize("has_database", [True, False])
+def test_a_run_that_ended_before_it_wrote_anything_leads_to_its_log(
+    admin: TestClient,
+    request: pytest.FixtureRequest,
+    add_dag_run: Callable[..., None],
+    has_database: bool,
+) -> None:
+    request.getfixturevalue("database" if has_database else "database_url")
+    add_dag_run(DIRECT, "stillborn", "failed", {"instance": "sandbox", "mode": "nonsense"})
+    page = admin.get(f"{PREFIX}/?dag_id={DIRECT}&run_id=stillborn").text
+    assert "ended before its first task had written anything; see the log of start_run" in page
+    assert "Waiting for the first task" not in page
+    missing = admin.get(f"{PREFIX}/?dag_id={DIRECT}&run_id=never-there")
+    assert missing.status_code == 404
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(42, "42 s"), (90, "1 min 30 s"), (7500, "2 h 5")])
+def test_a_run_shows_how_long_it_took(
+    admin: TestClient, database: Engine, seconds: int, words: str
+) -> None:
+    add_run(database, ended_at=START + timedelta(seconds=seconds))
+    assert f"<dt>Duration</dt><dd>{words}" in admin.get(f"{PREFIX}/").text
+
+
+@pytest.mark.parametrize("page", ["customer", "results.csv"])
+def test_what_needs_a_run_is_not_there_before_the_first_one(
+    admin: TestClient, database: Engine, page: str
+) -> None:
+    where = f"{PREFIX}/{page}?dag_id={DIRECT}&tenant_id={tenant_id(0)}"
+    assert admin.get(where).status_code == 404
+    add_results(database, add_run(database), {})
+    assert admin.get(where).status_code == 200
+
+
+def test_a_customer_that_the_run_did_not_see_is_not_there(admin: TestClient, full: int) -> None:
+    where = f"{PREFIX}/customer?dag_id={DIRECT}&tenant_id="
+    assert admin.get(where + tenant_id(1)).status_code == 200
+    assert admin.get(where + tenant_id(77)).status_code == 404
+
+
+def test_a_broken_mapping_file_does_not_hide_a_customers_result(
+    admin: TestClient, full: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUSTOMER_IMPORT_INCLUDE", str(tmp_path / "nowhere"))
+    page = admin.get(f"{PREFIX}/customer?dag_id={DIRECT}&tenant_id={tenant_id(0)}")
+    assert page.status_code == 200
+    assert "CUSTOMER_IMPORT_INCLUDE leads there" in page.text
+
+
+def test_a_file_that_is_not_of_the_pages_is_not_served(admin: TestClient, database: Engine) -> None:
+    assert admin.get(f"{PREFIX}/static/app.js").status_code == 200
+    for name in ("../app.py", "%2e%2e/app.py", "nothing.js", "vendor/htmx/"):
+        assert admin.get(f"{PREFIX}/static/{name}").status_code == 404
+
+
+def test_the_indirect_tab_begins_with_resellers_and_a_search_leads_to_tenants(
+    admin: TestClient, database: Engine
+) -> None:
+    kind = ImportType.INDIRECT
+    key = add_run(database, kind, mode="discover")
+    zeta = {"reseller_mpn_id": "4847383", "reseller_name": "Zeta Cloud"}
+    add_staged(database, key, {**zeta, "tenant_name": "Aegean Example"}, zeta)
+    page = admin.get(f"{PREFIX}/tenants?dag_id={kind.dag_id}").text
+    assert "Zeta Cloud" in page
+    assert "Aegean Example" not in page
+    found = admin.get(f"{PREFIX}/tenants?dag_id={kind.dag_id}&q=aegean").text
+    assert "Aegean Example" in found
+    assert "Company 00001" not in found
 
 
 def test_a_run_that_was_killed_is_shown_as_failed(
