@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from customer_import.config.instances import load_instances
+from customer_import.config.instances import load_instance, load_instances
 from customer_import.config.mapping import load_mappings
 from customer_import.config.paths import include_folder
 from customer_import.errors import ConfigurationError
+from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,6 +175,24 @@ def test_an_unknown_target_has_its_line(tmp_path: Path) -> None:
         load_mappings(folder)
     assert "contact.yaml at fields.emial (line 5): the target 'emial'" in str(caught.value)
     assert str(caught.value).endswith("Hint: did you mean 'email'?")
+
+
+def test_an_import_that_the_instance_does_not_take_is_told_with_those_that_do(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "instances.yaml"
+    both = GOOD + "  other:\n    title: Other\n    import_types: [direct, indirect]\n"
+    path.write_text(both, encoding="utf-8")
+    assert load_instance("other", ImportType.INDIRECT, path).title == "Other"
+    assert load_instance("default", None, path).title == "Test"
+    with pytest.raises(ConfigurationError) as caught:
+        load_instance("default", ImportType.INDIRECT, path)
+    assert str(caught.value) == (
+        "instances.yaml at instances.default.import_types: instance 'default' does not take the "
+        "indirect import. Hint: choose one of: other"
+    )
+    with pytest.raises(ConfigurationError, match="Hint: add tenant_reseller to its import_types"):
+        load_instance("default", ImportType.TENANT_RESELLER, path)
 
 
 def test_a_missing_file_names_the_variable_that_leads_there_and_its_whole_path(

@@ -70,6 +70,16 @@ def test_upsert_overwrites_by_the_unique_key_and_keeps_named_columns(engine: Eng
     assert rows == [(2, 1)]
 
 
+def test_upsert_of_nothing_and_of_columns_that_are_all_kept_changes_nothing(engine: Engine) -> None:
+    row = link("t1", account_id=1)
+    with engine.begin() as connection:
+        upsert(connection, tenant_links, [])
+        upsert(connection, tenant_links, [row])
+        upsert(connection, tenant_links, [row | {"account_id": 2}], keep=list(row))
+        rows = connection.execute(select(tenant_links.c.account_id)).all()
+    assert rows == [(1,)]
+
+
 def test_upsert_takes_the_rows_of_a_query(engine: Engine) -> None:
     copied = ("instance", "tenant_id", "import_type", "created_at", "updated_at", "account_id")
     with engine.begin() as connection:
