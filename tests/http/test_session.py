@@ -36,6 +36,21 @@ async def write(session: ApiSession, **options: Any) -> Any:
     return await session.write("POST", "/v1/thing", endpoint="/v1/thing", json={}, **options)
 
 
+async def test_a_session_that_was_not_opened_says_so_and_may_be_closed(
+    script: Script, tokens: Tokens
+) -> None:
+    closed = ApiSession(
+        service="Test",
+        base_url=script.url,
+        tokens=TokenSource(tokens.fetch),
+        read_detail=read_detail,
+    )
+    with pytest.raises(RuntimeError, match="the session is not open"):
+        await read(closed)
+    await closed.__aexit__(None, None, None)
+    assert script.asked == []
+
+
 @pytest.mark.parametrize("body", [b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}'])
 async def test_a_body_is_read_with_and_without_byte_order_mark(
     session: ApiSession, script: Script, body: bytes

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from customer_import.config.paths import INCLUDE_VARIABLE, include_folder
+from customer_import.errors import AuthenticationError
 from customer_import.vocabulary import ImportType
 from sandbox import FaultKind
 from tests.imports.scene import on
@@ -62,6 +63,17 @@ def test_an_account_that_the_bss_refuses_is_rejected_with_its_reason(
     scene.edit(refused, billingProfile={"defaultAddress": {"city": "Volos"}})
     scene.expect([refused], "created")
     assert scene.run(import_type).counts() == {"created": 1, "unchanged": 2}
+
+
+def test_a_refused_sign_in_ends_the_run_before_anything_is_listed_or_written(
+    scene: Scene, import_type: ImportType
+):
+    scene.sell(import_type)
+    scene.strike("entra.token", FaultKind.ENTRA_ERROR, code=7000222)
+    with pytest.raises(AuthenticationError, match="the client secret has expired"):
+        scene.stage(import_type)
+    asked = set(scene.sandbox.requests.by_endpoint())
+    assert {name for name in asked if not name.startswith("entra.")} == set()
 
 
 def test_answers_lost_after_the_write_leave_no_duplicate(scene: Scene, import_type: ImportType):

@@ -103,6 +103,19 @@ async def test_a_refused_sign_in_says_what_mends_it(
     assert caught.value.code == f"AADSTS{code}"
 
 
+@pytest.mark.parametrize("code", [90006, 90024])
+async def test_a_sign_in_service_that_says_it_is_out_of_order_is_trouble_that_may_pass(
+    make_hook: MakeHook, sandbox: SandboxServer, code: int
+) -> None:
+    rule = FaultRule(endpoint="entra.token", kind=FaultKind.ENTRA_ERROR, code=code, limit=1)
+    sandbox.faults.replace([rule])
+    hook = make_hook("app_only")
+    with pytest.raises(RetriableError, match="not able to answer now") as caught:
+        await fetch(hook)
+    assert (caught.value.code, caught.value.is_sent) == (str(code), False)
+    assert await fetch(hook)
+
+
 async def test_a_wrong_secret_is_not_shown(make_hook: MakeHook) -> None:
     with pytest.raises(AuthenticationError) as caught:
         await fetch(make_hook("app_only", password="wrong-and-secret"))

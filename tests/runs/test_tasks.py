@@ -56,6 +56,26 @@ def test_a_task_that_fails_says_why_and_fails_all_the_same(book: Book):
     assert task.seconds is not None
 
 
+def test_a_failure_that_cannot_be_recorded_does_not_hide_what_failed(
+    book: Book, caplog: pytest.LogCaptureFixture
+):
+    run = book.begin()
+
+    def lose_the_table_and_fail() -> None:
+        with book.engine.begin() as connection:
+            run_tasks.drop(connection)
+        message = "the password was refused"
+        raise AuthenticationError(message, service="BSS")
+
+    with (
+        pytest.raises(AuthenticationError, match="the password was refused"),
+        record_task(book.engine, TaskAttempt(run.key, LOAD, map_index=3)),
+    ):
+        lose_the_table_and_fail()
+
+    assert "The failure of load_customers[3] could not be recorded" in caplog.text
+
+
 @pytest.mark.parametrize("error", [ValueError, SystemExit])
 def test_the_text_of_a_foreign_error_is_not_kept_for_it_may_hold_personal_data(
     book: Book, error: type[BaseException]

@@ -176,6 +176,37 @@ def test_a_change_without_a_record_is_found_within_the_full_read_interval(scene:
 
 
 @on("sqlite")
+def test_without_an_interval_of_full_reads_only_what_changed_is_read(scene: Scene) -> None:
+    customers = imported(scene, 4)
+    scene.configure(full_read_every_days=None)
+    assert changed(scene).summary.scope == "changed"
+    for _ in range(3):
+        age(scene, 20)
+        assert changed(scene).counts() == {"unchanged": 4}
+        assert reads(scene) == set()
+    scene.edit(customers[1], billingProfile={"defaultAddress": {"city": "Volos"}})
+    assert changed(scene).of(customers[1]).outcome == Outcome.UPDATED
+    assert reads(scene) == {customers[1].tenant_id}
+
+
+@on("sqlite")
+def test_customers_that_were_skipped_as_existing_are_read_again_by_a_run_that_updates(
+    scene: Scene,
+) -> None:
+    customers = imported(scene, 3)
+    scene.configure(full_read_every_days=None)
+    scene.edit(customers[0], billingProfile={"defaultAddress": {"city": "Volos"}})
+    scene.expect(customers[:1], Outcome.SKIPPED)
+    assert changed(scene, on_existing="skip").counts() == {"skipped": 1, "unchanged": 2}
+    scene.sandbox.source.audit.clear()  # what is read now is read for its outcome alone
+    assert changed(scene, on_existing="skip").counts() == {"skipped": 1, "unchanged": 2}
+    assert reads(scene) == set()
+    scene.expected.clear()
+    assert changed(scene).counts() == {"updated": 1, "unchanged": 2}
+    assert reads(scene) == {customers[0].tenant_id}
+
+
+@on("sqlite")
 def test_audit_records_are_read_to_the_last_page(scene: Scene) -> None:
     customers = imported(scene, 3)
     for _ in range(600):

@@ -98,6 +98,28 @@ def test_whose_customer_a_tenant_is(
     assert found == [direct, indirect, tenant_reseller]
 
 
+def test_a_reseller_is_nobodys_customer_however_the_import_groups() -> None:
+    reseller = ListedTenant("bbbb", "Beta Cloud", "beta.example", "reseller")
+    rules = classifier(INDIRECT)
+    by_subscriptions = rules.by_subscriptions(reseller, subscriptions(A))
+    by_relationships = rules.by_relationships(reseller, ["aaaa"])
+    assert by_subscriptions == by_relationships
+    assert by_subscriptions.is_discovered is False
+
+
+def test_a_reseller_without_an_mpn_id_is_found_by_its_relationship_only() -> None:
+    nameless = Reseller.model_validate({"id": "dddd", "name": "Delta Cloud", "mpnId": None})
+    config = InstanceConfig.model_validate({"title": "Test", "import_types": [INDIRECT]})
+    rules = Classifier(INDIRECT, config, (*RESELLERS, nameless))
+    found = rules.by_relationships(TENANT, ["dddd"])
+    assert (found.is_discovered, found.reseller_name, found.reseller_mpn_id) == (
+        True,
+        "Delta Cloud",
+        None,
+    )
+    assert rules.by_subscriptions(TENANT, subscriptions(None)).is_discovered is False
+
+
 @pytest.mark.parametrize(
     ("kinds", "mpn_id", "name"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from customer_import.errors import AuthenticationError, ConfigurationError
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.runs.reference_data import get_reference
 from customer_import.runs.run import Run
+from customer_import.tasks.extract import extract as extract_module
 from customer_import.tasks.extract import staging as staging_module
 from customer_import.tasks.extract.extract import extract_customers
 from customer_import.tasks.extract.staging import CustomerStaging
@@ -290,6 +292,75 @@ def test_a_tenant_without_a_usable_answer_fails_alone(
     [failed] = [row for row in results(engine, run).values() if row.outcome == "failed"]
     assert failed.reason_code == "extraction_error"
     assert "malformed" in failed.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "code"),
+    [
+        (403, "skipped", "customer_left"),
+        (404, "skipped", "customer_gone"),
+        (409, "failed", "extraction_error"),
+    ],
+)
+def test_a_tenant_that_is_refused_alone_has_its_own_outcome(
+    make_run: MakeRun,
+    make_hook: MakeHook,
+    engine: Engine,
+    sandbox: SandboxServer,
+    status: int,
+    outcome: str,
+    code: str,
+) -> None:
+    sandbox.faults.replace(
+        [FaultRule(endpoint=SUBSCRIPTIONS, kind=FaultKind.QUOTE, status=status, calls=(1,))]
+    )
+    some = [key for key, _ in list(sandbox.source.customers.items())[:2]]
+    run = make_run(ImportType.DIRECT, tenants=some)
+    extract_customers(run, engine, make_hook("app_only"))
+    found = [(row.outcome, row.reason_code) for row in results(engine, run).values()]
+    assert (outcome, code) in found
+    assert len([row for row in staged(engine, run).values() if row.outcome is None]) >= 1
+
+
+def test_a_long_extraction_says_how_far_it_is(
+    make_run: MakeRun,
+    make_hook: MakeHook,
+    engine: Engine,
+    sandbox: SandboxServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, seconds in (("_FLUSH_EVERY_S", 0.1), ("_PROGRESS_EVERY_S", 0.2)):
+        monkeypatch.setattr(extract_module, name, seconds)
+    sandbox.faults.replace([FaultRule(endpoint=BY_ID, kind=FaultKind.DELAY, delay_s=0.4)])
+    some = [key for key, _ in list(sandbox.source.customers.items())[:12]]
+    run = make_run(
+        ImportType.DIRECT,
+        tenants=some,
+        instance={"partner_center": settings(concurrency=1)},
+    )
+    recorded: list[int] = []
+
+    def look(record: logging.LogRecord) -> bool:
+        if record.msg.startswith("Extracted %s of"):
+            with engine.connect() as connection:
+                own = select(import_runs.c.extracted).where(import_runs.c.id == run.key)
+                recorded.append(connection.execute(own).scalar_one())
+        return True
+
+    monkeypatch.setattr(extract_module.log, "filters", [look])
+    with caplog.at_level(logging.INFO):
+        extract_customers(run, engine, make_hook("app_only"))
+    said = re.findall(
+        r"Extracted (\d+) of 12 customers, \d+ a minute, time left (unknown|[\d.]+ min)",
+        caplog.text,
+    )
+    done = [int(number) for number, _ in said]
+    assert len(said) > 3
+    assert done == sorted(done)
+    assert 0 < done[-1] <= 12
+    assert any(left != "unknown" for _, left in said)
+    assert recorded[1:] == done[:-1], "each report is recorded for the pages, too"
 
 
 def test_indirect_import_with_an_app_only_token_says_what_to_mend(
