@@ -59,10 +59,8 @@ def moment(value: datetime | None) -> str:
     return f"{value:%Y-%m-%d %H:%M:%S} UTC" if value else ""
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float) -> str:
     """Return a duration in words short enough for a table."""
-    if seconds is None:
-        return ""
     whole = round(seconds)
     if whole < MINUTE_S:
         return f"{whole} s"
