@@ -65,6 +65,6 @@ def marker(number: int) -> CustomFieldDefinition:
 
 def test_two_fields_with_the_markers_name_are_told_and_one_may_be_named_by_its_id():
     fields = [marker(MARKER), marker(OTHER)]
-    with pytest.raises(ConfigurationError, match="several .* name one by id .*: 7, 8"):
+    with pytest.raises(ConfigurationError, match=r"several .* name one by id .*: 7, 8"):
         find_tenant_marker(fields, "microsoft tenant id")
     assert find_tenant_marker(fields, "8").id == OTHER
