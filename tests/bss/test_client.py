@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 CONFIG = BssConfig(max_attempts=1)
+LIMIT = 5
+"""Pages that a list may have here, so that one without an end soon fails."""
 TOKEN = b'{"access_token": "token-of-the-bss", "expires_in": 3600}'
 
 
@@ -35,6 +37,7 @@ async def asked(
     status: int = 200,
 ) -> tuple[Any, list[Arrival]]:
     """Return what a call makes of a server's answers, and what it asked for after the sign-in."""
+    monkeypatch.setattr(client_module, "MAX_PAGES", LIMIT)
 
     def answer(arrival: Arrival) -> tuple[int, dict[str, str], bytes]:
         if arrival.path == "/oauth/token":
@@ -82,12 +85,11 @@ async def test_a_list_whose_page_comes_again_has_ended(monkeypatch: pytest.Monke
 async def test_a_list_without_end_is_read_up_to_the_limit_of_pages(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(client_module, "MAX_PAGES", 3)
     found, arrivals = await asked(
         monkeypatch, BssClient.users, lambda arrival: {"data": [user(page_of(arrival))]}
     )
-    assert [one.id for one in found] == [1, 2, 3]
-    assert len(arrivals) == 3
+    assert [one.id for one in found] == [1, 2, 3, 4, 5]
+    assert len(arrivals) == LIMIT
 
 
 @pytest.mark.parametrize(

@@ -93,8 +93,8 @@ def test_tenants_and_one_customers_history(admin: TestClient, database: Engine) 
 @pytest.mark.parametrize(
     ("path", "status", "body"),
     [
-        ("runs", 200, {"items": [], "next_cursor": None}),
-        ("tenants?instance=sandbox&import_type=direct", 200, {"items": [], "next_cursor": None}),
+        ("runs", 200, []),
+        ("tenants?instance=sandbox&import_type=direct", 200, []),
         (f"tenants/{tenant_id(0)}/history?instance=sandbox", 200, []),
         ("runs/1", 404, None),
         ("runs/1/results", 404, None),
@@ -106,9 +106,9 @@ def test_before_the_first_run_lists_are_empty_and_single_things_are_not_there(
 ) -> None:
     answer = admin.get(f"{API}/{path}")
     assert answer.status_code == status
-    if body is not None:
+    if status == 200:
         shown = answer.json()
-        assert shown == body if isinstance(body, list) else shown.items() >= body.items()
+        assert (shown["items"] if isinstance(shown, dict) else shown) == body
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,7 @@ NO_WORD = "ended without a word (killed, or out of time); see its log"
             f"task load_customers[2], attempt 2 of 2026-01-02 03:04 UTC, {NO_WORD}",
         ),
         ({"load_customers_3": "failed"}, f"task load_customers[3] {NO_WORD}"),
+        ({"load_customers_0": "failed"}, f"task load_customers[0] {NO_WORD}"),
         ({"transform_customers": "upstream_failed"}, f"task transform_customers {NO_WORD}"),
     ],
 )

@@ -162,14 +162,5 @@ class _Batch:
 
 def _most_telling(errors: ExceptionGroup[Exception]) -> Exception:
     """Return the error that explains why the batch ended: workers fail together."""
-    leaves = list(_leaves(errors))
-    refused = (error for error in leaves if isinstance(error, AuthenticationError))
-    return next(refused, leaves[0])
-
-
-def _leaves(errors: ExceptionGroup[Exception]) -> Iterator[Exception]:
-    for error in errors.exceptions:
-        if isinstance(error, ExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
+    refused = (error for error in errors.exceptions if isinstance(error, AuthenticationError))
+    return next(refused, errors.exceptions[0])
