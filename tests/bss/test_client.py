@@ -94,8 +94,8 @@ async def test_a_list_without_end_is_read_up_to_the_limit_of_pages(
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"data": {"id": 1}}, {"data": [{"name": "no id"}]}, {"data": ["text"]}, "text"],
-    ids=["no data", "no list", "no id", "no object", "no envelope"],
+    [{}, {"data": {"id": 1}}, {"data": ""}, {"data": [{"name": "no id"}]}, {"data": ["text"]}, ""],
+    ids=["no data", "no list", "empty text", "no id", "no object", "no envelope"],
 )
 async def test_a_list_of_another_shape_is_trouble_of_the_bss(
     monkeypatch: pytest.MonkeyPatch, body: object
