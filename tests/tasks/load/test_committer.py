@@ -60,8 +60,9 @@ async def test_a_waiter_that_gave_up_does_not_disturb_the_others(
         impatient, patient = (asyncio.ensure_future(committer.submit(n)) for n in (1, 2))
         await asyncio.sleep(0)
         impatient.cancel()
-        (answer,) = await asyncio.gather(patient, return_exceptions=True)
-        assert await committer.submit(3) == "answer 3"
+        async with asyncio.timeout(10):
+            (answer,) = await asyncio.gather(patient, return_exceptions=True)
+            assert await committer.submit(3) == "answer 3"
     assert impatient.cancelled()
     assert isinstance(answer, OSError) if breaks_at else answer == "answer 2"
 
