@@ -342,6 +342,8 @@ def test_direct_and_indirect_import_that_meet_at_a_tenant_of_both_lists_create_i
         (row.outcome, row.reason_code) for run in runs for row in scene.results(run).values()
     )
     assert found == [("created", "new"), ("skipped", "already_imported")]
+    (creator,) = [run for run in runs if scene.outcomes(run) == ["created"]]
+    assert scene.links()[customer.tenant_id].import_type == creator.import_type
     assert len(scene.accounts) == 1
     assert scene.faults() == {}
 
