@@ -102,6 +102,7 @@ class ReferenceName(StrEnum):
     ORGANISATION = "organisation"
     COUNTRY_RULES = "country_rules"
     RESELLERS = "resellers"
+    SELECTION = "selection"  # name in the run's parameters to the tenant id that it meant
 
 
 class ReasonCode(StrEnum):

@@ -12,16 +12,16 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from sqlalchemy import ColumnElement, insert, literal
+from sqlalchemy import ColumnElement, insert, literal, select
 
-from customer_import.database.engine import dialect_insert
+from customer_import.database.engine import dialect_insert, reading
 from customer_import.database.tables import import_results, staged_customers
 from customer_import.vocabulary import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
-    from sqlalchemy import Connection, Executable, Select
+    from sqlalchemy import Connection, Engine, Executable, Select
 
     from customer_import.runs.run import Run
     from customer_import.runs.verdict import Verdict
@@ -198,6 +198,19 @@ def result_columns(
         message = f"a result has no column {', '.join(sorted(unknown))}"
         raise TypeError(message)
     return [_expression(name, values.get(name)) for name in _COLUMNS]
+
+
+def find_former(engine: Engine, instance: str, names: Collection[str]) -> set[str]:
+    """Return which names (tenant ids or primary domains, lower-cased) have a result of any run of an instance."""
+    if not names:
+        return set()
+    table = import_results.c
+    found: set[str] = set()
+    with reading(engine) as connection:
+        for column in (table.tenant_id, table.domain):
+            rows = select(column).where(table.instance == instance, column.in_(names)).distinct()
+            found.update(connection.execute(rows).scalars())
+    return found
 
 
 def _expression(name: str, value: object) -> ColumnElement[Any]:

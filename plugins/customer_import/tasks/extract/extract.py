@@ -16,7 +16,8 @@ from customer_import.errors import RejectedRequestError, RetriableError
 from customer_import.failpoints import reached
 from customer_import.partner_center.client import PartnerCenterClient
 from customer_import.partner_center.hook import PartnerCenterHook
-from customer_import.runs.reference_data import put_reference
+from customer_import.runs.reference_data import get_reference, put_reference
+from customer_import.runs.results import find_former
 from customer_import.runs.run import record_progress
 from customer_import.tasks.extract.classification import (
     Classification,
@@ -28,6 +29,7 @@ from customer_import.tasks.extract.classification import (
 from customer_import.tasks.extract.country_rules import read_country_rules
 from customer_import.tasks.extract.plan import Plan, plan_extraction
 from customer_import.tasks.extract.rate_windows import RateWindows, open_limits
+from customer_import.tasks.extract.selection import Selection, check_selected
 from customer_import.tasks.extract.staging import CustomerStaging, PendingTenant, StagedTenant
 from customer_import.vocabulary import ImportType, Mode, Outcome, ReferenceName
 
@@ -68,7 +70,6 @@ class ExtractSummary:
         vanished: Customers of an earlier run that are no longer listed.
         scope: ``full`` or ``changed``, as it was done.
         scope_reason: Why, in words.
-        not_found: Names of the parameter ``tenants`` that no tenant has.
         requests: Requests of this attempt, repeated ones included.
         seconds: Duration of this attempt.
     """
@@ -83,7 +84,6 @@ class ExtractSummary:
     vanished: int
     scope: str
     scope_reason: str
-    not_found: tuple[str, ...]
     requests: int
     seconds: float
 
@@ -100,7 +100,8 @@ def extract_customers(
 
     Raises:
         AuthenticationError: Token or role were refused.
-        ConfigurationError: Connection or instance are wrong.
+        ConfigurationError: Connection, instance or a run parameter are wrong: nobody has the name of a tenant or
+            reseller that the run was asked for.
         ApiError: The lists could not be read; one customer's trouble is that customer's outcome
             instead.
     """
@@ -117,7 +118,7 @@ async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> Extract
     async with hook.session(config) as session, open_limits(config, windows) as limits:
         client = PartnerCenterClient(session, config, limits)
         extraction = _Extraction(run, engine, client, staging)
-        not_found = await extraction.list_tenants()
+        await extraction.list_tenants()
         plan = await extraction.plan()
         await extraction.fetch_tenants()
         await read_country_rules(run, engine, client, staging)
@@ -134,7 +135,6 @@ async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> Extract
         vanished=plan.vanished,
         scope=plan.scope.value,
         scope_reason=plan.reason,
-        not_found=not_found,
         requests=requests,
         seconds=round(time.monotonic() - started, 3),
     )
@@ -171,28 +171,33 @@ class _Extraction:
         self._done = 0
         self._discovered = 0
 
-    async def list_tenants(self) -> tuple[str, ...]:
-        """Stage the tenants of this partner, and return the names asked for that no tenant has."""
+    async def list_tenants(self) -> None:
+        """Stage the tenants of this partner that the run was asked for."""
         if self._run.import_type is ImportType.INDIRECT:
             await self._list_resellers()
-        params = self._run.params
-        wanted, excluded = set(params.tenants), set(params.exclude_tenants)
-        not_found = set(wanted)
+        engine, run = self._engine, self._run
+        remembered = await asyncio.to_thread(
+            get_reference, engine, run.key, ReferenceName.SELECTION
+        )
+        selection = Selection(run.params, remembered)
         listed = 0
         async for page in self._client.tenants():
-            chosen = []
-            for tenant in page:
-                names = {tenant.tenant_id, tenant.domain or tenant.tenant_id}
-                not_found -= names
-                if not names & excluded and (not wanted or names & wanted):
-                    chosen.append(tenant)
+            chosen = [tenant for tenant in page if selection.takes(tenant)]
             await self._staging.add_listed(chosen, self._reseller_ids)
             reached("after_page")
             listed += len(page)
             log.info("Listed %s customers", listed)
-        for name in sorted(not_found):
-            log.warning("No customer has the tenant id or primary domain %s", name)
-        return tuple(sorted(not_found))
+        if not selection.is_empty:
+            await asyncio.to_thread(self._settle_selection, selection)
+
+    def _settle_selection(self, selection: Selection) -> None:
+        former = find_former(
+            self._engine, self._run.params.instance, selection.unmatched_exclusions()
+        )
+        for name in sorted(former):
+            log.warning("%s is to be left out, and is no longer in Partner Center's list", name)
+        selection.check(former)
+        put_reference(self._engine, self._run.key, ReferenceName.SELECTION, selection.matched)
 
     async def plan(self) -> Plan:
         """Decide which of the listed tenants are asked for, and carry the others forward."""
@@ -201,6 +206,7 @@ class _Extraction:
     async def _list_resellers(self) -> None:
         self._resellers = resellers = await self._client.resellers()
         log.info("Listed %s resellers", len(resellers))
+        await asyncio.to_thread(self._check_resellers, resellers)
         body = [reseller.model_dump(mode="json", by_alias=True) for reseller in resellers]
         await asyncio.to_thread(
             put_reference, self._engine, self._run.key, ReferenceName.RESELLERS, body
@@ -213,6 +219,14 @@ class _Extraction:
         )
         if self._run.instance.group_by == "relationships":
             self._reseller_ids = await self._list_relationships(resellers)
+
+    def _check_resellers(self, resellers: tuple[Reseller, ...]) -> None:
+        known = {reseller.mpn_id for reseller in resellers if reseller.mpn_id}
+        nobody = "no indirect reseller of this partner has the MPN ID"
+        for mpn_id in sorted(set(self._run.instance.exclude_reseller_mpn_ids) - known):
+            log.warning("exclude_reseller_mpn_ids of the instance names %s, but %s", mpn_id, nobody)
+        unknown = set(self._run.params.reseller_mpn_ids) - known
+        check_selected("reseller_mpn_ids", unknown, known, nobody=nobody)
 
     async def _list_relationships(self, resellers: tuple[Reseller, ...]) -> dict[str, list[str]]:
         """Ask for every reseller's customers: way A of docs/api/partner-center.md section 7."""

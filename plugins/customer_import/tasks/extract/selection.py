@@ -1,0 +1,113 @@
+"""Which of the listed customers a run was asked for: its parameters ``tenants`` and ``exclude_tenants``.
+
+A name that nobody has is a mistake that must not be found out afterwards: a customer that was meant to stay
+out would be imported, one that was asked for would be missing. So it ends the run right after the list is
+read, before anything is written to the BSS.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from customer_import.errors import ConfigurationError
+from customer_import.hints import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from customer_import.partner_center.models import ListedTenant
+    from customer_import.runs.parameters import RunParams
+
+_NAMED = 5
+"""So many mistakes are named, each with what it may have meant."""
+
+
+class Selection:
+    """The customers that a run was asked for.
+
+    Args:
+        params: Those of the run.
+        remembered: Name to the tenant id that it meant in an earlier attempt (``matched``). A domain can move to
+            another tenant in between; a run goes on with the tenant that it began with.
+    """
+
+    def __init__(self, params: RunParams, remembered: Mapping[str, str] | None = None) -> None:
+        self._wanted = frozenset(params.tenants)
+        self._excluded = frozenset(params.exclude_tenants)
+        self._remembered = dict(remembered or {})
+        self._known: set[str] = set()
+        self.matched: dict[str, str] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the run was asked for everybody."""
+        return not self._wanted and not self._excluded
+
+    def takes(self, tenant: ListedTenant) -> bool:
+        """Tell whether the run is to look at a listed customer, and note the names that it has."""
+        if self.is_empty:
+            return True
+        names = {tenant.tenant_id, tenant.domain or tenant.tenant_id}
+        self._known |= names
+        meant = {
+            name
+            for name in (self._wanted | self._excluded) & (names | self._remembered.keys())
+            if self._remembered.get(name, tenant.tenant_id) == tenant.tenant_id
+        }
+        self.matched |= dict.fromkeys(meant, tenant.tenant_id)
+        return not meant & self._excluded and (not self._wanted or bool(meant & self._wanted))
+
+    def unmatched_exclusions(self) -> list[str]:
+        """Return the names of ``exclude_tenants`` that no listed customer has, sorted."""
+        return sorted(self._excluded - self.matched.keys())
+
+    def check(self, former: Collection[str] = ()) -> None:
+        """Refuse names that nobody has; all pages of the list must have been looked at.
+
+        Args:
+            former: Names of ``exclude_tenants`` that customers of earlier runs had: to leave out somebody who left is
+                no mistake.
+
+        Raises:
+            ConfigurationError: Names the parameter, the names, and for each the most similar one that is listed.
+        """
+        for parameter, names in (
+            ("tenants", self._wanted),
+            ("exclude_tenants", self._excluded.difference(former)),
+        ):
+            check_selected(
+                parameter,
+                names - self.matched.keys(),
+                self._known,
+                nobody="no customer of this partner has the tenant id or primary domain",
+            )
+
+
+def check_selected(
+    parameter: str, unknown: Collection[str], known: Iterable[str], *, nobody: str
+) -> None:
+    """Refuse names of a parameter that nobody has.
+
+    Args:
+        parameter: Its name.
+        unknown: The names that nobody has.
+        known: Names that somebody has.
+        nobody: What is wrong, before the names.
+
+    Raises:
+        ConfigurationError: There is such a name.
+    """
+    if not unknown:
+        return
+    named = sorted(unknown)[:_NAMED]
+    more = f" and {len(unknown) - len(named)} more" if len(unknown) > len(named) else ""
+    known = list(known)
+    similar = [close for name in named if (close := nearest(name, known))]
+    meant = f"did you mean {', '.join(dict.fromkeys(similar))}? " if similar else ""
+    message = f"{nobody} {', '.join(named)}{more}; nothing was written to the BSS"
+    raise ConfigurationError(
+        message,
+        source="run parameters",
+        path=parameter,
+        hint=f"{meant}correct the list or take the names out, and start the import again",
+    )
