@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from airflow.sdk import (
     DAG,
@@ -276,7 +277,7 @@ def finish_run(import_type: str) -> dict[str, Any]:
         if state in {"failed", "upstream_failed"}
     }
     with record_task(engine, _attempt(run_key, TaskId.FINISH_RUN)):
-        summary = close_run(engine, run_key, failed)
+        summary = close_run(engine, run_key, failed, _results_url(dag_run.dag_id, dag_run.run_id))
     if summary.wrote:
         alias = _written_alias(ImportType(import_type))
         context["outlet_events"][alias].add(written_asset(ImportType(import_type)))
@@ -284,6 +285,16 @@ def finish_run(import_type: str) -> dict[str, Any]:
         instance.xcom_push(key="return_value", value=summary.as_dict())
         raise AirflowFailException(summary.error)
     return summary.as_dict()
+
+
+def _results_url(dag_id: str, airflow_run_id: str) -> str:
+    from airflow.sdk.configuration import conf  # noqa: PLC0415
+
+    from customer_import.plugin import PREFIX  # noqa: PLC0415
+
+    base = conf.get("api", "base_url", fallback=None) or ""
+    query = urlencode({"dag_id": dag_id, "run_id": airflow_run_id})
+    return f"{base.rstrip('/')}/{PREFIX}/?{query}"
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from sqlalchemy import insert
 from customer_import.database.tables import validation_findings
 from customer_import.errors import ConservationError
 from customer_import.tasks.finish.close import close_run
-from customer_import.vocabulary import ImportType
+from customer_import.tasks.finish.to_mend import MENDS, NAMED
+from customer_import.vocabulary import ImportType, ReasonCode
 from tests.imports.scene import on
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def test_a_run_whose_outcomes_add_up_succeeds_and_says_what_it_did(book: Book):
         "rejected": 1,
     }
     assert summary.reasons == {"customer_left": 1, "validation": 1}
-    assert summary.warnings == 2
+    assert summary.warnings == 1  # the rejected one has its reason
     assert summary.wrote
     stored = book.row(run)
     assert (stored.state, stored.discovered, stored.summary) == ("success", 4, summary.as_dict())
@@ -221,3 +222,50 @@ def test_the_summary_holds_no_customer(scene: Scene):
         private = [customer.tenant_id, customer.company_name, customer.domain, profile["email"]]
         private += [address["phoneNumber"], address["addressLine1"], profile.get("lastName", "")]
         assert [value for value in private if value and value.lower() in xcom] == []
+
+
+def test_the_log_names_who_waits_for_a_person_by_what_there_is_to_do(
+    book: Book, caplog: pytest.LogCaptureFixture
+):
+    run = book.begin()
+    rejected, ambiguous = book.list(run, 250), book.list(run, 2)
+    book.record(run, rejected, "rejected", reason_code="validation", tenant_name="Example")
+    book.record(run, ambiguous, "ambiguous", reason_code="same_name", tenant_name="Example")
+    book.record(run, book.list(run), "created", reason_code="new")
+    caplog.set_level("INFO")
+
+    close_run(book.engine, run.key, {}, "https://airflow.example/customer-import/?run_id=1")
+
+    text = caplog.text
+    assert "Customers that wait for a person: 252" in text
+    assert f"validation, 250: {MENDS[ReasonCode.VALIDATION]}" in text
+    assert f"same_name, 2: {MENDS[ReasonCode.SAME_NAME]}" in text
+    named = [each for each in (*rejected, *ambiguous) if f"({each})" in text]
+    assert len(named) == NAMED
+    assert set(ambiguous) <= set(named)
+    assert "and 52 more" in text
+    assert "https://airflow.example/customer-import/?run_id=1" in text
+
+
+def test_every_reason_has_a_mend_or_needs_nobody():
+    needs_nobody = {
+        ReasonCode.ALREADY_IMPORTED,
+        ReasonCode.CUSTOMER_LEFT,
+        ReasonCode.CUSTOMER_GONE,
+        ReasonCode.CLAIMED_ELSEWHERE,
+        ReasonCode.EXISTING_SKIPPED,
+        ReasonCode.NEW,
+        ReasonCode.ADOPTED,
+        ReasonCode.CHANGED,
+        ReasonCode.SAME,
+    }
+    assert set(ReasonCode) - MENDS.keys() == needs_nobody
+
+
+def test_the_warnings_of_a_rejected_customer_are_not_counted_beside_its_reasons(book: Book):
+    run = book.begin()
+    first, second = book.list(run, 2)
+    book.record(run, [first], "rejected", reason_code="validation", warnings=["a"])
+    book.record(run, [second], "created", reason_code="new", warnings=["a", "b"])
+
+    assert close_run(book.engine, run.key, {}).warnings == 1

@@ -12,10 +12,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
+from customer_import.database.tables import import_results, staged_customers
 from customer_import.errors import RejectedRequestError, RetriableError
 from customer_import.failpoints import reached
 from customer_import.partner_center.client import PartnerCenterClient
 from customer_import.partner_center.hook import PartnerCenterHook
+from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.reference_data import get_reference, put_reference
 from customer_import.runs.results import find_former
 from customer_import.runs.run import record_progress
@@ -31,7 +35,14 @@ from customer_import.tasks.extract.plan import Plan, plan_extraction
 from customer_import.tasks.extract.rate_windows import RateWindows, open_limits
 from customer_import.tasks.extract.selection import Selection, check_selected
 from customer_import.tasks.extract.staging import CustomerStaging, PendingTenant, StagedTenant
-from customer_import.vocabulary import ImportType, Mode, Outcome, ReferenceName
+from customer_import.vocabulary import (
+    ImportType,
+    Mode,
+    Outcome,
+    ReferenceName,
+    StagedState,
+    TaskId,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -138,6 +149,7 @@ async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> Extract
         requests=requests,
         seconds=round(time.monotonic() - started, 3),
     )
+    await asyncio.to_thread(_log_ended, engine, run.key)
     log.info(
         "Extracted: %s listed, %s discovered, of these %s fetched, %s carried, %s skipped, %s ambiguous, "
         "%s failed; %s requests in %.1f s",
@@ -152,6 +164,21 @@ async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> Extract
         summary.seconds,
     )
     return summary
+
+
+def _log_ended(engine: Engine, run_key: int) -> None:
+    """Log the outcome lines of those that ended here; those that were carried are only counted."""
+    read = select(staged_customers.c.tenant_id).where(
+        staged_customers.c.run_id == run_key,
+        staged_customers.c.state != StagedState.CARRIED.value,
+    )
+    results = import_results.c
+    log_outcomes(
+        engine,
+        run_key,
+        results.task_id == TaskId.EXTRACT_CUSTOMERS.value,
+        results.tenant_id.in_(read),
+    )
 
 
 class _Extraction:

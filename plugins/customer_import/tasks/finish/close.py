@@ -16,12 +16,14 @@ from customer_import.database.tables import import_results, import_runs, staged_
 from customer_import.errors import ConservationError
 from customer_import.failpoints import reached
 from customer_import.runs.known_tenants import is_complete, store_known_tenants
+from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.results import record_selected_results, result_columns
 from customer_import.runs.tasks import last_attempts
 from customer_import.tasks.finish.failure import failure_of
-from customer_import.tasks.finish.log import log_summary
+from customer_import.tasks.finish.log import log_summary, log_to_mend
 from customer_import.tasks.finish.summary import Summary, summarise
-from customer_import.vocabulary import Mode, Outcome, ReasonCode, RunState
+from customer_import.tasks.finish.to_mend import find_to_mend
+from customer_import.vocabulary import Mode, Outcome, ReasonCode, RunState, TaskId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,13 +31,19 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Row
 
 
-def close_run(engine: Engine, run_key: int, failed_tasks: Mapping[str, str]) -> Summary:
+def close_run(
+    engine: Engine,
+    run_key: int,
+    failed_tasks: Mapping[str, str],
+    results_url: str = "Import Results",
+) -> Summary:
     """Give every discovered tenant without a result one, check conservation and store the summary.
 
     Args:
         engine: The import's database.
         run_key: ``import_runs.id``; the configuration is not read, it may be what is broken.
         failed_tasks: Airflow's name of a task to its state, of the run's tasks that did not succeed.
+        results_url: Where Import Results shows this run.
 
     Returns:
         The stored summary; its state is ``failed`` when a task failed.
@@ -54,6 +62,7 @@ def close_run(engine: Engine, run_key: int, failed_tasks: Mapping[str, str]) -> 
             given = sum(summary.outcomes.values())
             error = f"{summary.discovered} tenants were discovered, but {given} have an outcome"
             summary = Summary(**{**asdict(summary), "state": RunState.FAILED.value, "error": error})
+        to_mend = find_to_mend(connection, run_key)
         complete = is_complete(run, has_failed=summary.state == RunState.FAILED)
         store_known_tenants(connection, run, complete=complete)
         connection.execute(
@@ -70,7 +79,9 @@ def close_run(engine: Engine, run_key: int, failed_tasks: Mapping[str, str]) -> 
         )
         reached("before_summary_commit")
     reached("after_summary")
+    log_outcomes(engine, run_key, import_results.c.task_id == TaskId.FINISH_RUN.value)
     log_summary(summary)
+    log_to_mend(to_mend, results_url)
     if not summary.is_conserved:
         raise ConservationError(error)
     return summary
@@ -88,6 +99,7 @@ def _report_unreached(
         reseller_name=staged.reseller_name,
         outcome=Outcome.FAILED.value,
         reason_code=ReasonCode.NOT_REACHED.value,
+        task_id=TaskId.FINISH_RUN.value,
         reason=f"The run ended before this customer's turn. {error or 'No task failed.'}",
     )
     same = (import_results.c.run_id == staged.run_id) & (

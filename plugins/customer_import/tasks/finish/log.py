@@ -1,12 +1,17 @@
-"""The closing table in the log of ``finish_run``: people read task logs."""
+"""The closing table in the log of ``finish_run``, and who waits for a person: people read task logs."""
 
 from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING
 
+from customer_import.tasks.finish.to_mend import MENDS
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from customer_import.tasks.finish.summary import Summary
+    from customer_import.tasks.finish.to_mend import ToMend
 
 log = logging.getLogger(__name__)
 
@@ -39,3 +44,17 @@ def log_summary(summary: Summary) -> None:
         log.info("  %-20s %8.1f s", task, seconds)
     if summary.error:
         log.error("The run failed: %s", summary.error)
+
+
+def log_to_mend(to_mend: Sequence[ToMend], results_url: str) -> None:
+    """Log the customers that wait for a person, by what that person has to do."""
+    if not to_mend:
+        return
+    log.warning("Customers that wait for a person: %d", sum(group.count for group in to_mend))
+    for group in to_mend:
+        log.warning("  %s, %d: %s", group.reason_code, group.count, MENDS[group.reason_code])
+        for name in group.named:
+            log.warning("    %s", name)
+        if group.count > len(group.named):
+            log.warning("    and %d more", group.count - len(group.named))
+    log.warning("All of them, with their reasons: %s", results_url)

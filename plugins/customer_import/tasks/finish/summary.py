@@ -45,7 +45,7 @@ class Summary:
         outcomes: Count per outcome, every outcome present.
         reasons: Count per reason code of tenants that were not loaded.
         broken_rules: Count of tenants per critical rule.
-        warnings: Tenants with at least one warning.
+        warnings: Tenants with at least one warning that are not rejected.
         durations_s: Seconds of the last attempt per task; a mapped task's are added up.
         error: What failed, in words, or ``None``.
     """
@@ -149,7 +149,8 @@ def _count_results(connection: Connection, run: Row[*tuple[Any, ...]]) -> _Count
     )
     for outcome, code, count, with_warnings in rows:
         counts.outcomes[outcome] += count
-        counts.warned += with_warnings
+        if outcome != Outcome.REJECTED:  # its reason says more
+            counts.warned += with_warnings
         if outcome in _NOT_LOADED and code:
             counts.reasons[code] = counts.reasons.get(code, 0) + count
     return counts

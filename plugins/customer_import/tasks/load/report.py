@@ -1,8 +1,4 @@
-"""Writes a batch's results into the task log: one line per tenant, and a table of counts.
-
-People read task logs. Company names and ids stand there; an e-mail address, a phone number or a
-person's name never does.
-"""
+"""Writes a batch's results into the task log: one line per tenant, and a table of counts."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ from sqlalchemy import and_, func, select
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, staged_accounts
+from customer_import.runs.outcome_log import log_outcomes
 from customer_import.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -44,33 +41,11 @@ class LoadSummary:
 
 
 def log_results(engine: Engine, run: Run, batch: int) -> None:
-    """Log one line per tenant of a batch, grouped by outcome."""
-    columns = (
-        import_results.c.outcome,
-        import_results.c.tenant_id,
-        import_results.c.tenant_name,
-        import_results.c.account_id,
-        import_results.c.contact_id,
-        import_results.c.reason,
+    """Log the outcome line of every tenant of a batch."""
+    of_batch = select(staged_accounts.c.tenant_id).where(
+        staged_accounts.c.run_id == run.key, staged_accounts.c.batch == batch
     )
-    statement = _of_batch(select(*columns), run, batch)
-    with reading(engine) as connection:
-        for outcome in Outcome:
-            rows = connection.execution_options(yield_per=500).execute(
-                statement.where(import_results.c.outcome == outcome.value).order_by(
-                    import_results.c.tenant_id
-                )
-            )
-            for row in rows:
-                log.info(
-                    "%s | %s | %s | account %s | contact %s | %s",
-                    row.outcome,
-                    row.tenant_id,
-                    row.tenant_name or "-",
-                    row.account_id or "-",
-                    row.contact_id or "-",
-                    row.reason or "",
-                )
+    log_outcomes(engine, run.key, import_results.c.tenant_id.in_(of_batch))
 
 
 def summarise(

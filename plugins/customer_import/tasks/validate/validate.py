@@ -25,6 +25,7 @@ from customer_import.failpoints import reached
 from customer_import.garbage_collection import gc_frozen
 from customer_import.mapping.selection import select_fields
 from customer_import.mapping.source_columns import source_columns
+from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.reference_data import read_country_rules, read_organisation
 from customer_import.runs.results import Replaces, Result, record_results
 from customer_import.runs.staged_customers import (
@@ -132,6 +133,8 @@ def validate_customers(
     if count_customers(engine, run.key, is_validated=False):
         _validate(run, engine, organisation, suites, tally, judged_at_once)
     _record_results(engine, run.key, suites, tally)
+    by_task = import_results.c.task_id == TaskId.VALIDATE_CUSTOMERS.value
+    log_outcomes(engine, run.key, by_task)
     _log_suites(suites, tally)
     rows = tally.rows
     _log.info(
