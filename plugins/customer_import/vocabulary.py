@@ -111,8 +111,8 @@ class ReasonCode(StrEnum):
     ALREADY_IMPORTED = (
         "already_imported"  # skipped: the other import of this instance made the account
     )
-    CUSTOMER_LEFT = "customer_left"  # skipped: 403 on customer or subscriptions
-    CUSTOMER_GONE = "customer_gone"  # skipped: 404 on customer or subscriptions
+    CUSTOMER_LEFT = "customer_left"  # skipped: no relationship with the customer any more
+    CUSTOMER_GONE = "customer_gone"  # skipped: Partner Center no longer has it
     NOT_A_RESELLER_RELATIONSHIP = "not_a_reseller_relationship"  # skipped: relationshipToPartner
     UNKNOWN_RESELLER = "unknown_reseller"  # skipped: MPN ID of no reseller of this partner
     CLAIMED_ELSEWHERE = "claimed_elsewhere"  # skipped: another run is writing this tenant

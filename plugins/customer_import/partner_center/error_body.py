@@ -37,6 +37,8 @@ _RUN_ENDING = {
     "90000": _BLOCKED,
 }
 _NOT_A_PROVIDER = "1002"
+_NO_RELATIONSHIP = frozenset({"20002"})
+_NO_CUSTOMER = frozenset({"1000", "3000", "60003"})
 
 
 def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail:
@@ -72,6 +74,19 @@ def run_ending_error(error: RejectedRequestError) -> CustomerImportError | None:
     if hint is None:
         return None
     return AuthenticationError(f"{error.endpoint}: {hint}", service=error.service, code=error.code)
+
+
+def tells_that_customer_left(error: RejectedRequestError) -> bool:
+    """Whether a refusal says that this partner has no relationship with this one customer any more.
+
+    Other refusals with status 403 speak of permissions, so perhaps of every customer.
+    """
+    return error.status == 403 and error.code in _NO_RELATIONSHIP  # noqa: PLR2004
+
+
+def tells_that_customer_is_gone(error: RejectedRequestError) -> bool:
+    """Whether a refusal says that Partner Center does not have this one customer any more."""
+    return error.status == 404 and error.code in _NO_CUSTOMER  # noqa: PLR2004
 
 
 def not_a_provider(error: RejectedRequestError) -> ConfigurationError | None:

@@ -90,6 +90,28 @@ def import_params(import_type: ImportType, scope: Scope = Scope.FULL) -> dict[st
             "description": "With more, the run stops before it writes anything: data or mapping are probably wrong.",
             "section": HOW,
         },
+        "max_failed_percent": {
+            "default": 5,
+            "type": "number",
+            "minimum": 0,
+            "maximum": 100,
+            "title": "Most failed customers, in percent",
+            "description": (
+                "With more that fail, or that left since the run before, something is wrong with the service or "
+                "its permissions: the run stops before it writes anything, or is failed at its end."
+            ),
+            "section": HOW,
+        },
+        "expect_none": {
+            "default": False,
+            "type": "boolean",
+            "title": "Nobody is right",
+            "description": (
+                "Set it once when the last customer of this import has left: a run that discovers nobody stops "
+                "otherwise. Later runs remember it."
+            ),
+            "section": HOW,
+        },
         "responsible_user": _text(
             "Responsible user",
             "BSS user name that owns new records. Empty: the instance's. Used if the instance's API takes it.",

@@ -11,7 +11,26 @@ from customer_import.database.tables import import_results, import_runs
 from customer_import.vocabulary import ImportType, Outcome
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, Row
+
+    from customer_import.runs.run import Run
+
+
+def find_last_complete(engine: Engine, run: Run) -> Row[*tuple[Any, ...]] | None:
+    """Return ``id``, ``started_at`` and ``fingerprint`` of the last complete run of the same instance and type."""
+    statement = (
+        select(import_runs.c.id, import_runs.c.started_at, import_runs.c.fingerprint)
+        .where(
+            import_runs.c.import_type == run.import_type.value,
+            import_runs.c.instance == run.params.instance,
+            import_runs.c.is_complete.is_(True),
+            import_runs.c.id != run.key,
+        )
+        .order_by(import_runs.c.id.desc())
+        .limit(1)
+    )
+    with reading(engine) as connection:
+        return connection.execute(statement).one_or_none()
 
 
 def latest_runs(engine: Engine) -> list[dict[str, Any]]:

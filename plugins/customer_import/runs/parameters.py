@@ -48,6 +48,9 @@ class RunParams(FrozenModel):
         ordering_options: Profile name; overrides the instance's.
         reseller_mpn_ids: Indirect import: only these resellers' customers; empty means all.
         max_rejected_percent: More than this and the run stops before the load.
+        max_failed_percent: More than this, or as many that left since the run before, and the run stops before the
+            load, or fails at its end.
+        expect_none: Zero discovered customers are right, though an earlier run had some.
     """
 
     instance: Annotated[str, Field(min_length=1)]
@@ -61,6 +64,8 @@ class RunParams(FrozenModel):
     ordering_options: OptionalStr = None
     reseller_mpn_ids: Names = ()
     max_rejected_percent: Annotated[float, Field(ge=0, le=100)] = 20.0
+    max_failed_percent: Annotated[float, Field(ge=0, le=100)] = 5.0
+    expect_none: bool = False
 
     @property
     def is_selective(self) -> bool:

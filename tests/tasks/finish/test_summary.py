@@ -269,3 +269,30 @@ def test_the_warnings_of_a_rejected_customer_are_not_counted_beside_its_reasons(
     book.record(run, [second], "created", reason_code="new", warnings=["a", "b"])
 
     assert close_run(book.engine, run.key, {}).warnings == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "failed", "limit", "state"),
+    [
+        (40, 3, 5, "failed"),
+        (40, 2, 5, "success"),
+        (3, 3, 5, "failed"),
+        (3, 2, 5, "success"),
+        (3, 3, 100, "success"),
+    ],
+)
+def test_a_run_in_which_too_many_failed_is_not_green(
+    book: Book, size: int, failed: int, limit: int, state: str
+):
+    run = book.begin(max_failed_percent=limit)
+    tenants = book.list(run, size)
+    book.record(run, tenants[:failed], "failed", reason_code="bss_error")
+    if failed < size:
+        book.record(run, tenants[failed:], "created", reason_code="new")
+
+    summary = close_run(book.engine, run.key, {})
+
+    assert summary.state == state
+    if state == "failed":
+        assert f"{failed} of {size} customers failed" in (summary.error or "")
+        assert "the BSS was away" in (summary.error or "")

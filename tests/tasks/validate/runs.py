@@ -95,6 +95,7 @@ def customer(number=0, *, source=None, **columns):
         "reseller_mpn_id": None,
         "reseller_name": None,
         "outcome": None,
+        "reason_code": None,
     }
     return row | columns
 

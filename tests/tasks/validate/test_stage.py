@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from customer_import.database.tables import (
     import_results,
@@ -13,6 +14,7 @@ from customer_import.database.tables import (
     validation_results,
 )
 from customer_import.errors import DataQualityError
+from customer_import.tasks.finish.close import close_run
 from customer_import.tasks.transform.transform import transform_customers
 from customer_import.tasks.validate.validate import validate_customers
 from tests.tasks.validate.runs import ADDRESS, customer, stage_run, tenant
@@ -146,6 +148,79 @@ def test_a_run_that_discovers_nobody_stops_when_the_last_one_had_customers(engin
         validate_customers(stage_run(engine, []), engine)
 
 
+def test_a_person_can_say_once_that_nobody_is_right(engine):
+    earlier_run(engine, discovered=12)
+    told = stage_run(engine, [], key="told", expect_none=True)
+    assert validate_customers(told, engine).evaluated == 0
+    close_run(engine, told.key, {})
+    assert validate_customers(stage_run(engine, [], key="after"), engine).evaluated == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "failed", "limit", "is_stopped"),
+    [
+        (20, 2, 5, True),
+        (20, 1, 5, False),
+        (19, 18, 5, False),
+        (19, 19, 5, True),
+        (1, 1, 5, True),
+        (1, 1, 100, False),
+    ],
+)
+def test_a_run_that_could_not_read_too_many_stops_before_the_load(
+    engine, size, failed, limit, is_stopped
+):
+    unread = {"state": "failed", "outcome": "failed", "reason_code": "extraction_error"}
+    customers = [customer(n, **(unread if n < failed else {})) for n in range(size)]
+    run = stage_run(engine, customers, max_failed_percent=limit)
+    if is_stopped:
+        with pytest.raises(DataQualityError, match=f"no usable answer for {failed} of {size}"):
+            validate_customers(run, engine)
+    else:
+        validate_customers(run, engine)
+
+
+LEFT = {"state": "left", "outcome": "skipped", "reason_code": "customer_left"}
+
+
+def complete_run(engine, left):
+    """A complete run of 40 customers, the first of which had left."""
+    run = stage_run(engine, [], key="complete")
+    with engine.begin() as connection:
+        statement = update(import_runs).where(import_runs.c.id == run.key)
+        connection.execute(statement.values(state="success", is_complete=True, discovered=40))
+        for number in range(left):
+            connection.execute(
+                insert(import_results).values(
+                    run_id=run.key,
+                    tenant_id=tenant(number),
+                    import_type="direct",
+                    instance="default",
+                    outcome="skipped",
+                    reason_code="customer_left",
+                    recorded_at=datetime.now(UTC),
+                )
+            )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_stopped"), [(0, 40, True), (10, 13, True), (10, 12, False), (0, 2, False)]
+)
+def test_a_run_that_too_many_left_since_the_last_stops(engine, before, now, is_stopped):
+    complete_run(engine, left=before)
+    run = stage_run(engine, [customer(n, **(LEFT if n < now else {})) for n in range(40)])
+    if is_stopped:
+        with pytest.raises(DataQualityError, match=f"of {now - before} of 40 customers"):
+            validate_customers(run, engine)
+    else:
+        validate_customers(run, engine)
+
+
+def test_customers_that_left_before_the_first_run_stop_nobody(engine):
+    run = stage_run(engine, [customer(n, **(LEFT if n < 30 else {})) for n in range(40)])
+    assert validate_customers(run, engine).evaluated == 10
+
+
 def test_a_run_that_discovers_nobody_is_fine_the_first_time_or_for_a_selection(engine):
     assert validate_customers(stage_run(engine, []), engine).evaluated == 0
     earlier_run(engine, discovered=7, state="failed")
@@ -162,6 +237,6 @@ def test_the_log_has_a_line_per_suite_and_no_personal_data(engine, caplog):
     with caplog.at_level(logging.INFO):
         validate_customers(run, engine)
     lines = [r.getMessage() for r in caplog.records if r.name.startswith("customer_import")]
-    assert len(lines) == 4
+    assert len(lines) == 5  # one of them the outcome of the rejected customer
     assert lines[-1] == "Validated 1 customers: 1 rejected, 0 with warnings."
     assert "anna" not in caplog.text

@@ -203,22 +203,21 @@ class Classifier:
 
 
 def customer_left() -> Classification:
-    """Classify a tenant that answers 403: its relationship with the partner has ended."""
+    """Classify a tenant whose relationship with the partner has ended."""
     return Classification.ended(
         Outcome.SKIPPED,
         ReasonCode.CUSTOMER_LEFT,
-        "Partner Center lists this customer but refuses access to it (403): the relationship has "
-        "probably ended.",
+        "Partner Center lists this customer but says that there is no relationship with it any more.",
         "Cannot be told: access is refused.",
     )
 
 
 def customer_gone() -> Classification:
-    """Classify a tenant that answers 404."""
+    """Classify a tenant that Partner Center no longer has."""
     return Classification.ended(
         Outcome.SKIPPED,
         ReasonCode.CUSTOMER_GONE,
-        "Partner Center lists this customer but no longer has it (404).",
+        "Partner Center lists this customer but no longer has it.",
         "Cannot be told: the customer is gone.",
     )
 

@@ -18,6 +18,10 @@ from customer_import.database.tables import import_results, staged_customers
 from customer_import.errors import RejectedRequestError, RetriableError
 from customer_import.failpoints import reached
 from customer_import.partner_center.client import PartnerCenterClient
+from customer_import.partner_center.error_body import (
+    tells_that_customer_is_gone,
+    tells_that_customer_left,
+)
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.reference_data import get_reference, put_reference
@@ -366,13 +370,14 @@ class _Shared:
 
 
 def _classify_refusal(error: RejectedRequestError) -> Classification:
-    if error.status == 403:  # noqa: PLR2004
+    if tells_that_customer_left(error):
         return customer_left()
-    if error.status == 404:  # noqa: PLR2004
+    if tells_that_customer_is_gone(error):
         return customer_gone()
     return not_usable(_describe(error))
 
 
 def _describe(error: ApiError) -> str:
     status = f", HTTP {error.status}" if error.status else ""
-    return f"{error.endpoint}: {error.reason.rstrip('.')}{status}"
+    code = f", code {error.code}" if error.code else ""
+    return f"{error.endpoint}: {error.reason.rstrip('.')}{status}{code}"

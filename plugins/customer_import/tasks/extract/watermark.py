@@ -15,6 +15,7 @@ from sqlalchemy import select
 from customer_import.database.engine import reading
 from customer_import.database.tables import import_runs
 from customer_import.runs.fingerprint import differences
+from customer_import.runs.latest import find_last_complete
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import Mode, Scope
 
@@ -68,19 +69,7 @@ class Decision:
 
 def find_watermark(engine: Engine, run: Run) -> Watermark | None:
     """Return the last complete run of the same instance and import type."""
-    statement = (
-        select(import_runs.c.id, import_runs.c.started_at, import_runs.c.fingerprint)
-        .where(
-            import_runs.c.import_type == run.import_type.value,
-            import_runs.c.instance == run.params.instance,
-            import_runs.c.is_complete.is_(True),
-            import_runs.c.id != run.key,
-        )
-        .order_by(import_runs.c.id.desc())
-        .limit(1)
-    )
-    with reading(engine) as connection:
-        row = connection.execute(statement).one_or_none()
+    row = find_last_complete(engine, run)
     return Watermark(row.id, as_utc(row.started_at), row.fingerprint or {}) if row else None
 
 

@@ -6,7 +6,7 @@ would_create and would_update too). A run that cannot show it fails.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from customer_import.runs.known_tenants import is_complete, store_known_tenants
 from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.results import record_selected_results, result_columns
 from customer_import.runs.tasks import last_attempts
-from customer_import.tasks.finish.failure import failure_of
+from customer_import.tasks.finish.failure import failure_of, too_many_failed
 from customer_import.tasks.finish.log import log_summary, log_to_mend
 from customer_import.tasks.finish.summary import Summary, summarise
 from customer_import.tasks.finish.to_mend import find_to_mend
@@ -46,7 +46,8 @@ def close_run(
         results_url: Where Import Results shows this run.
 
     Returns:
-        The stored summary; its state is ``failed`` when a task failed.
+        The stored summary; its state is ``failed`` when a task failed, or too many
+        customers.
 
     Raises:
         ConservationError: The outcomes do not add up; the run is stored as failed with its summary.
@@ -58,10 +59,12 @@ def close_run(
         if run.mode in {Mode.IMPORT, Mode.PREVIEW}:
             _report_unreached(connection, run, error)
         summary = summarise(connection, run, tasks, error)
+        if summary.error is None and (error := too_many_failed(run, summary)):
+            summary = replace(summary, state=RunState.FAILED.value, error=error)
         if not summary.is_conserved:
             given = sum(summary.outcomes.values())
             error = f"{summary.discovered} tenants were discovered, but {given} have an outcome"
-            summary = Summary(**{**asdict(summary), "state": RunState.FAILED.value, "error": error})
+            summary = replace(summary, state=RunState.FAILED.value, error=error)
         to_mend = find_to_mend(connection, run_key)
         complete = is_complete(run, has_failed=summary.state == RunState.FAILED)
         store_known_tenants(connection, run, complete=complete)

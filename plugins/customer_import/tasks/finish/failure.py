@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from customer_import.runs.parameters import RunParams
 from customer_import.runs.tasks import NOT_MAPPED, task_name
-from customer_import.vocabulary import RunState
+from customer_import.runs.whole_run import exceeds
+from customer_import.vocabulary import Outcome, ReasonCode, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from sqlalchemy import Row
+
     from customer_import.runs.tasks import TaskAttempt
+    from customer_import.tasks.finish.summary import Summary
+
+_CAUSES = {
+    ReasonCode.BSS_ERROR: "most likely the BSS was away, or its application user lost a right",
+    ReasonCode.EXTRACTION_ERROR: "most likely Partner Center was away, or the signed-in user lost a role",
+    ReasonCode.NOT_REACHED: "the load did not come to them",
+}
 
 
 def failure_of(failed_tasks: Mapping[str, str], attempts: Iterable[TaskAttempt]) -> str | None:
@@ -38,6 +49,25 @@ def failure_of(failed_tasks: Mapping[str, str], attempts: Iterable[TaskAttempt])
             began = f"{attempt.started_at:%Y-%m-%d %H:%M} UTC"
             name = f"{attempt.name}, attempt {attempt.attempt} of {began},"
     return f"task {name} ended without a word (killed, or out of time); see its log"
+
+
+def too_many_failed(run: Row[Any], summary: Summary) -> str | None:
+    """Return in words that too many customers of a run failed; ``None`` when not.
+
+    Args:
+        run: Its row in ``import_runs``; the parameter ``max_failed_percent`` is the limit.
+        summary: What it came to.
+    """
+    limit = RunParams.parse(run.params).max_failed_percent
+    failed = summary.outcomes[Outcome.FAILED]
+    if not failed or not exceeds(failed, summary.discovered, limit, even_in_small=True):
+        return None
+    cause = max(_CAUSES, key=lambda code: summary.reasons.get(code, 0))
+    return (
+        f"{failed} of {summary.discovered} customers failed ({failed / summary.discovered:.1%}), more than the "
+        f"{limit:g} % that max_failed_percent allows; {_CAUSES[cause]}. What was written is remembered: start the "
+        "import again when it is mended"
+    )
 
 
 def _parse(name: str) -> tuple[str, int]:

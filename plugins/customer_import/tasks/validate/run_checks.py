@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from customer_import.database.engine import reading
-from customer_import.database.tables import import_runs, staged_customers
+from customer_import.database.tables import import_results, import_runs, staged_customers
 from customer_import.errors import DataQualityError
+from customer_import.runs.latest import find_last_complete
 from customer_import.runs.parameters import RunParams
-from customer_import.vocabulary import Mode, Outcome, RunState, StagedState
+from customer_import.runs.whole_run import exceeds
+from customer_import.vocabulary import Mode, Outcome, ReasonCode, RunState, StagedState
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Engine
 
     from customer_import.runs.run import Run
 
-SMALLEST_JUDGED_RUN = 20
-"""With fewer customers a percentage says nothing: one of three would stop the run. A limit of 0 % is always kept."""
+_LEFT = (ReasonCode.CUSTOMER_LEFT.value, ReasonCode.CUSTOMER_GONE.value)
 
 
 def check_rejected(engine: Engine, run: Run, rejected: int) -> None:
@@ -35,8 +36,7 @@ def check_rejected(engine: Engine, run: Run, rejected: int) -> None:
             not read again since are added.
 
     Raises:
-        DataQualityError: There are more than that, and at least ``SMALLEST_JUDGED_RUN`` were
-            discovered or the limit is 0.
+        DataQualityError: There are more than that.
     """
     limit = run.params.max_rejected_percent
     discovered = _count_discovered(engine, run.key)
@@ -46,8 +46,7 @@ def check_rejected(engine: Engine, run: Run, rejected: int) -> None:
         staged_customers.c.state == StagedState.CARRIED.value,
         staged_customers.c.outcome == Outcome.REJECTED.value,
     )
-    is_judged = discovered >= SMALLEST_JUDGED_RUN or limit == 0
-    if is_judged and rejected * 100 > limit * discovered:
+    if exceeds(rejected, discovered, limit):
         message = (
             f"{rejected} of {discovered} discovered customers ({rejected / max(discovered, 1):.1%}) are rejected, more "
             f"than the {limit:g} % that max_rejected_percent allows. Nothing was written to the BSS. See the reasons "
@@ -56,23 +55,84 @@ def check_rejected(engine: Engine, run: Run, rejected: int) -> None:
         raise DataQualityError(message)
 
 
+def check_failed(engine: Engine, run: Run) -> None:
+    """Stop a run in which Partner Center gave no usable answer for too many customers.
+
+    Args:
+        engine: The staging database.
+        run: Its parameter ``max_failed_percent`` is the limit, in percent of the discovered customers.
+
+    Raises:
+        DataQualityError: There are more than that.
+    """
+    limit = run.params.max_failed_percent
+    discovered = _count_discovered(engine, run.key)
+    failed = _count_discovered(
+        engine, run.key, staged_customers.c.state == StagedState.FAILED.value
+    )
+    if exceeds(failed, discovered, limit, even_in_small=True):
+        message = (
+            f"Partner Center gave no usable answer for {failed} of {discovered} customers "
+            f"({failed / max(discovered, 1):.1%}), more than the {limit:g} % that max_failed_percent allows. Most "
+            "likely Partner Center was away, or the signed-in user's permissions changed: see the reasons in Import "
+            "Results. "
+            "Nothing was written to the BSS. Start the import again when it is mended."
+        )
+        raise DataQualityError(message)
+
+
+def check_left(engine: Engine, run: Run) -> None:
+    """Stop a run in which too many customers left since the last complete run: rather a right was lost.
+
+    Args:
+        engine: The staging database.
+        run: Its parameter ``max_failed_percent`` is the limit, in percent of the discovered customers.
+
+    Raises:
+        DataQualityError: There are more than that.
+    """
+    before = find_last_complete(engine, run)
+    if before is None:
+        return
+    had_left = select(import_results.c.tenant_id).where(
+        import_results.c.run_id == before.id, import_results.c.reason_code.in_(_LEFT)
+    )
+    discovered = _count_discovered(engine, run.key)
+    newly = _count_discovered(
+        engine,
+        run.key,
+        staged_customers.c.reason_code.in_(_LEFT),
+        staged_customers.c.tenant_id.not_in(had_left),
+    )
+    limit = run.params.max_failed_percent
+    if exceeds(newly, discovered, limit, even_in_small=newly > 1):
+        message = (
+            f"Partner Center says of {newly} of {discovered} customers ({newly / max(discovered, 1):.1%}) that they "
+            f"have left since run {before.id}, more than the {limit:g} % that max_failed_percent allows. Most likely "
+            "the signed-in user lost a role, or the application its permissions. Nothing was written to the BSS. "
+            "If they did leave, start the import again with a higher max_failed_percent."
+        )
+        raise DataQualityError(message)
+
+
 def check_discovered(engine: Engine, run: Run) -> None:
     """Stop a run that discovered nobody although the last full run of its kind did.
 
-    A run that was asked for some tenants or resellers only may well find none; it is not judged.
+    A run that was asked for some tenants or resellers only may well find none; it is not judged. A person says once, by
+    ``expect_none``, that nobody is right; the run that was told so is the last one for those that follow.
 
     Raises:
         DataQualityError: The last successful import of all customers, of the same type and
             instance, discovered some.
     """
-    if not _is_full(run.params) or _count_discovered(engine, run.key):
+    if not _is_full(run.params) or run.params.expect_none or _count_discovered(engine, run.key):
         return
     before = _last_full_discovery(engine, run)
     if before:
         message = (
             f"No customer was discovered; the last {run.import_type} import of instance {run.params.instance} "
             f"discovered {before}. Check the Partner Center connection's rights and the instance's settings. "
-            "Nothing was written to the BSS."
+            "Nothing was written to the BSS. If all of them have left, start the import once with expect_none."
         )
         raise DataQualityError(message)
 

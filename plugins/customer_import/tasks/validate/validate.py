@@ -40,7 +40,12 @@ from customer_import.tasks.validate.country_checks import CountryChecks
 from customer_import.tasks.validate.customer_suite import customer_suite
 from customer_import.tasks.validate.judgement import Evidence, Judgement, judge
 from customer_import.tasks.validate.rules import Chunk
-from customer_import.tasks.validate.run_checks import check_discovered, check_rejected
+from customer_import.tasks.validate.run_checks import (
+    check_discovered,
+    check_failed,
+    check_left,
+    check_rejected,
+)
 from customer_import.vocabulary import Outcome, Severity, TaskId
 
 if TYPE_CHECKING:
@@ -121,8 +126,8 @@ def validate_customers(
 
     Raises:
         ConfigurationError: The run has no organisation: ``start_run`` did not finish.
-        DataQualityError: Nothing was discovered though the last run had customers, or too many are
-            rejected; the judgement is written all the same.
+        DataQualityError: Nothing was discovered though the last run had customers, or too many failed,
+            left or are rejected; the judgement is written all the same.
         CustomerImportError: A rule could not be evaluated, or a staged customer cannot be read.
     """
     organisation = read_organisation(engine, run.key)
@@ -144,6 +149,8 @@ def validate_customers(
         rows["warned"],
     )
     check_discovered(engine, run)
+    check_failed(engine, run)
+    check_left(engine, run)
     check_rejected(engine, run, rows["rejected"])
     broken = {
         f"{suite}.{rule} {field}": count
