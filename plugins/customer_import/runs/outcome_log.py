@@ -44,10 +44,14 @@ def log_outcomes(engine: Engine, run_key: int, *conditions: ColumnElement[bool])
         .where(table.run_id == run_key, *conditions)
         .order_by(table.tenant_id)
     )
+    header = "outcome | tenant id | company | account | contact | reason"
     with reading(engine) as connection:
         streamed = connection.execution_options(yield_per=_ROWS)
         for outcome in Outcome:
             for row in streamed.execute(statement.where(table.outcome == outcome.value)):
+                if header:
+                    log.info(header)
+                    header = ""
                 log.info(
                     "%s | %s | %s | account %s | contact %s | %s",
                     row.outcome,

@@ -237,6 +237,6 @@ def test_the_log_has_a_line_per_suite_and_no_personal_data(engine, caplog):
     with caplog.at_level(logging.INFO):
         validate_customers(run, engine)
     lines = [r.getMessage() for r in caplog.records if r.name.startswith("customer_import")]
-    assert len(lines) == 5  # one of them the outcome of the rejected customer
+    assert len(lines) == 6  # two of them the outcome of the rejected customer, with its header
     assert lines[-1] == "Validated 1 customers: 1 rejected, 0 with warnings."
     assert "anna" not in caplog.text
