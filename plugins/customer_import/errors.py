@@ -140,6 +140,10 @@ class AmbiguousWriteError(ApiError):
         return ambiguous
 
 
+class EndlessListError(ApiError):
+    """A list has far more pages than its own total says, or than any list has; it would not end the next time."""
+
+
 class RejectedRequestError(ApiError):
     """The server refused this one request for good (4xx); that record's outcome, not the run's."""
 

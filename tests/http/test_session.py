@@ -18,10 +18,10 @@ from customer_import.errors import (
 )
 from customer_import.http.limiter import WindowLimiter
 from customer_import.http.proxy import environment_proxy
+from customer_import.http.reader import read_json
 from customer_import.http.session import (
     ApiSession,
     RetrySettings,
-    parse_json,
 )
 from customer_import.http.token import TokenSource
 from customer_import.partner_center.error_body import read_detail
@@ -29,7 +29,7 @@ from tests.http.conftest import Handler, Script, Tokens, Waits, answer, cut, lat
 
 
 async def read(session: ApiSession, **options: Any) -> Any:
-    return await session.read("/v1/thing", endpoint="/v1/thing", parse=parse_json, **options)
+    return await session.read("/v1/thing", endpoint="/v1/thing", parse=read_json, **options)
 
 
 async def write(session: ApiSession, **options: Any) -> Any:
@@ -239,9 +239,7 @@ async def test_errors_hold_neither_query_nor_body(session: ApiSession, script: S
     body = b'{"code": 400, "description": "bad anna@example.com", "data": ["anna@example.com"]}'
     script.answers = [answer(body, 400)]
     with pytest.raises(RejectedRequestError) as caught:
-        await session.read(
-            "/v1/thing?name=anna@example.com", endpoint="/v1/thing", parse=parse_json
-        )
+        await session.read("/v1/thing?name=anna@example.com", endpoint="/v1/thing", parse=read_json)
     assert "anna" not in str(caught.value)
 
 

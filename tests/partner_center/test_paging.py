@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from customer_import.errors import (
     ApiError,
     AuthenticationError,
+    EndlessListError,
     RejectedRequestError,
     RetriableError,
 )
@@ -86,10 +87,94 @@ def test_next_links_are_read_in_all_their_forms(uri: str, path: str) -> None:
     assert next_path(uri) == path
 
 
-def test_all_headers_of_a_next_link_go_along() -> None:
-    page = parse_page(body([], link("/customers", MS_ContinuationToken="AQ==", X_Other="b")))
+def test_only_the_documented_header_of_a_next_link_goes_along() -> None:
+    headers = {"MS_ContinuationToken": "AQ==", "Host": "elsewhere.example", "Content_Length": "9"}
+    page = parse_page(body([], link("/customers", **headers)))
     assert page.next is not None
-    assert page.next.headers == (("MS-ContinuationToken", "AQ=="), ("X-Other", "b"))
+    assert page.next.headers == (("MS-ContinuationToken", "AQ=="),)
+
+
+@pytest.mark.parametrize("token", ["a\r\nHost: x", "a\nb", "Ω", "x" * 10_000, 7, None, "\x00"])
+def test_a_continuation_token_that_is_no_header_value_makes_the_page_malformed(
+    token: object,
+) -> None:
+    following = {"uri": "/customers", "headers": [{"key": "MS-ContinuationToken", "value": token}]}
+    with pytest.raises(ValueError, match="continuation token"):
+        parse_page(body([], following))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/v1/../../admin",
+        "/v1/%2e%2e/%2E%2E/admin",
+        "/v1/%252e%252e/admin",
+        "../admin",
+        "/v1/./customers",
+        "/v1/..\\admin",
+        "/v1/customers\r\nX: y",
+        "/v1/customers%0d%0aX: y",
+        "/v1/customers%3Fa=b",
+        "/v1/customers;a=b",
+        "/v1/" + "x" * 10_000,
+        "http://[",
+    ],
+)
+def test_a_next_link_that_leads_out_of_the_api_makes_the_page_malformed(uri: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        next_path(uri)
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [{"items": None, "totalCount": 0}, {"totalCount": 0}, {"items": None}],
+    ids=["null", "absent", "null without total"],
+)
+def test_a_list_that_was_never_filled_is_empty(empty: dict) -> None:
+    assert parse_page(orjson.dumps(empty)) == Page((), None, empty.get("totalCount"))
+
+
+@pytest.mark.parametrize("bad", [{"items": None, "totalCount": 5}, {}, {"totalCount": 5}])
+def test_a_list_without_the_items_that_it_counts_is_malformed(bad: dict) -> None:
+    with pytest.raises(ValueError, match="items"):
+        parse_page(orjson.dumps(bad))
+
+
+async def endless(asked: Link) -> Page:
+    number = int(asked.headers[0][1]) if asked.headers else 0
+    items = tuple({"id": f"{number}.{place}"} for place in range(10))
+    return Page(items, Link("/v1/next", (("token", str(number + 1)),)), total=100)
+
+
+async def test_a_list_has_not_many_more_pages_than_its_own_total_says() -> None:
+    asked: list[Link] = []
+
+    async def read_page(link: Link) -> Page:
+        asked.append(link)
+        return await endless(link)
+
+    with pytest.raises(EndlessListError, match="does not end: it has more than 30 pages"):
+        [page async for page in list_pages(read_page, "/v1/first", identify=identify)]
+    assert len(asked) == 30, "ten pages were said; the list is not begun again"
+
+
+async def test_a_list_that_gives_the_same_items_under_new_links_ends() -> None:
+    async def read_page(asked: Link) -> Page:
+        page = await endless(asked)
+        number = int(asked.headers[0][1]) if asked.headers else 0
+        shuffled = [{"id": f"{(number + place) % 4}"} for place in range(4)]
+        return Page(tuple(shuffled), page.next)
+
+    found = list_pages(read_page, "/v1/first", identify=identify, max_restarts=0)
+    with pytest.raises(RetriableError, match="repeats a page"):
+        [page async for page in found]
+
+
+async def test_a_total_that_counts_one_page_alone_limits_nothing() -> None:
+    pages = pages_of(*range(40))
+    for answers in pages.values():
+        answers[0] = Page(answers[0].items, answers[0].next, total=2)
+    assert len(await walk(Server(pages))) == 80
 
 
 def test_a_page_without_a_next_link_is_the_last_whatever_its_count_says() -> None:
@@ -185,8 +270,8 @@ async def test_a_page_that_repeats_under_new_links_ends_in_an_error() -> None:
 
 
 async def test_a_list_has_a_page_limit() -> None:
-    with pytest.raises(RetriableError, match="does not end"):
-        await walk(Server(pages_of(*range(6))), max_pages=5, max_restarts=0)
+    with pytest.raises(EndlessListError, match="does not end"):
+        await walk(Server(pages_of(*range(6))), max_pages=5)
     assert len(await walk(Server(pages_of(*range(5))), max_pages=5)) == 10
 
 

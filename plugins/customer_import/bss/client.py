@@ -22,15 +22,16 @@ from customer_import.bss.models import (
     User,
 )
 from customer_import.bss.query import equals
-from customer_import.errors import AmbiguousWriteError, RejectedRequestError
-from customer_import.http.session import parse_json
+from customer_import.errors import AmbiguousWriteError, EndlessListError, RejectedRequestError
+from customer_import.http.body import parse_body
+from customer_import.http.reader import positive_id, read_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from customer_import.bss.patch import Difference
     from customer_import.http.limiter import Limiter
-    from customer_import.http.session import Answer, ApiSession
+    from customer_import.http.session import ApiSession
 
     OnTurn = Callable[[], Awaitable[None]]
 
@@ -38,6 +39,9 @@ Value = TypeVar("Value")
 
 PAGE_SIZE = 500
 MAX_PAGES = 10_000
+"""Of a list that does not say how long it is."""
+MAX_NAME = 1_000
+_SPARE_PAGES = 10
 PATCH_TYPE = "application/json-patch+json"
 _NOT_FOUND = 404
 
@@ -74,11 +78,19 @@ class BssClient:
 
     async def account(self, account_id: int) -> Account | None:
         """Return an account with its custom fields; ``None`` when it does not exist."""
+
+        def read_account(body: bytes) -> Account:
+            found = _account(read_json(body))
+            if found.id != account_id:
+                message = "the answer is about another account"
+                raise ValueError(message)
+            return found
+
         try:
             return await self._session.read(
                 f"/api/accounts/{account_id}",
                 endpoint="/api/accounts/{id}",
-                parse=lambda body: _account(parse_json(body)),
+                parse=_malformed_as_value_error(read_account),
                 params={"include": "customFields"},
                 limiter=self._limiter,
             )
@@ -113,7 +125,7 @@ class BssClient:
         return await self._session.read(
             f"/api/accounts/{account_id}/syncoptions/{system_id}",
             endpoint="/api/accounts/{id}/syncoptions/{systemId}",
-            parse=lambda body: _sync_options(parse_json(body), system_id),
+            parse=lambda body: _sync_options(read_json(body), system_id),
             limiter=self._limiter,
         )
 
@@ -151,7 +163,7 @@ class BssClient:
         """Return the permission rules (assumed endpoint; docs/limits.md)."""
         return await self._all(
             "/api/organization/permissionRules",
-            lambda item: PermissionRule(id=int(item["id"]), name=_text(item.get("name"))),
+            lambda item: PermissionRule(id=positive_id(item["id"]), name=_text(item.get("name"))),
         )
 
     async def _create(self, path: str, body: Json, on_turn: OnTurn | None) -> int:
@@ -159,9 +171,9 @@ class BssClient:
             "POST", path, endpoint=path, json=body, limiter=self._limiter, on_turn=on_turn
         )
         try:
-            return _created_id(answer)
+            return await parse_body(_created_id, answer.body)
         except (ValueError, KeyError, TypeError) as error:
-            message = "the outcome is unknown: the answer names no id"
+            message = "the outcome is unknown: the answer names no usable id"
             raise AmbiguousWriteError(
                 message,
                 service=self._session.service,
@@ -191,15 +203,23 @@ class BssClient:
     async def _pages(
         self, path: str, read: Callable[[Any], Value], params: Mapping[str, str]
     ) -> AsyncIterator[list[Value]]:
-        """Yield pages until the envelope says that there are no more, a page is empty, or a page repeats itself."""
+        """Yield pages until the envelope says that there are no more, a page is empty, or a page repeats itself.
 
-        def parse(body: bytes) -> tuple[list[Value], bytes, bool]:
-            items, is_last = _page(parse_json(body), index)
-            return [read(item) for item in _shaped(items)], repr(items[:1]).encode(), is_last
+        Raises:
+            EndlessListError: The list has far more pages than its first page says.
+        """
+
+        def parse(body: bytes) -> tuple[list[Value], bytes, bool, int | None]:
+            items, is_last, pages = _page(read_json(body), index)
+            read_items = [read(item) for item in _shaped(items)]
+            return read_items, repr(items[:1])[:MAX_NAME].encode(), is_last, pages
 
         previous = b""
-        for index in range(1, MAX_PAGES + 1):
-            items, fingerprint, is_last = await self._session.read(
+        limit = MAX_PAGES
+        index = 0
+        while index < limit:
+            index += 1
+            items, fingerprint, is_last, pages = await self._session.read(
                 path,
                 endpoint=path,
                 parse=_malformed_as_value_error(parse),
@@ -211,7 +231,11 @@ class BssClient:
             yield items
             if is_last:
                 return
+            if index == 1 and pages is not None:
+                limit = min(2 * pages + _SPARE_PAGES, MAX_PAGES)  # accounts may be added meanwhile
             previous = fingerprint
+        message = f"the list does not end: it has more than {limit} pages"
+        raise EndlessListError(message, service=self._session.service, endpoint=f"GET {path}")
 
 
 def _malformed_as_value_error(parse: Callable[[bytes], Value]) -> Callable[[bytes], Value]:
@@ -227,24 +251,26 @@ def _malformed_as_value_error(parse: Callable[[bytes], Value]) -> Callable[[byte
     return checked
 
 
-def _page(body: object, index: int) -> tuple[list[Any], bool]:
-    """Return the items of a list answer and whether it is the last page.
+def _page(body: object, index: int) -> tuple[list[Any], bool, int | None]:
+    """Return the items of a list answer, whether it is the last page, and how many there are if it says so.
 
     Version 3 has an envelope whose ``paging`` differs between lists (docs/api/bss.md section 2.3), older
     versions a bare array.
     """
     if isinstance(body, list):
-        return body, True
+        return body, True, None
     envelope = cast("dict[str, Any]", body)
     items = envelope["data"]
     paging = envelope.get("paging") or {}
     pages = paging.get("totalPages", paging.get("pageCount"))
-    if isinstance(pages, int):
-        return items, index >= pages
+    if items is None and not paging.get("totalRecords", paging.get("totalCount")):
+        items = []  # how .NET writes an empty list that was never filled
+    if type(pages) is int:
+        return items, index >= pages, pages
     links = envelope.get("links")
     if isinstance(links, dict) and "next" in links:
-        return items, links["next"] is None
-    return items, False  # an empty or repeated page ends it
+        return items, links["next"] is None, None
+    return items, False, None  # an empty or repeated page ends it
 
 
 def _shaped(items: Sequence[Any]) -> Sequence[Any]:
@@ -254,21 +280,21 @@ def _shaped(items: Sequence[Any]) -> Sequence[Any]:
     return items
 
 
-def _created_id(answer: Answer) -> int:
-    return int(parse_json(answer.body)["id"])
+def _created_id(body: bytes) -> int:
+    return positive_id(read_json(body)["id"])
 
 
 def _account(item: Any) -> Account:  # noqa: ANN401 - JSON
-    return Account(id=int(item["id"]), name=_text(item.get("name")), body=item)
+    return Account(id=positive_id(item["id"]), name=_text(item.get("name")), body=item)
 
 
 def _contact(item: Any) -> Contact:  # noqa: ANN401 - JSON
     account = item.get("accountId", (item.get("account") or {}).get("id"))
     return Contact(
-        id=int(item["id"]),
-        account_id=int(account),
-        is_primary=bool(item.get("isPrimary")),
-        is_bill_to=bool(item.get("isBillTo")),
+        id=positive_id(item["id"]),
+        account_id=positive_id(account),
+        is_primary=item.get("isPrimary") is True,
+        is_bill_to=item.get("isBillTo") is True,
         body=item,
     )
 
@@ -276,7 +302,11 @@ def _contact(item: Any) -> Contact:  # noqa: ANN401 - JSON
 def _sync_options(body: Any, system_id: int) -> list[SyncOption]:  # noqa: ANN401 - JSON
     try:
         return [
-            SyncOption(str(option["alias"]), _text(option.get("name")), option.get("value") or None)
+            SyncOption(
+                _required_text(option["alias"]),
+                _text(option.get("name")),
+                _text(option.get("value")) or None,
+            )
             for system in body["systems"]
             if system["id"] == system_id
             for option in system.get("options") or ()
@@ -287,21 +317,26 @@ def _sync_options(body: Any, system_id: int) -> list[SyncOption]:  # noqa: ANN40
 
 
 def _country(item: Any) -> Country | None:  # noqa: ANN401 - JSON
-    if item.get("isActive") is False or not item.get("code"):
+    code = _text(item.get("code"))
+    if item.get("isActive") is False or not code:
         return None
     states = (
-        State(id=state["id"], name=_text(state.get("name")), code=state.get("code"))
+        State(
+            id=positive_id(state["id"]),
+            name=_text(state.get("name")),
+            code=_text(state.get("code")) or None,
+        )
         for state in item.get("states") or ()
         if state.get("isActive") is not False
     )
     return Country(
-        id=item["id"], name=_text(item.get("name")), code=item["code"], states=tuple(states)
+        id=positive_id(item["id"]), name=_text(item.get("name")), code=code, states=tuple(states)
     )
 
 
 def _custom_field(item: Any) -> CustomFieldDefinition:  # noqa: ANN401 - JSON
     return CustomFieldDefinition(
-        id=int(item["id"]),
+        id=positive_id(item["id"]),
         name=_text(item.get("name")),
         type=_text(item.get("type")),
         value_type=_text((item.get("valueDetails") or {}).get("type")),
@@ -311,7 +346,7 @@ def _custom_field(item: Any) -> CustomFieldDefinition:  # noqa: ANN401 - JSON
 
 def _external_system(item: Any) -> ExternalSystem:  # noqa: ANN401 - JSON
     return ExternalSystem(
-        id=int(item["id"]),
+        id=positive_id(item["id"]),
         code=_text(item.get("code")),
         name=_text(item.get("name")),
         is_active=item.get("isActive") is not False,
@@ -321,11 +356,21 @@ def _external_system(item: Any) -> ExternalSystem:  # noqa: ANN401 - JSON
 def _user(item: Any) -> User:  # noqa: ANN401 - JSON
     rule = item.get("defaultPermissionRuleId")
     return User(
-        id=int(item["id"]),
+        id=positive_id(item["id"]),
         username=_text(item.get("username")),
-        default_permission_rule_id=None if rule is None else int(rule),
+        default_permission_rule_id=None if rule is None else positive_id(rule),
     )
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value)
+    """Return text cut, a number in digits; anything else is none."""
+    if isinstance(value, str):
+        return value[:MAX_NAME]
+    return str(value) if type(value) in {int, float} else ""
+
+
+def _required_text(value: object) -> str:
+    if not (text := _text(value)):
+        message = "a text was due"
+        raise ValueError(message)
+    return text

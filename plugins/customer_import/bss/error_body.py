@@ -6,25 +6,21 @@ address, a phone number, a person's name.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+import re2
+
 from customer_import.http.classify import ErrorDetail
-from customer_import.http.redaction import redact
-from customer_import.http.session import parse_json
+from customer_import.http.reader import read_json
+from customer_import.http.redaction import code_of, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 MAX_MESSAGE_LENGTH = 300
 
-_RATE_LIMIT = re.compile(r"rate.?limit|too.?many|throttl|quota", re.IGNORECASE)
-_PERSONAL = (
-    re.compile(r"""(["'`“‘«]).*?(?:\1|["'`”’»]|$)"""),  # a quoted value
-    re.compile(r"\S+@\S+"),  # an e-mail address, or what was meant as one
-    re.compile(r"\+?\d[\d\s()./-]{5,}\d"),  # a phone number
-    re.compile(r"(?<=[:=])\s*\S.*$"),  # a value announced by a colon or an equals sign
-)
+_RATE_LIMIT = re2.compile(r"(?i)rate.?limit|too.?many|throttl|quota")
+_NAME = re2.compile(r"[A-Za-z][\w.\[\]/]{0,80}")
 
 
 def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail:
@@ -37,12 +33,12 @@ def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail
         request_texts: What the request carried; removed from the message before patterns look for more.
     """
     try:
-        parsed = parse_json(body)
+        parsed = read_json(body)
     except ValueError:
         return ErrorDetail()
     if not isinstance(parsed, dict):
         return ErrorDetail()
-    kind, code = _text(parsed.get("type")), _text(parsed.get("code"))
+    kind, code = (code_of(parsed.get(name), request_texts) for name in ("type", "code"))
     is_retriable = parsed.get("isRetriableError")
     return ErrorDetail(
         code=code or kind,
@@ -52,16 +48,8 @@ def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail
     )
 
 
-def scrub(text: str) -> str:
-    """Remove from a message what could be a value of the customer: quoted text, e-mail addresses, phone numbers."""
-    for pattern in _PERSONAL:
-        text = pattern.sub("…", text)
-    text = " ".join(text.split())
-    return text if len(text) <= MAX_MESSAGE_LENGTH else text[: MAX_MESSAGE_LENGTH - 1] + "…"
-
-
 def _message(body: dict[str, object], kind: str | None, request_texts: Collection[str]) -> str:
-    said = scrub(redact(_text(body.get("developerMessage")) or "", request_texts))
+    said = reason_of(body.get("developerMessage"), request_texts, MAX_MESSAGE_LENGTH)
     place = ".".join(
         part for part in (_name(body.get("entity")), _name(body.get("property"))) if part
     )
@@ -69,14 +57,6 @@ def _message(body: dict[str, object], kind: str | None, request_texts: Collectio
     return ": ".join(filter(None, (" ".join(filter(None, parts[:2])), parts[2])))
 
 
-def _text(value: object) -> str | None:
-    return str(value).strip() or None if isinstance(value, str | int) else None
-
-
 def _name(value: object) -> str | None:
     """Return the name of an entity or property; anything that does not look like a name is left out."""
-    return (
-        value
-        if isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w.\[\]/]{0,80}", value)
-        else None
-    )
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else None

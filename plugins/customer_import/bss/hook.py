@@ -25,6 +25,7 @@ from customer_import.bss.token import SERVICE, BssCredentials, fetch_token
 from customer_import.config.instances import BssConfig
 from customer_import.connection_types import INTERWORKS_BSS
 from customer_import.errors import AuthenticationError, ConfigurationError
+from customer_import.http.body import MEGABYTE
 from customer_import.http.classify import classify
 from customer_import.http.connection import (
     CheckedConnection,
@@ -124,6 +125,7 @@ class BssHook(HttpHook):
             headers=_headers(config.api_version),
             concurrency=config.concurrency,
             timeout_s=config.request_timeout_s,
+            max_body=config.max_answer_mb * MEGABYTE,
             retry=RetrySettings(max_attempts=config.max_attempts),
             tls=tls,
         )

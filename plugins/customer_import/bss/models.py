@@ -11,6 +11,8 @@ from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict
 
+from customer_import.text import trim
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -53,7 +55,7 @@ class Organisation(_Model):
     @cached_property
     def country_ids(self) -> dict[str, int]:
         """Upper-case ISO-2 code to country id."""
-        return {country.code.strip().upper(): country.id for country in self.countries}
+        return {trim(country.code).upper(): country.id for country in self.countries}
 
     @cached_property
     def state_ids(self) -> dict[tuple[int, str], int]:
@@ -61,10 +63,10 @@ class Organisation(_Model):
         ids: dict[tuple[int, str], int] = {}
         for country in self.countries:
             for state in country.states:
-                ids.setdefault((country.id, state.name.strip().casefold()), state.id)
+                ids.setdefault((country.id, trim(state.name).casefold()), state.id)
             for state in country.states:
                 if state.code:
-                    ids[country.id, state.code.strip().casefold()] = state.id
+                    ids[country.id, trim(state.code).casefold()] = state.id
         return ids
 
 
@@ -88,13 +90,17 @@ class Account:
 
     def custom_field(self, field_id: int) -> str | None:
         """Return the first value of a custom field; ``None`` when it is empty or was not included in the read."""
-        groups = self.body.get("customFields")
-        for group in groups if isinstance(groups, list) else ():
-            for custom in group.get("groupFields") or ():
+        for group in _objects(self.body.get("customFields")):
+            for custom in _objects(group.get("groupFields")):
                 if custom.get("id") == field_id:
-                    values = [entry.get("value") for entry in custom.get("values") or ()]
+                    values = [entry.get("value") for entry in _objects(custom.get("values"))]
                     return next((str(value) for value in values if value), None)
         return None
+
+
+def _objects(value: object) -> list[Json]:
+    """Return the objects of a list; nothing of what is no list."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from customer_import.bss.models import Organisation
 from customer_import.errors import ConfigurationError
+from customer_import.text import trim
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,4 +139,4 @@ async def _find_rule(
 
 
 def _is_same(left: str, right: str) -> bool:
-    return left.strip().casefold() == right.strip().casefold()
+    return trim(left).casefold() == trim(right).casefold()

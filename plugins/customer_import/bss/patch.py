@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from customer_import import text
 from customer_import.config.targets import COUNTRY_TARGET, STATE_TARGET
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def read_field(record: Json, path: str) -> object:
 
 def is_blank(value: object) -> bool:
     """Whether a value is missing: null or blank text."""
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and text.is_blank(value))
 
 
 def _pointer(path: str) -> str:

@@ -30,6 +30,13 @@ from customer_import.bss.token import (
     unreachable,
 )
 from customer_import.errors import ConfigurationError, RetriableError
+from customer_import.http.body import (
+    MAX_BODY,
+    MAX_ERROR_BODY,
+    MEGABYTE,
+    OversizedBodyError,
+    read_response,
+)
 from customer_import.http.classify import is_transient, retry_after_s
 
 if TYPE_CHECKING:
@@ -60,7 +67,11 @@ RETRIES = _Retry(
 
 
 class _Adapter(HTTPAdapter):
-    """Never waits without end."""
+    """Never waits without end, and takes in no answer without end; one that the caller streams is the caller's."""
+
+    def __init__(self, retries: Retry, max_body: int) -> None:
+        super().__init__(max_retries=retries)
+        self._max_body = max_body
 
     def send(
         self,
@@ -70,7 +81,14 @@ class _Adapter(HTTPAdapter):
         *args: Any,  # noqa: ANN401
         **options: Any,  # noqa: ANN401
     ) -> requests.Response:
-        return super().send(request, stream, timeout or TIMEOUT_S, *args, **options)
+        response = super().send(request, stream, timeout or TIMEOUT_S, *args, **options)
+        if not stream:
+            try:
+                response._content = read_response(response, self._max_body)
+            except OversizedBodyError:
+                message = f"the answer is larger than {self._max_body / MEGABYTE:g} MB"
+                raise requests.RequestException(message, request=request) from None
+        return response
 
 
 class BearerAuth(AuthBase):
@@ -150,7 +168,7 @@ class BssSession(requests.Session):
         self.auth = auth
         self.headers.update(headers)
         self.verify = ca_file or True
-        _mount(self, RETRIES)
+        _mount(self, RETRIES, MAX_BODY)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Complete the path to a URL."""
@@ -190,7 +208,8 @@ def fetch_token(
         RetriableError: The endpoint could not be reached or is out of order.
     """
     with requests.Session() as http:
-        _mount(http, RETRIES.new(allowed_methods=None))  # to ask again for a token does no harm
+        # To ask again for a token does no harm.
+        _mount(http, RETRIES.new(allowed_methods=None), MAX_ERROR_BODY)
         try:
             response = http.post(
                 base_url + TOKEN_PATH,
@@ -207,9 +226,9 @@ def fetch_token(
     return read_token(response.status_code, response.content, wait, mask)
 
 
-def _mount(session: requests.Session, retries: Retry) -> None:
+def _mount(session: requests.Session, retries: Retry, max_body: int) -> None:
     for scheme in ("https://", "http://"):
-        session.mount(scheme, _Adapter(max_retries=retries))
+        session.mount(scheme, _Adapter(retries, max_body))
 
 
 def _no_answer(

@@ -10,9 +10,11 @@ import aiohttp
 
 from customer_import.bss.error_body import read_detail
 from customer_import.errors import AuthenticationError, RetriableError
+from customer_import.http.body import MAX_ERROR_BODY, OversizedBodyError, client_options, read_body
 from customer_import.http.classify import is_transient, retry_after_s
-from customer_import.http.session import parse_json
-from customer_import.http.token import AccessToken
+from customer_import.http.reader import read_json, seconds
+from customer_import.http.redaction import code_of
+from customer_import.http.token import AccessToken, is_token
 
 if TYPE_CHECKING:
     import ssl
@@ -64,7 +66,7 @@ async def fetch_token(
     timeout = aiohttp.ClientTimeout(total=TOKEN_TIMEOUT_S)
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True) as client,
+            aiohttp.ClientSession(timeout=timeout, trust_env=True, **client_options()) as client,
             client.post(
                 base_url + TOKEN_PATH,
                 data=password_grant(credentials),
@@ -73,9 +75,9 @@ async def fetch_token(
                 allow_redirects=False,
             ) as response,
         ):
-            status, body = response.status, await response.read()
+            status, body = response.status, await read_body(response, MAX_ERROR_BODY)
             wait = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
-    except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+    except (aiohttp.ClientError, TimeoutError, ConnectionError, OversizedBodyError) as error:
         raise unreachable() from error
     return read_token(status, body, wait, mask)
 
@@ -107,7 +109,7 @@ def read_token(
         mask: Told the token.
     """
     try:
-        answer = parse_json(body)
+        answer = read_json(body)
     except ValueError:
         answer = None
     fields = answer if isinstance(answer, dict) else {}
@@ -116,25 +118,18 @@ def read_token(
         message = "the sign-in is out of order"
         raise _not_had(message, status, wait)
     if status >= 300:  # noqa: PLR2004 - whatever is not a success
-        code = str(fields.get("error") or f"HTTP {status}")
+        code = code_of(fields.get("error")) or f"HTTP {status}"
         message = _HINTS.get(
             code,
             "the sign-in was refused; check the connection's host, user, client key and secret",
         )
         raise AuthenticationError(message, service=SERVICE, code=code)
     token = fields.get("access_token")
-    if not isinstance(token, str) or not token:
+    if not is_token(token):
         message = "the sign-in answered without a token"
         raise _not_had(message, status)
     mask(token)
-    return AccessToken(token, _lifetime_s(fields.get("expires_in")))
-
-
-def _lifetime_s(value: object) -> float:
-    try:
-        return float(value) if isinstance(value, str | int | float) else DEFAULT_LIFETIME_S
-    except ValueError:
-        return DEFAULT_LIFETIME_S
+    return AccessToken(token, seconds(fields.get("expires_in"), DEFAULT_LIFETIME_S))
 
 
 def _not_had(message: str, status: int | None, retry_after: float | None = None) -> RetriableError:

@@ -31,6 +31,8 @@ class PartnerCenterConfig(FrozenModel):
     page_size: Annotated[int, Field(gt=0, le=500)] = 500
     request_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     max_attempts: Annotated[int, Field(gt=0)] = 6
+    max_answer_mb: Annotated[int, Field(gt=0, le=1024)] = 64
+    """A decompressed answer larger than this is malformed."""
 
     @property
     def requests_per_window(self) -> int:
@@ -63,6 +65,8 @@ class BssConfig(FrozenModel):
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
     request_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     max_attempts: Annotated[int, Field(gt=0)] = 6
+    max_answer_mb: Annotated[int, Field(gt=0, le=1024)] = 64
+    """A decompressed answer larger than this is malformed."""
     settle_delay_s: Annotated[float, Field(ge=0)] = 5.0
     """How long to wait before a write without an answer is looked for; the server may still be working on it."""
 

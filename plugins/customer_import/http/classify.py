@@ -7,12 +7,20 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
 
+import re2
+
 from customer_import.errors import ApiError, RejectedRequestError, RetriableError, ThrottledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
 MAX_RETRY_AFTER_S = 3600.0
+_LONGEST_RETRY_AFTER = 100
+_SECONDS = re2.compile(r"-?\d{1,9}(?:\.\d{1,9})?")
+_TOLD_WITHIN = 2_000
+_TOLD_WAIT = re2.compile(
+    r"(?i)\b(?:try|retry|wait)\b[^\d]{0,60}\b(\d{1,6})\s{0,5}(s|m)(?:ec|in|\b)"
+)
 _TRANSIENT = frozenset({408, 425, 429})
 _NOT_IMPLEMENTED = 501
 
@@ -67,7 +75,7 @@ def classify(
         endpoint: Method and path template for messages.
         status: HTTP status.
         headers: Answer headers; ``Retry-After`` is read in seconds and as a date.
-        body: Answer body; only ``read_detail`` looks into it.
+        body: Answer body; looked into by ``read_detail``, and for a wait that is told in words.
         read_detail: The service's reader of error bodies.
         now: UTC clock, for a Retry-After date.
     """
@@ -76,6 +84,8 @@ def classify(
     detail = read_detail(body)
     message = detail.message or f"answered with status {status}"
     retry_after = retry_after_s(headers.get("Retry-After"), now())
+    if retry_after is None:
+        retry_after = told_wait_s(body)
     if status == 429 or detail.is_rate_limit:  # noqa: PLR2004
         return ThrottledError(
             message,
@@ -101,17 +111,34 @@ def classify(
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Return the seconds of a ``Retry-After`` header in either form, capped; ``None`` without."""
-    if not value:
+    """Return the seconds of a ``Retry-After`` header in either form, capped; ``None`` when there is none to be read."""
+    value = (value or "").strip()
+    if not value or len(value) > _LONGEST_RETRY_AFTER:
         return None
     try:
-        wait = float(value)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        wait = (
-            moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        ).timestamp() - now.timestamp()
-    return min(max(wait, 0.0), MAX_RETRY_AFTER_S) if wait == wait else None  # noqa: PLR0124 - NaN
+        wait = float(value) if _SECONDS.fullmatch(value) else _seconds_until(value, now)
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        IndexError,
+    ):  # what a date's parser raises of nonsense
+        return None
+    return min(max(wait, 0.0), MAX_RETRY_AFTER_S)
+
+
+def told_wait_s(body: bytes) -> float | None:
+    """Return the seconds that the beginning of an error body asks to wait, capped: "Try again in 57 seconds".
+
+    Partner Center's gateway says it there and nowhere else when it throttles.
+    """
+    found = _TOLD_WAIT.search(body[:_TOLD_WITHIN].decode(errors="replace"))
+    if found is None:
+        return None
+    seconds = float(found[1]) * (60 if found[2].lower() == "m" else 1)
+    return min(seconds, MAX_RETRY_AFTER_S)
+
+
+def _seconds_until(date: str, now: datetime) -> float:
+    moment = parsedate_to_datetime(date)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now.timestamp()

@@ -42,9 +42,15 @@ class Limiter(Protocol):
     def pause_s(self) -> float:
         """Seconds for which nothing may leave, because the server said so; 0 or less when anything may."""
 
+    @property
+    def window_s(self) -> float:
+        """Seconds over which the server counts; 0 when that is not known."""
+
 
 class Unlimited:
     """Lets every request leave at once, but stands still when the server says so."""
+
+    window_s = 0.0
 
     def __init__(
         self,
@@ -98,7 +104,7 @@ class WindowLimiter:
     ) -> None:
         self.budget = self._full_budget = budget
         self.keep = keep
-        self._window_s = window_s
+        self.window_s = window_s
         self._hold_s = window_s + guard_s
         self._clock, self._sleep = clock, sleep
         self._answered: deque[float] = deque()
@@ -171,7 +177,7 @@ class WindowLimiter:
                 "The server's rate limit was hit: nothing leaves for %.0f s, then at most %s requests in %.0f s",
                 wait_s,
                 self.budget,
-                self._window_s,
+                self.window_s,
             )
         self._closed_until = max(self._closed_until, self._clock() + wait_s)
 
@@ -187,7 +193,7 @@ class WindowLimiter:
             self._answered.popleft()
         if now < self._closed_until:
             return self._closed_until - now
-        if self.budget < self._full_budget and now - self._changed_at >= self._window_s:
+        if self.budget < self._full_budget and now - self._changed_at >= self.window_s:
             self._give_back(now)
         if len(self._answered) + self._in_flight < self.budget:
             return 0.0

@@ -16,7 +16,7 @@ import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import aiohttp
 import orjson
@@ -27,6 +27,14 @@ from customer_import.errors import (
     AuthenticationError,
     RetriableError,
     ThrottledError,
+)
+from customer_import.http.body import (
+    MAX_BODY,
+    MEGABYTE,
+    OversizedBodyError,
+    client_options,
+    parse_body,
+    read_body,
 )
 from customer_import.http.classify import DetailReader, classify
 from customer_import.http.limiter import Limiter, Unlimited
@@ -43,7 +51,6 @@ log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
-BOM = b"\xef\xbb\xbf"
 CONNECT_TIMEOUT_S = 10.0
 
 
@@ -61,7 +68,7 @@ class RetrySettings:
     """How long a request is tried.
 
     Attributes:
-        max_attempts: Tries in all.
+        max_attempts: Tries in all; one that was refused for its rate only is none.
         budget_s: No new try starts when it would begin later than this after the first.
         base_s: First wait; doubled each time, with full jitter.
         max_wait_s: Longest wait that we choose ourselves; a Retry-After may be longer.
@@ -71,15 +78,6 @@ class RetrySettings:
     budget_s: float = 600.0
     base_s: float = 0.5
     max_wait_s: float = 30.0
-
-
-def parse_json(body: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
-    """Parse a JSON body, with or without a byte order mark (docs/api/partner-center.md, Q1 to Q3).
-
-    Raises:
-        ValueError: The body is not JSON.
-    """
-    return orjson.loads(body.removeprefix(BOM))
 
 
 class ApiSession:
@@ -93,6 +91,7 @@ class ApiSession:
         headers: Sent with every request.
         concurrency: Most requests under way at once; also the size of the connection pool.
         timeout_s: Bound on one request, from its start to the last byte.
+        max_body: Bytes of a decompressed answer; a larger one is malformed.
         retry: How long a request is tried.
         tls: TLS settings; ``None`` for the system's.
         sleep: Waits that many seconds.
@@ -109,6 +108,7 @@ class ApiSession:
         headers: Mapping[str, str] | None = None,
         concurrency: int = 16,
         timeout_s: float = 60.0,
+        max_body: int = MAX_BODY,
         retry: RetrySettings | None = None,
         tls: ssl.SSLContext | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -123,6 +123,7 @@ class ApiSession:
         self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
+        self._max_body = max_body
         self._retry = retry or RetrySettings()
         self._tls = tls
         self._sleep = sleep
@@ -136,8 +137,8 @@ class ApiSession:
         self._client = aiohttp.ClientSession(
             connector=connector,
             timeout=self._timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
             proxy=environment_proxy(self.base_url),
+            **client_options(),
         )
         return self
 
@@ -183,7 +184,7 @@ class ApiSession:
                 "GET", path, name, limiter, params=params, headers=headers
             )
             try:
-                return parse(answer.body)
+                return await parse_body(parse, answer.body)
             except ValueError as error:
                 message = "the answer is malformed"
                 raise RetriableError(
@@ -246,16 +247,21 @@ class ApiSession:
     async def _repeat(
         self, attempt: Callable[[], Awaitable[Value]], may_repeat: Callable[[RetriableError], bool]
     ) -> Value:
-        ends_at = time.monotonic() + self._retry.budget_s
+        started, waited, failures = time.monotonic(), 0.0, 0
         for number in count(1):
             try:
                 return await attempt()
             except RetriableError as error:
+                failures += not isinstance(error, ThrottledError)
                 wait = self._wait_s(number, error.retry_after)
-                is_last = number >= self._retry.max_attempts or time.monotonic() + wait > ends_at
+                spent = max(time.monotonic() - started, waited)
+                is_last = (
+                    failures >= self._retry.max_attempts or spent + wait > self._retry.budget_s
+                )
                 if is_last or not may_repeat(error):
                     raise
             await self._sleep(wait)
+            waited += wait
         raise AssertionError  # pragma: no cover - count() never ends
 
     def _wait_s(self, number: int, asked: float | None) -> float:
@@ -322,7 +328,9 @@ class ApiSession:
             )
             raise AuthenticationError(message, service=self.service, code=error.code) from error
         if isinstance(error, ThrottledError):
-            wait = error.retry_after if error.retry_after is not None else self._retry.base_s
+            wait = error.retry_after
+            if wait is None:  # then the server's window has to pass
+                wait = max(limiter.window_s, self._retry.base_s)
             limiter.throttled(wait)
             log.warning("%s %s is throttled; waiting %.1f s", self.service, error.endpoint, wait)
         raise error
@@ -349,7 +357,8 @@ class ApiSession:
                 data=data,
                 allow_redirects=False,
             ) as response:
-                return Answer(response.status, response.headers, await response.read())
+                body = await read_body(response, self._max_body)
+                return Answer(response.status, response.headers, body)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             message = "cannot connect"
             raise RetriableError(
@@ -357,6 +366,9 @@ class ApiSession:
             ) from error
         except TimeoutError as error:
             message = f"no answer within {self._timeout.total:.0f} s"
+            raise RetriableError(message, service=self.service, endpoint=endpoint) from error
+        except OversizedBodyError as error:
+            message = f"the answer is larger than {self._max_body // MEGABYTE} MB"
             raise RetriableError(message, service=self.service, endpoint=endpoint) from error
         except (aiohttp.ClientError, ConnectionError) as error:
             message = f"the connection broke ({type(error).__name__})"

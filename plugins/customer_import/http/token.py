@@ -5,13 +5,27 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from customer_import.errors import RetriableError
 from customer_import.failpoints import reached
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+
+_LONGEST = 16_384
+
+
+def is_token(value: object) -> TypeGuard[str]:
+    """Whether a value can be sent as a token: printable ASCII without blanks; a line break would be a header more."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= _LONGEST
+        and value.isascii()
+        and value.isprintable()
+        and " " not in value
+    )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from customer_import.config.targets import COUNTRY_TARGET
+from customer_import.text import trim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ def country_ids(texts: Texts, organisation: Organisation) -> Ids:
     """Return the BSS country ids of ISO 3166-1 alpha-2 codes, in any case."""
     known = organisation.country_ids
     found: dict[str | None, int | None] = {None: None}
-    found |= {text: known.get(text.strip().upper()) for text in set(texts) if text is not None}
+    found |= {text: known.get(trim(text).upper()) for text in set(texts) if text is not None}
     return [found[text] for text in texts]
 
 
@@ -38,7 +39,7 @@ def state_ids(texts: Texts, countries: Ids, organisation: Organisation) -> Ids:
         organisation: The look-up.
     """
     known = organisation.state_ids
-    keys = {text: text.strip().casefold() for text in set(texts) if text is not None}
+    keys = {text: trim(text).casefold() for text in set(texts) if text is not None}
     return [
         None if text is None or country is None else known.get((country, keys[text]))
         for text, country in zip(texts, countries, strict=True)

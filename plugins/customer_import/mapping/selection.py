@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from customer_import.text import trim, without_format
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
 LOOKUPS = frozenset({"country_id", "state_id"})
 """Transforms that need the organisation; ``select_fields`` leaves their input as text."""
 
+_TYPED_TARGETS = frozenset({"email", "phone"})
+"""Fields that are matched as a whole: format characters, which come with copying, are removed inside them, too."""
+
 _TEXT_TRANSFORMS: dict[str, Callable[[str], str]] = {
-    "trim": str.strip,
+    "trim": trim,
     "upper": str.upper,
     "lower": str.lower,
 }
@@ -49,9 +54,13 @@ def select_fields(
     done: dict[tuple[object, ...], Texts] = {}  # e-mail and phone go to account and contact alike
     columns: dict[str, Texts] = {}
     for target, field in fields_of(fields, import_type).items():
-        recipe = (field.sources, field.transforms)
+        is_typed = target.rpartition(".")[2] in _TYPED_TARGETS
+        recipe = (field.sources, field.transforms, is_typed)
         if recipe not in done:
-            done[recipe] = _transform(_first(sources, field.sources), field.transforms)
+            values = _transform(_first(sources, field.sources), field.transforms)
+            if is_typed:
+                values = [value and without_format(value) for value in values]
+            done[recipe] = values
         columns[target] = done[recipe]
     return columns
 

@@ -1,8 +1,9 @@
 """Staged customers as columns of text: one per source that a mapping can name, one text per customer in each.
 
 Text is what the mapping works on, so numbers and booleans become text here and anything else counts
-as missing. Blank text is missing too. Missing is ``None`` in every column. Nothing is trimmed or
-changed in case: that is the mapping's to say.
+as missing. Blank text (``text.is_blank``) is missing too. Missing is ``None`` in every column. Nothing is
+trimmed or changed in case: that is the mapping's to say. Texts are clean since they were read
+(``http.reader``).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import orjson
 
 from customer_import.errors import CustomerImportError
+from customer_import.text import is_blank
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +30,6 @@ Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Texts = list[str | None]
 """One text per customer, ``None`` where it is missing."""
 
-_NUL = b"\\u0000"
 _ROWS_PARSED = 1_000
 
 
@@ -87,10 +88,8 @@ def _customer_columns(rows: Sequence[StagedRow], run: Run) -> dict[str, list[obj
                 "the customers again"
             )
             raise CustomerImportError(message) from error
-        has_nul = _NUL in joined
         for path, column in columns.items():
-            values = [body.get(path) for body in bodies]
-            column.extend(map(_without_nul, values) if has_nul else values)
+            column.extend(body.get(path) for body in bodies)
     return columns
 
 
@@ -120,15 +119,10 @@ def _as_text(values: list[Any]) -> Texts:  # Any: JSON
         return values
     if not kinds <= {str, NoneType}:
         values = [value if type(value) is str else _other_as_text(value) for value in values]
-    return [text if text and not text.isspace() else None for text in values]
+    return [text if text and not is_blank(text) else None for text in values]
 
 
 def _other_as_text(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else None
-
-
-def _without_nul(value: object) -> object:
-    """Drop what PostgreSQL and the BSS refuse in text."""
-    return value.replace("\0", "") if isinstance(value, str) else value

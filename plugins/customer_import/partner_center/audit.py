@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from customer_import.http.reader import read_json
 from customer_import.partner_center.models import text_of
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from customer_import.partner_center.paging import Item
 
 _VALUES = ("resourceNewValue", "resourceOldValue")
+_LONGEST_MOMENT = 64
 _ID_KEYS = ("CustomerId", "TenantId", "Id")
 
 
@@ -64,14 +64,14 @@ def _parse(value: object) -> dict[str, Any]:
     if not isinstance(value, str):
         return {}
     try:
-        parsed = orjson.loads(value)
+        parsed = read_json(value.encode())
     except ValueError:
         return {}
     return parsed if isinstance(parsed, dict) else {}
 
 
 def _moment(value: object) -> datetime | None:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _LONGEST_MOMENT:
         return None
     try:
         moment = datetime.fromisoformat(value.strip())

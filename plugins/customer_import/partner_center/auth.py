@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msal
+import orjson
 import requests
 from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS
 
 from customer_import.errors import AuthenticationError, RetriableError
+from customer_import.http.body import MAX_ERROR_BODY, OversizedBodyError, read_response
 from customer_import.http.classify import is_transient
-from customer_import.http.token import AccessToken
+from customer_import.http.reader import read_json, seconds
+from customer_import.http.redaction import code_of
+from customer_import.http.token import AccessToken, is_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +121,12 @@ class PartnerCenterAuth:
     def _fetch(self) -> AccessToken:
         try:
             answer = self._acquire()
+        except _RedirectedError:
+            message = (
+                "the sign-in is redirected to another address, to which no secret is sent; check "
+                "authority in the connection's extra"
+            )
+            raise AuthenticationError(message, service=SERVICE) from None
         except requests.RequestException as error:
             raise _unreachable() from error
         except ValueError as error:
@@ -127,10 +137,12 @@ class PartnerCenterAuth:
             raise AuthenticationError(message, service=SERVICE) from error
         if "access_token" not in answer:
             raise _refusal(answer)
-        token = str(answer["access_token"])
+        token = answer["access_token"]
+        if not is_token(token):
+            raise _unreachable()
         self._mask(token)
         self._rotate(answer.get("refresh_token"))
-        return AccessToken(token, float(answer.get("expires_in") or 0))
+        return AccessToken(token, seconds(answer.get("expires_in"), 0.0))
 
     def _acquire(self) -> dict[str, Any]:
         """Ask msal, with a new application each time: an old one would answer from its caches."""
@@ -152,16 +164,22 @@ class PartnerCenterAuth:
                 )
         return dict(answer or {})
 
-    def _rotate(self, token: str | None) -> None:
-        if self._credentials.flow is Flow.APP_ONLY or not token or token == self._refresh_token:
+    def _rotate(self, token: object) -> None:
+        if self._credentials.flow is Flow.APP_ONLY or token == self._refresh_token:
+            return
+        if not is_token(token):
             return
         self._mask(token)
         self._refresh_token = token
         self._save(token)
 
 
+class _RedirectedError(requests.RequestException):
+    """The sign-in answered with a redirect."""
+
+
 class _HttpClient(requests.Session):
-    """The HTTP client of msal: with time-outs, and our CA file beats the environment's."""
+    """The HTTP client of msal: with time-outs, bounds and no redirects; our CA file beats the environment's."""
 
     def __init__(self, ca_file: str | None) -> None:
         super().__init__()
@@ -177,22 +195,46 @@ class _HttpClient(requests.Session):
         if self._ca_file:
             # REQUESTS_CA_BUNDLE beats the session's attribute, but not the call's argument.
             options["verify"] = self._ca_file
+        options |= {"allow_redirects": False, "stream": True}
         response = super().request(method, url, **options)
-        if not _is_answer(response):
+        if response.is_redirect or response.is_permanent_redirect:
+            response.close()
+            raise _RedirectedError(response=response)
+        try:
+            response._content = read_response(response, MAX_ERROR_BODY)
+        except OversizedBodyError as error:
+            raise requests.RequestException(response=response) from error
+        answer = _answer(response)
+        if answer is None:
             # Left to msal, it would come out as a wrong tenant or as an error of msal's own.
             raise requests.HTTPError(response=response)
+        response._content = orjson.dumps(answer)
         return response
 
 
-def _is_answer(response: requests.Response) -> bool:
-    """Tell an answer of Entra ID, refusals included, from the trouble of something before it."""
+def _answer(response: requests.Response) -> dict[str, object] | None:
+    """Return what Entra ID answers, refusals included; ``None`` when it is the trouble of something before it.
+
+    Only texts, error codes and a legible lifetime are left in it: msal takes for granted that they are in order.
+    """
     if is_transient(response.status_code):
-        return False
+        return None
     try:
-        response.json()
+        answer = read_json(response.content)
     except ValueError:
-        return False
-    return True
+        return None
+    if not isinstance(answer, dict):
+        return None
+    known: dict[str, object] = {
+        name: value
+        for name, value in answer.items()
+        if isinstance(value, str) and name not in {"expires_in", "id_token", "client_info"}
+    }
+    if isinstance(codes := answer.get("error_codes"), list):
+        known["error_codes"] = codes
+    if "expires_in" in answer:
+        known["expires_in"] = int(seconds(answer["expires_in"], 0.0))
+    return known
 
 
 def _unreachable() -> RetriableError:
@@ -202,8 +244,8 @@ def _unreachable() -> RetriableError:
 
 def _refusal(answer: dict[str, Any]) -> AuthenticationError | RetriableError:
     codes = answer.get("error_codes")
-    code = str(codes[0]) if isinstance(codes, list) and codes else ""
-    error = str(answer.get("error") or "no token in the answer")
+    code = (code_of(codes[0]) if isinstance(codes, list) and codes else None) or ""
+    error = code_of(answer.get("error")) or "no token in the answer"
     if error in _TRANSIENT_ERRORS or code in _TRANSIENT_CODES:
         message = "the sign-in service is not able to answer now"
         return RetriableError(

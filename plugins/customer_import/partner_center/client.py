@@ -6,6 +6,7 @@ import.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import random
@@ -18,19 +19,23 @@ from pydantic import ValidationError
 
 from customer_import.errors import RejectedRequestError
 from customer_import.failpoints import reached
-from customer_import.http.session import parse_json
+from customer_import.http.reader import read_json
 from customer_import.partner_center.audit import AuditRecord, parse_record
 from customer_import.partner_center.error_body import not_a_provider, run_ending_error
 from customer_import.partner_center.flatten import FlatCustomer, flatten_customer
 from customer_import.partner_center.limits import Limits
 from customer_import.partner_center.models import (
+    MAX_MPN_ID,
     CountryRules,
     ListedTenant,
     Reseller,
     Subscription,
+    domain_of,
     text_of,
+    text_or_number,
 )
 from customer_import.partner_center.paging import Item, Link, Page, list_pages, parse_page
+from customer_import.text import trim
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -45,6 +50,7 @@ log = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 _MAX_ID_LENGTH = 64
+_MAX_RELATIONSHIP = 50
 _CUSTOMERS = "/v1/customers"
 _CUSTOMER = "/v1/customers/{id}"
 _SUBSCRIPTIONS = "/v1/customers/{id}/subscriptions"
@@ -132,12 +138,16 @@ class PartnerCenterClient:
     async def subscriptions(self, tenant_id: str) -> tuple[Subscription, ...]:
         """Read all subscriptions of a customer, of any status."""
         path = _SUBSCRIPTIONS.format(id=quote(tenant_id, safe=""))
-        page = await self._read(Link(path), _SUBSCRIPTIONS, parse_page, self._subscriptions)
+        page = await self._read(
+            Link(path), _SUBSCRIPTIONS, _parse_subscriptions, self._subscriptions
+        )
         items = list(page.items)
         if page.next is not None:  # documented as one page
-            pages = self._pages(path, _SUBSCRIPTIONS, self._subscriptions, lambda _: None)
+            pages = self._pages(
+                path, _SUBSCRIPTIONS, self._subscriptions, _subscription_key, _parse_subscriptions
+            )
             items = [item async for page_items in pages for item in page_items]
-        return tuple(_parse_subscription(item) for item in items)
+        return tuple(map(_parse_subscription, items))
 
     async def customer(self, tenant_id: str, paths: tuple[str, ...]) -> FlatCustomer:
         """Read a customer with both profiles.
@@ -176,10 +186,11 @@ class PartnerCenterClient:
         endpoint: str,
         limiter: Limiter | None,
         identify: Callable[[Item], str | None],
+        parse: Callable[[bytes], Page] = parse_page,
     ) -> AsyncIterator[list[Item]]:
         async def read_page(link: Link) -> Page:
             reached("before_page")
-            return await self._read(link, endpoint, parse_page, limiter)
+            return await self._read(link, endpoint, parse, limiter)
 
         async for page in list_pages(read_page, path, identify=identify):
             yield page
@@ -209,8 +220,17 @@ def _reseller_key(item: Item) -> str | None:
 
 
 def _tenant_key(item: Item) -> str | None:
+    """Return the tenant's id, lower-cased; one that is too long for an id is cut and told apart by a hash."""
     key = item.get("id")
-    return key.strip().lower() if isinstance(key, str) else None
+    key = trim(key).lower() if isinstance(key, str) else ""
+    if len(key) > _MAX_ID_LENGTH:
+        digest = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
+        key = f"{key[: _MAX_ID_LENGTH - len(digest) - 1]}~{digest}"
+    return key or None
+
+
+def _subscription_key(item: Item) -> str | None:
+    return text_of(item.get("id"))
 
 
 def _parse_resellers(items: Iterable[Item]) -> list[Reseller]:
@@ -225,30 +245,40 @@ def _parse_resellers(items: Iterable[Item]) -> list[Reseller]:
 
 def _parse_tenant(item: Item) -> ListedTenant | None:
     key = _tenant_key(item)
-    if not key or len(key) > _MAX_ID_LENGTH:
+    if key is None:
         return None
     profile = item.get("companyProfile")
     profile = profile if isinstance(profile, dict) else {}
-    domain, relationship = (
-        text_of(profile.get("domain")),
-        text_of(item.get("relationshipToPartner")),
-    )
+    relationship = text_of(item.get("relationshipToPartner"), _MAX_RELATIONSHIP)
     return ListedTenant(
         tenant_id=key,
         name=text_of(profile.get("companyName")),
-        domain=domain.lower() if domain else None,
-        relationship=relationship.lower()[:50] if relationship else None,
+        domain=domain_of(profile.get("domain")),
+        relationship=relationship.lower() if relationship else None,
     )
 
 
 def _parse_subscription(item: Item) -> Subscription:
-    partner_id = item.get("partnerId")
+    partner_id = text_or_number(item.get("partnerId"))
     return Subscription(
-        id=str(item.get("id") or ""),
-        status=str(item.get("status") or "").strip().lower(),
-        partner_id=(str(partner_id).strip() or None) if partner_id is not None else None,
+        id=(text_or_number(item.get("id")) or "")[:_MAX_ID_LENGTH],
+        status=(text_or_number(item.get("status")) or "").lower()[:_MAX_ID_LENGTH],
+        partner_id=partner_id[:MAX_MPN_ID] if partner_id else None,
     )
 
 
+def _parse_subscriptions(body: bytes) -> Page:
+    """Read a page of subscriptions.
+
+    Raises:
+        ValueError: As ``parse_page``, or a ``partnerId`` is neither text nor number: then nobody knows whose.
+    """
+    page = parse_page(body)
+    if not all(isinstance(item.get("partnerId"), str | int | None) for item in page.items):
+        message = "items.partnerId: not a text"
+        raise ValueError(message)
+    return page
+
+
 def _parse_country_rules(body: bytes) -> CountryRules:
-    return CountryRules.model_validate(parse_json(body))  # its ValidationError is a ValueError
+    return CountryRules.model_validate(read_json(body))  # its ValidationError is a ValueError

@@ -5,13 +5,12 @@ Codes: docs/api/partner-center.md section 10. Knows nothing of success bodies.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from customer_import.errors import AuthenticationError, ConfigurationError, RejectedRequestError
 from customer_import.http.classify import ErrorDetail
-from customer_import.http.redaction import redact
-from customer_import.http.session import parse_json
+from customer_import.http.reader import read_json
+from customer_import.http.redaction import code_of, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from customer_import.errors import CustomerImportError
 
 _MAX_MESSAGE_LENGTH = 200
-_EMAIL = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
 
 _NEEDS_APP_USER = (
     "this call needs App+User; set flow to app_user in the extra and give a refresh token"
@@ -49,7 +47,7 @@ def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail
         request_texts: What the request carried; removed from the message.
     """
     try:
-        parsed = parse_json(body)
+        parsed = read_json(body)
     except ValueError:
         return ErrorDetail()
     if not isinstance(parsed, dict):
@@ -57,10 +55,8 @@ def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail
     code = parsed.get("code", parsed.get("statusCode"))
     message = parsed.get("description") or parsed.get("message") or ""
     return ErrorDetail(
-        code=None if code is None else str(code).strip(),
-        message=_EMAIL.sub("...", redact(message, request_texts))[:_MAX_MESSAGE_LENGTH]
-        if isinstance(message, str)
-        else "",
+        code=code_of(code, request_texts),
+        message=reason_of(message, request_texts, _MAX_MESSAGE_LENGTH),
     )
 
 

@@ -1,9 +1,9 @@
 """Turns the body of ``GET /v1/customers/{id}`` into the flat values that the mapping names.
 
 Pure and quick: it runs while the network is waited for. Values stay as Partner Center has them
-(trimming, case and lengths are the mapping's business), except that NUL characters go, which
-PostgreSQL refuses, and that ``userCredentials``, which may hold an admin password, is dropped
-before anything is stored.
+(trimming, case and target lengths are the mapping's business), as far as they are texts and numbers of
+a sensible length; ``userCredentials``, which may hold an admin password, is dropped before anything is
+stored.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from customer_import.http.session import BOM, parse_json
+from customer_import.http.reader import read_document
+from customer_import.text import trim, without_format
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,12 +30,20 @@ TENANT_DOMAIN_SUFFIXES = (
 _MAIL_SUFFIX = ".mail.onmicrosoft.com"
 _MAX_PREFIX_LENGTH = 250  # of the staging column; real ones have 27 characters at most
 _CREDENTIALS = "userCredentials"
+_BOM = b"\xef\xbb\xbf"
+MAX_VALUE = 4_096
+"""Characters of one mapped value; BSS fields take some hundred."""
+MAX_KEPT_BODY = 1024 * 1024
+"""Bytes of a body that is kept beside its values; real ones have a few thousand."""
 _OBJECTS = (
     "companyProfile",
     "companyProfile.address",
     "billingProfile",
     "billingProfile.defaultAddress",
 )
+
+_EMPTY: dict[type, object] = {dict: {}, list: []}
+"""What stands for a list or an object where text is due: that it was none is all that validation says."""
 
 Json = dict[str, Any]  # a JSON object; every value is checked where it is used
 
@@ -45,7 +54,8 @@ class FlatCustomer:
 
     Attributes:
         source: Mapped path to value; absent and null values are left out.
-        body: The whole body without byte order mark and credentials.
+        body: The whole body as JSON, clean, without byte order mark and credentials; one beyond
+            ``MAX_KEPT_BODY`` is not kept.
         has_billing_profile: Whether there is one that is not null.
         domain_prefix: Of the tenant's onmicrosoft domain; ``None`` when it has none.
     """
@@ -69,21 +79,22 @@ def flatten_customer(
     Raises:
         ValueError: The body is not a customer; names the path, never a value.
     """
-    customer = parse_json(body)
+    customer, is_verbatim = read_document(body)
     if not isinstance(customer, dict):
         message = "the customer: not an object"
         raise ValueError(message)  # noqa: TRY004 - parsers raise ValueError only
     _check_objects(customer)
     own_id = customer.get("id")
-    if tenant_id is not None and str(own_id).strip().lower() != tenant_id:
+    if tenant_id is not None and trim(str(own_id)).lower() != tenant_id:
         message = "id: not the tenant that was asked for"
         raise ValueError(message)
     if _CREDENTIALS in customer:
         del customer[_CREDENTIALS]
-        body = orjson.dumps(customer)
+        is_verbatim = False
+    body = body.removeprefix(_BOM) if is_verbatim else orjson.dumps(customer)
     return FlatCustomer(
         source=_take(customer, paths),
-        body=body.removeprefix(BOM),
+        body=body if len(body) <= MAX_KEPT_BODY else b"{}",
         has_billing_profile=customer.get("billingProfile") is not None,
         domain_prefix=find_domain_prefix(_domains(customer)),
     )
@@ -98,7 +109,7 @@ def find_domain_prefix(domains: list[object]) -> str | None:
     for value in domains:
         if not isinstance(value, str):
             continue
-        domain = value.replace("\0", "").strip().lower().rstrip(".")
+        domain = trim(without_format(value)).lower().rstrip(".")
         if domain.endswith(_MAIL_SUFFIX):
             continue
         for suffix in TENANT_DOMAIN_SUFFIXES:
@@ -127,9 +138,9 @@ def _take(customer: Json, paths: tuple[str, ...]) -> dict[str, object]:
     for path, keys in _split(paths):
         value = _follow(customer, keys)
         if isinstance(value, str):
-            taken[path] = value.replace("\0", "") if "\0" in value else value
+            taken[path] = value[:MAX_VALUE]
         elif value is not None:
-            taken[path] = value
+            taken[path] = _EMPTY.get(type(value), value)
     return taken
 
 

@@ -20,6 +20,7 @@ from customer_import.config.instances import PartnerCenterConfig
 from customer_import.connection_types import AUTHORITY, PARTNER_CENTER, PARTNER_CENTER_HOST
 from customer_import.errors import ConfigurationError
 from customer_import.http.address import Address, parse_address
+from customer_import.http.body import MEGABYTE
 from customer_import.http.connection import (
     ConnectionExtra,
     ConnectionKind,
@@ -183,6 +184,7 @@ class PartnerCenterHook(BaseHook):
             },
             concurrency=config.concurrency,
             timeout_s=config.request_timeout_s,
+            max_body=config.max_answer_mb * MEGABYTE,
             retry=RetrySettings(max_attempts=config.max_attempts),
             tls=tls_context(self.settings.credentials.ca_file, source),
         )

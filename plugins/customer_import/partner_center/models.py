@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+import re2
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from customer_import.text import cut, trim, without_format
+
+MAX_NAME = 500
+MAX_MPN_ID = 50
+_MAX_DOMAIN = 255
+_MAX_ID = 64
+_GUID = re2.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 class _Model(BaseModel):
@@ -35,9 +44,14 @@ class Reseller(_Model):
 
     @field_validator("tenant_id", "name", "mpn_id", mode="before")
     @classmethod
-    def _clean(cls, value: object) -> object:
+    def _trim(cls, value: object) -> object:
         """Trim; MPN ids are strings in answers and numbers in parameter tables."""
-        return "" if value is None else str(value).strip()
+        return text_or_number(value) or ""
+
+    @field_validator("tenant_id", "name", "mpn_id")
+    @classmethod
+    def _shorten(cls, value: str, info: ValidationInfo) -> str:
+        return value[: {"name": MAX_NAME, "mpn_id": MAX_MPN_ID}.get(info.field_name or "", _MAX_ID)]
 
     @field_validator("tenant_id")
     @classmethod
@@ -77,6 +91,24 @@ class Subscription:
     partner_id: str | None = None
 
 
-def text_of(value: object) -> str | None:
-    """Return a value that is text, trimmed and without NUL characters, which PostgreSQL refuses."""
-    return (value.replace("\0", "").strip() or None) if isinstance(value, str) else None
+def is_guid(text: str) -> bool:
+    """Whether a lower-cased text is a GUID in its usual form; nothing else is put into a path."""
+    return _GUID.fullmatch(text) is not None
+
+
+def text_of(value: object, max_length: int = MAX_NAME) -> str | None:
+    """Return a value that is text, trimmed and cut; ``None`` when it is none or blank."""
+    return (cut(trim(value), max_length) or None) if isinstance(value, str) else None
+
+
+def text_or_number(value: object) -> str | None:
+    """Return text trimmed, and a whole number in digits; ``None`` for anything else, and for blank text."""
+    if isinstance(value, str):
+        return trim(value) or None
+    return str(value) if type(value) is int else None
+
+
+def domain_of(value: object) -> str | None:
+    """Return a domain, lower-cased and without format characters; ``None`` for what is none."""
+    text = trim(without_format(value)).lower() if isinstance(value, str) else ""
+    return text if 0 < len(text) <= _MAX_DOMAIN else None

@@ -33,6 +33,7 @@ from customer_import.errors import (
     ConfigurationError,
     ConservationError,
     DataQualityError,
+    EndlessListError,
     SupersededError,
     ThrottledError,
 )
@@ -76,6 +77,11 @@ RETRY_POLICY = ExceptionRetryPolicy(
             exception=ConservationError,
             action=RetryAction.FAIL,
             reason="the outcomes do not add up",
+        ),
+        RetryRule(
+            exception=EndlessListError,
+            action=RetryAction.FAIL,
+            reason="a list of the API does not end",
         ),
         RetryRule(
             exception=SupersededError,

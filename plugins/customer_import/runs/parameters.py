@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from customer_import.config.files import FrozenModel
 from customer_import.config.messages import explain
 from customer_import.errors import ConfigurationError
+from customer_import.text import trim, without_format
 from customer_import.vocabulary import Mode, OnExisting, Scope
 
 if TYPE_CHECKING:
@@ -22,11 +23,12 @@ def _normalise_names(value: object) -> object:
     parts = value.replace(",", "\n").splitlines() if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
         return value
-    return tuple(dict.fromkeys(part.strip().lower() for part in map(str, parts) if part.strip()))
+    names = (trim(without_format(part)).lower() for part in map(str, parts))
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _blank_is_none(value: object) -> object:
-    return value.strip() or None if isinstance(value, str) else value
+    return trim(value) or None if isinstance(value, str) else value
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_normalise_names)]

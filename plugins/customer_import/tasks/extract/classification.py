@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from customer_import.runs.verdict import Verdict
+from customer_import.text import trim
 from customer_import.vocabulary import ImportType, Outcome, ReasonCode
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Classifier:
         selected_mpn_ids: Iterable[str] = (),
     ) -> None:
         self._import_type = import_type
-        self._own_mpn_id = (instance.reseller_mpn_id or "").strip()
+        self._own_mpn_id = trim(instance.reseller_mpn_id or "")
         self._counted = frozenset(
             status.strip().lower() for status in instance.counted_subscription_statuses
         )
@@ -222,6 +223,17 @@ def customer_gone() -> Classification:
     )
 
 
+def not_a_tenant(tenant_id: str) -> Classification:
+    """Classify a list item whose id is no GUID: nothing can be asked about it."""
+    return Classification.ended(
+        Outcome.REJECTED,
+        ReasonCode.VALIDATION,
+        f"Partner Center lists this customer under {tenant_id!r}, which is not a tenant id (GUID). "
+        "Ask Microsoft's support to correct the customer.",
+        "Cannot be told: the id is not a tenant id.",
+    )
+
+
 def not_usable(problem: str) -> Classification:
     """Classify a tenant for which there was no usable answer.
 
@@ -273,7 +285,7 @@ def _describe(partner: _Partner, mpn_id: str) -> str:
 
 
 def _trimmed(values: Iterable[str]) -> frozenset[str]:
-    return frozenset(value.strip() for value in values if value.strip())
+    return frozenset(trim(value) for value in values if trim(value))
 
 
 def _group(resellers: Sequence[Reseller]) -> list[_Partner]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from customer_import.config.targets import COUNTRY_TARGET
 from customer_import.errors import RejectedRequestError, RetriableError
 from customer_import.runs.reference_data import put_reference
+from customer_import.text import trim
 from customer_import.vocabulary import ReferenceName
 
 if TYPE_CHECKING:
@@ -60,5 +61,5 @@ def _countries(run: Run, staging: CustomerStaging) -> set[str]:
 
 
 def _first(source: Mapping[str, object], paths: tuple[str, ...]) -> str:
-    texts = (str(source.get(path) or "").strip().upper() for path in paths)
+    texts = (trim(str(source.get(path) or "")).upper() for path in paths)
     return next((text for text in texts if text), "")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from customer_import.database.tables import import_results, staged_customers
-from customer_import.errors import RejectedRequestError, RetriableError
+from customer_import.errors import EndlessListError, RejectedRequestError, RetriableError
 from customer_import.failpoints import reached
 from customer_import.partner_center.client import PartnerCenterClient
 from customer_import.partner_center.error_body import (
@@ -23,6 +23,7 @@ from customer_import.partner_center.error_body import (
     tells_that_customer_left,
 )
 from customer_import.partner_center.hook import PartnerCenterHook
+from customer_import.partner_center.models import is_guid
 from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.reference_data import get_reference, put_reference
 from customer_import.runs.results import find_former
@@ -32,6 +33,7 @@ from customer_import.tasks.extract.classification import (
     Classifier,
     customer_gone,
     customer_left,
+    not_a_tenant,
     not_usable,
 )
 from customer_import.tasks.extract.country_rules import read_country_rules
@@ -301,6 +303,8 @@ class _Extraction:
         tenant = pending.tenant
         counted: tuple[Subscription, ...] | None = None
         customer: FlatCustomer | None = None
+        if not is_guid(tenant.tenant_id):
+            return StagedTenant(pending, not_a_tenant(tenant.tenant_id))
         try:
             found, counted = await self._classify(tenant)
             if found.is_discovered and found.verdict is None and self._reads_bodies:
@@ -310,7 +314,7 @@ class _Extraction:
                 reached("after_detail")
         except RejectedRequestError as error:
             found = _classify_refusal(error)
-        except RetriableError as error:
+        except (RetriableError, EndlessListError) as error:
             found = not_usable(_describe(error))
         return StagedTenant(pending, found, counted, customer)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from customer_import.runs.verdict import Verdict
+from customer_import.text import trim
 from customer_import.vocabulary import Outcome, ReasonCode
 
 if TYPE_CHECKING:
@@ -51,12 +52,12 @@ class Match:
 
 def name_key(name: str) -> str:
     """Return the key under which equal names are found: trimmed, case ignored."""
-    return name.strip().casefold()[:NAME_KEY_LENGTH]
+    return trim(name).casefold()[:NAME_KEY_LENGTH]
 
 
 def marker_key(marker: str | None) -> str | None:
     """Return a tenant marker as it is compared: trimmed, case ignored; ``None`` when it is blank."""
-    return (marker or "").strip().lower()[:MARKER_LENGTH] or None
+    return trim(marker or "").lower()[:MARKER_LENGTH] or None
 
 
 def reconcile(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from customer_import.text import trim
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -42,13 +44,13 @@ def option_changes(
         options: The account's options as the BSS shows them.
         mappings: By option name; their ``on_update`` decides about options that have a value.
     """
-    by_name = {option.alias.strip().casefold(): option for option in options}
-    by_name |= {option.name.strip().casefold(): option for option in options if option.name}
+    by_name = {trim(option.alias).casefold(): option for option in options}
+    by_name |= {trim(option.name).casefold(): option for option in options if option.name}
     values: dict[str, str] = {}
     before: dict[str, str | None] = {}
     absent: list[str] = []
     for name, value in wanted.items():
-        option = by_name.get(name.strip().casefold())
+        option = by_name.get(trim(name).casefold())
         if not value:
             continue
         if option is None:

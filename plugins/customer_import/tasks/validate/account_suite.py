@@ -27,6 +27,7 @@ from customer_import.tasks.validate.field_rules import (
     text_rule,
 )
 from customer_import.tasks.validate.rules import Chunk, Columns, Rule, Suite, describe, must_be_true
+from customer_import.text import trim
 from customer_import.vocabulary import Severity
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _helper_columns(
 ) -> dict[str, Flags]:
     account, size = chunk.account, chunk.source.size
     countries = account.get(COUNTRY_TARGET, [None] * size)
-    spelled = {code: code and code.strip().upper() for code in set(countries)}
+    spelled = {code: code and trim(code).upper() for code in set(countries)}
     codes = [spelled[code] for code in countries]
     columns: dict[str, list[bool]] = {}
     needs: dict[str, Callable[[str | None], bool]] = {
