@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
+def gc_paused() -> Iterator[None]:
+    """Collect nothing until the block ends: it makes many objects and no garbage that needs one."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
 def gc_frozen() -> Iterator[None]:
     """Leave out of collections, until the block ends, all that is in memory when it begins."""
     gc.freeze()

@@ -94,7 +94,7 @@ def test_only_the_documented_header_of_a_next_link_goes_along() -> None:
     assert page.next.headers == (("MS-ContinuationToken", "AQ=="),)
 
 
-@pytest.mark.parametrize("token", ["a\r\nHost: x", "a\nb", "Ω", "x" * 10_000, 7, None, "\x00"])
+@pytest.mark.parametrize("token", ["a\r\nHost: x", "a\nb", "Ω", "x" * 20_000, 7, None, "\x00"])
 def test_a_continuation_token_that_is_no_header_value_makes_the_page_malformed(
     token: object,
 ) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import aiohttp
 
+from customer_import.garbage_collection import gc_paused
 from customer_import.http.reader import SMALL
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ MEGABYTE = 1024 * 1024
 MAX_BODY = 64 * MEGABYTE
 MAX_ERROR_BODY = SMALL
 _PIECE = 64 * 1024
+_IN_LOOP = 32 * 1024
+"""Bytes that are parsed where they arrive; a customer has a few thousand."""
 _SUCCESS_ENDS = 300
 _CHARSETS = frozenset(
     {"us-ascii", "iso-8859-1", "iso-8859-7", "iso-8859-15", "windows-1250", "windows-1251"}
@@ -108,7 +111,14 @@ def read_response(response: requests.Response, max_body: int = MAX_BODY) -> byte
 
 async def parse_body(parse: Callable[[bytes], Value], body: bytes) -> Value:
     """Parse a body; a large one in a thread, so that the event loop goes on."""
-    return parse(body) if len(body) <= SMALL else await asyncio.to_thread(parse, body)
+    if len(body) <= _IN_LOOP:
+        return parse(body)
+    return await asyncio.to_thread(_parse_aside, parse, body)
+
+
+def _parse_aside(parse: Callable[[bytes], Value], body: bytes) -> Value:
+    with gc_paused():  # a collection stops the loop, too, and there is nothing to collect
+        return parse(body)
 
 
 def in_utf8(body: bytes, charset: str | None) -> bytes:

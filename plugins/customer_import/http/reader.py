@@ -21,6 +21,7 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import ijson
+import numpy as np
 import orjson
 
 from customer_import.text import MAX_TEXT, clean
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_DEPTH = 64
-MAX_VALUES = 1_000_000
+MAX_VALUES = 500_000
 SMALL = 128 * 1024
 """Bytes that can be read in any way at once, whatever they hold."""
 _LENIENT = 1024 * 1024
+_STRETCH = 256 * 1024
+_CHUNK = 1024 * 1024
+_QUOTE, _BACKSLASH = b'"\\'
 _AT_ONCE = 4 * 1024 * 1024
 _AT_ONCE_VALUES = 100_000
 
@@ -148,10 +152,28 @@ def _number(value: float) -> float | None:
 
 def _read_large(body: bytes) -> _Json:
     """Read a body piece by piece, so that threads can take turns."""
+    if _has_long_stretch(body):
+        _refuse("a text or a number is too long")
     try:
         return _build(ijson.basic_parse(body, use_float=True))
     except ijson.JSONError:
         _refuse("not JSON")
+
+
+def _has_long_stretch(body: bytes) -> bool:
+    """Whether much of a body has no quotation mark: a text or number that long takes its reader quadratic time."""
+    last = 0
+    for start in range(0, len(body), _CHUNK):
+        chunk = np.frombuffer(body, np.uint8, min(_CHUNK, len(body) - start), start)
+        is_mark = chunk == _QUOTE
+        is_mark[1:] &= chunk[:-1] != _BACKSLASH
+        marks = np.flatnonzero(is_mark)
+        if not len(marks):
+            continue
+        if start + int(marks[0]) - last > _STRETCH or np.any(np.diff(marks) > _STRETCH):
+            return True
+        last = start + int(marks[-1])
+    return len(body) - last > _STRETCH
 
 
 def _build(events: Iterator[tuple[str, _Json]]) -> _Json:

@@ -56,11 +56,16 @@ CONNECT_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True)
 class Answer:
-    """A successful answer: status, headers and the body as bytes."""
+    """An answer: status, headers and the body as bytes."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is of HTTP's class of success."""
+        return 200 <= self.status < 300  # noqa: PLR2004
 
 
 @dataclass(frozen=True)
@@ -294,17 +299,27 @@ class ApiSession:
             if answer.status == 401 and rejected is None:  # noqa: PLR2004
                 rejected = token
                 continue
-            error = classify(
+            error = await self._classify(answer, endpoint, all_headers, data)
+            if error is None:
+                return answer
+            self._raise(error, limiter)
+
+    async def _classify(
+        self, answer: Answer, endpoint: str, headers: Mapping[str, str], data: bytes | None
+    ) -> ApiError | None:
+        if answer.is_success:
+            return None
+        return await parse_body(
+            lambda body: classify(
                 service=self.service,
                 endpoint=endpoint,
                 status=answer.status,
                 headers=answer.headers,
-                body=answer.body,
-                read_detail=lambda body: self._read_detail(body, request_texts(all_headers, data)),  # noqa: B023 - at once
-            )
-            if error is None:
-                return answer
-            self._raise(error, limiter)
+                body=body,
+                read_detail=lambda body: self._read_detail(body, request_texts(headers, data)),
+            ),
+            answer.body,
+        )
 
     @asynccontextmanager
     async def _slot(self, limiter: Limiter) -> AsyncIterator[None]:
