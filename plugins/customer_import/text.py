@@ -37,6 +37,8 @@ _SPACES = (
     "\u2028\u2029\u202f\u205f\u3000"
 )
 _EDGES = _SPACES + _FORMAT + _SHOWING_NOTHING
+INVISIBLE = frozenset(_EDGES)
+"""Characters that show nothing: blank text consists of them."""
 _REMOVED = dict.fromkeys(map(ord, _FORMAT + _SHOWING_NOTHING))
 
 
@@ -59,7 +61,7 @@ def trim(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether a text shows nothing: empty, or white space and format characters alone."""
-    return not text or text.isspace() or (text[0] in _EDGES and not trim(text))
+    return not text or (text[0] in INVISIBLE and not trim(text))
 
 
 def without_format(text: str) -> str:

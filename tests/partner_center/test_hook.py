@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import certifi
@@ -11,7 +15,7 @@ import pytest
 from airflow.sdk import Connection
 
 from customer_import.errors import AuthenticationError, ConfigurationError, RetriableError
-from customer_import.partner_center.auth import Flow
+from customer_import.partner_center.auth import Flow, PartnerCenterAuth
 from customer_import.partner_center.check import check_partner_center
 from customer_import.partner_center.hook import PartnerCenterHook, read_connection
 from customer_import.vocabulary import ImportType
@@ -332,3 +336,56 @@ def test_a_missing_refresh_token_is_told(
     monkeypatch.delenv(f"AIRFLOW_VAR_{VARIABLE.upper()}")
     with pytest.raises(ConfigurationError, match=f"variable {VARIABLE}"):
         hook.prepare()
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_no_sign_in_follows_a_redirect(
+    make_hook: MakeHook, sandbox: SandboxServer, status: int
+) -> None:
+    asked: list[str] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.answer()
+
+        def do_GET(self) -> None:
+            self.answer()
+
+        def answer(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    class Entra(Elsewhere):
+        def answer(self) -> None:
+            self.send_response(status)
+            self.send_header("Location", f"http://127.0.0.1:{elsewhere.server_port}/stolen")
+            self.end_headers()
+
+    with serving(Elsewhere) as elsewhere, serving(Entra) as entra:
+        hook = make_hook("app_only")
+        credentials = replace(
+            hook.settings.credentials, authority=f"http://127.0.0.1:{entra.server_port}"
+        )
+        auth = PartnerCenterAuth(
+            credentials, save_refresh_token=lambda _: None, mask=lambda _: None
+        )
+        with pytest.raises(AuthenticationError, match="redirected"):
+            await auth.fetch()
+    assert asked == []
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[HTTPServer]:
+    server = HTTPServer(("127.0.0.1", 0), handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

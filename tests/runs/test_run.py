@@ -189,3 +189,10 @@ def test_an_unknown_ordering_profile_is_refused_when_the_run_is_opened(
 ):
     with pytest.raises(ConfigurationError, match="nonesuch"):
         begin(engine, ordering_options="nonesuch")
+
+
+def test_names_are_read_without_what_nobody_sees():
+    parsed = RunParams.parse(
+        {"instance": "x", "tenants": "\ufeffFirma.example\u200b, \u200b ,nord\u200blicht.example"}
+    )
+    assert parsed.tenants == ("firma.example", "nordlicht.example")

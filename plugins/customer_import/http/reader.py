@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import ijson
 import numpy as np
 import orjson
+import re2
 
 from customer_import.text import MAX_TEXT, clean
 
@@ -41,11 +41,13 @@ _AT_ONCE = 4 * 1024 * 1024
 _AT_ONCE_VALUES = 100_000
 
 _BOM = b"\xef\xbb\xbf"
-_TO_BE_CLEANED = re.compile(
+_BYTES = re2.Options()
+_BYTES.encoding = re2.Options.Encoding.LATIN1
+_TO_BE_CLEANED = re2.compile(
     rb"\\(?:[bfnrt]|u(?:00[0189]|007[fF]|202[89]|[dD][89a-fA-F]))"
-    rb"|\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]"
+    rb"|\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]",
+    _BYTES,
 )
-_HINTS_OF_CLEANING = (b"\\", b"\x7f", b"\xc2", b"\xe2\x80")
 _MAX_ID = 2**63
 _WEEK_S = 7 * 86_400.0
 _Json = Any  # JSON of any shape
@@ -115,7 +117,10 @@ def _is_clean(body: bytes) -> bool:
     """Whether a body certainly holds nothing that ``_cleaned`` would change; quick, because most are."""
     if len(body) > MAX_TEXT or _count_opened(body) > MAX_DEPTH:
         return False
-    return not any(hint in body for hint in _HINTS_OF_CLEANING) or not _TO_BE_CLEANED.search(body)
+    has_mark = b"\\" in body or b"\x7f" in body
+    if not has_mark and (body.isascii() or (b"\xc2" not in body and b"\xe2" not in body)):
+        return True
+    return _TO_BE_CLEANED.search(body) is None
 
 
 def _read_lenient(body: bytes) -> _Json:

@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from customer_import.errors import CustomerImportError
-from customer_import.text import is_blank
+from customer_import.text import INVISIBLE, is_blank
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,7 +119,10 @@ def _as_text(values: list[Any]) -> Texts:  # Any: JSON
         return values
     if not kinds <= {str, NoneType}:
         values = [value if type(value) is str else _other_as_text(value) for value in values]
-    return [text if text and not is_blank(text) else None for text in values]
+    return [  # the first character tells of nearly every text that it is not blank
+        text if text and (text[0] not in INVISIBLE or not is_blank(text)) else None
+        for text in values
+    ]
 
 
 def _other_as_text(value: object) -> str | None:

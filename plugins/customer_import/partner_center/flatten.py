@@ -138,7 +138,7 @@ def _take(customer: Json, paths: tuple[str, ...]) -> dict[str, object]:
     for path, keys in _split(paths):
         value = _follow(customer, keys)
         if isinstance(value, str):
-            taken[path] = value[:MAX_VALUE]
+            taken[path] = value if len(value) <= MAX_VALUE else value[:MAX_VALUE]
         elif value is not None:
             taken[path] = _EMPTY.get(type(value), value)
     return taken

@@ -258,3 +258,37 @@ def test_no_customer_is_lost_and_no_text_is_longer_than_its_target(sources):
         assert body.get("billingAddress", {"countryId": 1})["countryId"] in {1, 2, 3}
     for digest_ in entities.content_hashes:
         assert len(digest_) == 40
+
+
+def test_format_characters_at_the_ends_go_and_text_of_nothing_else_is_missing():
+    found = account(
+        source={
+            "companyProfile.companyName": "\u200b",
+            "billingProfile.companyName": "\ufeff Echte Firma GmbH\u2060",
+            ADDRESS + "city": "\u202aGraz\u202c",
+        }
+    )
+    assert found["name"] == "Echte Firma GmbH"
+    assert found["billingAddress"]["city"] == "Graz"
+
+
+def test_format_characters_inside_e_mail_and_phone_are_removed():
+    found = account(
+        source={
+            "billingProfile.email": "eva@firma\u200b.example\u200b",
+            ADDRESS + "phoneNumber": "\u202a+43 316\u200b 555 019\u202c",
+        }
+    )
+    assert found["email"] == "eva@firma.example"
+    assert found["phone"] == "+43 316 555 019"
+
+
+def test_names_of_nothing_but_format_characters_fall_back():
+    source = {
+        "billingProfile.firstName": "\u200b",
+        "billingProfile.lastName": "\u2060",
+        ADDRESS + "firstName": "Eva",
+        ADDRESS + "lastName": "Muster",
+    }
+    contact = bodies(transform([customer(source=source)]).contacts)[0]
+    assert (contact["firstName"], contact["lastName"]) == ("Eva", "Muster")

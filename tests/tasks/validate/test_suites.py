@@ -159,12 +159,34 @@ def test_a_country_without_rules_is_asked_for_a_state_that_the_bss_has_and_nothi
     }
 
 
-@pytest.mark.parametrize("pattern", ["(", r"^(a+)+$", r"^([0-9]*)*$", r"(?<=a+)b"])
+@pytest.mark.parametrize(
+    "pattern", ["(", r"(?<=a)b", r"^(\d)\1$", "a" * 2_000, r"((a{1,100}){1,100}){1,100}"]
+)
 def test_a_country_pattern_that_cannot_be_used_is_left_out(pattern, caplog):
     rules = {"US": CountryRules.model_validate(COUNTRY_RULES["US"] | {"postalCodeRegex": pattern})}
     checks = CountryChecks(rules, organisation())
     assert checks.postal_codes_fit(["a" * 60 + "!"], ["US"]) == [True]
     assert "country US" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"^((\d+))+$",
+        r"^(\d|\d)+$",
+        r"^(\d{1,9})+$",
+        r"^(?:(\d+)-?)+$",
+        r"^\d*\d*\d*\d*\d*\d*\d*$",
+        r"^(a+)+$",
+        r"^([0-9]*)*$",
+    ],
+)
+def test_a_country_pattern_takes_linear_time(pattern):
+    rules = {"US": CountryRules.model_validate(COUNTRY_RULES["US"] | {"postalCodeRegex": pattern})}
+    checks = CountryChecks(rules, organisation())
+    started = time.process_time()
+    assert checks.postal_codes_fit(["1" * 63 + "!"], ["US"]) == [False]
+    assert time.process_time() - started < 0.05
 
 
 def test_messages_name_field_and_mend_but_never_the_value(shipped):
