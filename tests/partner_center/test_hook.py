@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import certifi
 import pytest
+import trustme
 from airflow.sdk import Connection
 
 from customer_import.errors import AuthenticationError, ConfigurationError, RetriableError
@@ -24,6 +26,7 @@ from tests.partner_center.conftest import VARIABLE, MakeRun, Saved, connection_j
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from sandbox.server import SandboxServer
 
@@ -340,7 +343,7 @@ def test_a_missing_refresh_token_is_told(
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_no_sign_in_follows_a_redirect(
-    make_hook: MakeHook, sandbox: SandboxServer, status: int
+    make_hook: MakeHook, tmp_path: Path, status: int
 ) -> None:
     asked: list[str] = []
 
@@ -365,11 +368,15 @@ async def test_no_sign_in_follows_a_redirect(
             self.send_header("Location", f"http://127.0.0.1:{elsewhere.server_port}/stolen")
             self.end_headers()
 
-    with serving(Elsewhere) as elsewhere, serving(Entra) as entra:
+    authority = trustme.CA()
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    with serving(Elsewhere) as elsewhere, serving(Entra, tls) as entra:
         hook = make_hook("app_only")
-        credentials = replace(
-            hook.settings.credentials, authority=f"http://127.0.0.1:{entra.server_port}"
-        )
+        url = f"https://127.0.0.1:{entra.server_port}"
+        credentials = replace(hook.settings.credentials, authority=url, ca_file=str(ca_file))
         auth = PartnerCenterAuth(
             credentials, save_refresh_token=lambda _: None, mask=lambda _: None
         )
@@ -379,8 +386,12 @@ async def test_no_sign_in_follows_a_redirect(
 
 
 @contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[HTTPServer]:
+def serving(
+    handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None = None
+) -> Iterator[HTTPServer]:
     server = HTTPServer(("127.0.0.1", 0), handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -149,19 +149,25 @@ class PartnerCenterAuth:
         given = self._credentials
         is_microsoft = urlsplit(given.authority).hostname in _MICROSOFT_HOSTS
         with _HttpClient(given.ca_file) as http:
-            app = msal.ConfidentialClientApplication(
-                given.client_id,
-                client_credential=given.client_secret,
-                authority=f"{given.authority}/{given.tenant_id}",
-                instance_discovery=None if is_microsoft else False,
-                http_client=http,
-            )
-            if given.flow is Flow.APP_ONLY:
-                answer = app.acquire_token_for_client([f"{given.resource}/.default"])
-            else:
-                answer = app.acquire_token_by_refresh_token(
-                    self._refresh_token, [f"{given.resource}/user_impersonation"]
+            try:
+                app = msal.ConfidentialClientApplication(
+                    given.client_id,
+                    client_credential=given.client_secret,
+                    authority=f"{given.authority}/{given.tenant_id}",
+                    instance_discovery=None if is_microsoft else False,
+                    http_client=http,
                 )
+                if given.flow is Flow.APP_ONLY:
+                    answer = app.acquire_token_for_client([f"{given.resource}/.default"])
+                else:
+                    answer = app.acquire_token_by_refresh_token(
+                        self._refresh_token, [f"{given.resource}/user_impersonation"]
+                    )
+            except ValueError as error:
+                # msal makes one of whatever goes wrong while it looks for the endpoints.
+                if http.is_redirected:
+                    raise _RedirectedError from error
+                raise
         return dict(answer or {})
 
     def _rotate(self, token: object) -> None:
@@ -184,6 +190,7 @@ class _HttpClient(requests.Session):
     def __init__(self, ca_file: str | None) -> None:
         super().__init__()
         self._ca_file = ca_file
+        self.is_redirected = False
 
     def request(  # type: ignore[override]  # msal calls it with keywords only
         self,
@@ -199,6 +206,7 @@ class _HttpClient(requests.Session):
         response = super().request(method, url, **options)
         if response.is_redirect or response.is_permanent_redirect:
             response.close()
+            self.is_redirected = True
             raise _RedirectedError(response=response)
         try:
             response._content = read_response(response, MAX_ERROR_BODY)

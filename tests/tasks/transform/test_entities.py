@@ -124,10 +124,6 @@ def test_numbers_and_booleans_become_text_and_anything_else_is_missing():
     assert "city" not in body["billingAddress"]
 
 
-def test_nul_characters_are_dropped():
-    assert account({"companyProfile.companyName": "Nor\0thwind"})["name"] == "Northwind"
-
-
 def test_long_text_is_cut_by_characters_and_counted():
     entities = transform([customer(source={"companyProfile.companyName": "\N{WHALE}" * 300})])
     assert bodies(entities.accounts)[0]["name"] == "\N{WHALE}" * 255

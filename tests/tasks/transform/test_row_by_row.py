@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from customer_import.config.mapping import load_mappings
 from customer_import.mapping.source_columns import source_columns
 from customer_import.tasks.transform.entities import build_entities
+from customer_import.text import trim, without_format
 from customer_import.vocabulary import ImportType
 from tests.tasks.validate.runs import (
     ADDRESS,
@@ -21,7 +22,7 @@ from tests.tasks.validate.runs import (
 )
 
 SHIPPED = load_mappings()
-TEXT_TRANSFORMS = {"trim": str.strip, "upper": str.upper, "lower": str.lower}
+TEXT_TRANSFORMS = {"trim": trim, "upper": str.upper, "lower": str.lower}
 ENTITIES = ("account", "contact", "sync_options")
 
 
@@ -29,7 +30,7 @@ def text_of(value):
     if isinstance(value, bool):
         return str(value).lower()
     text = str(value) if isinstance(value, str | int | float) else ""
-    return text.replace("\0", "") if text.replace("\0", "").strip() else None
+    return text if trim(text) else None
 
 
 def picked(row, field):
@@ -48,12 +49,12 @@ def picked(row, field):
 
 
 def country_of(text):
-    code = (text or "").strip().upper()
+    code = trim(text or "").upper()
     return next((each for each in ORGANISATION["countries"] if each["code"] == code), None)
 
 
 def state_of(country, text):
-    key = (text or "").strip().casefold()
+    key = trim(text or "").casefold()
     states = (country or {}).get("states", [])
     return next(
         (
@@ -78,13 +79,13 @@ def body_of(entity, row, mappings, import_type):
         if target.endswith(("UserId", "RuleId", "AccountId")):
             continue  # the shipped instance says that its BSS does not take them
         limit = fields[target].max_length
-        value = text
+        value = without_format(text) if text and target in {"email", "phone"} else text
         if "country_id" in fields[target].transforms:
             value = country and country["id"]
         elif "state_id" in fields[target].transforms:
             value = state_of(country, text)
-        elif text is not None and limit is not None and len(text) > limit:
-            value = text[:limit].rstrip()
+        elif value is not None and limit is not None and len(value) > limit:
+            value = value[:limit].rstrip()
         if value is not None:
             nested = target.startswith("billingAddress.")
             (address if nested else body)[target.removeprefix("billingAddress.")] = value
