@@ -148,6 +148,19 @@ class RejectedRequestError(ApiError):
     """The server refused this one request for good (4xx); that record's outcome, not the run's."""
 
 
+class DatabaseError(CustomerImportError):
+    """The import's own database cannot be reached or cannot store; a retry may succeed when somebody has mended it.
+
+    Args:
+        message: Where it is and what is wrong.
+        hint: What to do about it.
+    """
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        self.hint = hint
+        super().__init__(f"{message}. Hint: {hint}")
+
+
 class DataQualityError(CustomerImportError):
     """The run as a whole looks wrong (nothing discovered, too many rejected); it stops before the load."""
 

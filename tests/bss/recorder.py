@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Mapping
 
     import pytest
@@ -33,17 +34,18 @@ class Recorder:
     """A running server."""
 
     port: int = 0
+    scheme: str = "http"
     arrivals: list[Arrival] = field(default_factory=list)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
 
 @contextmanager
-def recorder(answer: Answer) -> Iterator[Recorder]:
-    """Run a server on loopback."""
-    record = Recorder()
+def recorder(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Recorder]:
+    """Run a server on loopback, with TLS if it is given a context."""
+    record = Recorder(scheme="https" if tls else "http")
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -66,6 +68,8 @@ def recorder(answer: Answer) -> Iterator[Recorder]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     record.port = server.server_address[1]
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

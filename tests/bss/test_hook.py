@@ -195,6 +195,8 @@ async def test_expired_token_is_renewed_once(sandbox: SandboxServer):
         ({"extra": {"client_key": None}}, r"extra\.client_key: it is missing.* 'Client key'"),
         ({"extra": {"client_secret": ""}}, r"extra\.client_secret: it is missing"),
         ({"extra": {"client_secret": {"a": "hidden"}}}, r"extra\.client_secret: must be text"),
+        ({"password": "hid\nhidden"}, "at password: there is a line break or another control"),
+        ({"extra": {"client_secret": "hid\thidden"}}, r"extra\.client_secret: there is a line"),
         ({"extra": {"client_secret_variable": "some"}}, "remove client_secret_variable"),
         ({"extra": {"ca_file": "/none"}}, "certificate authority"),
         ({"extra": {"allow_plain_http": "hidden"}}, r"allow_plain_http: must be true or false"),

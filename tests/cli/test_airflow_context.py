@@ -23,14 +23,23 @@ if TYPE_CHECKING:
 
 STORE = """
 import sys
-from airflow.models import Connection
+from airflow.models import Connection, Variable
 from airflow.models.base import Base
 from airflow.models.team import Team
 from airflow.settings import Session, engine
-Base.metadata.create_all(engine, tables=[Team.__table__, Connection.__table__])
+Base.metadata.create_all(engine, tables=[Team.__table__, Connection.__table__, Variable.__table__])
 session = Session()
 session.add(Connection(conn_id="customer_import_db", conn_type="sqlite", host=sys.argv[1]))
+session.add(Variable(key="in_database", val="x"))
 session.commit()
+"""
+
+
+SAY = """
+from customer_import.cli.airflow_context import outside_a_task, variable_place
+with outside_a_task() as answers:
+    places = [variable_place(name) for name in ("in_database", "in_environment", "nowhere")]
+    print(*places, sep="; ", file=answers)
 """
 
 
@@ -54,6 +63,10 @@ def test_a_connection_that_only_airflows_database_has_is_found(book: Book, tmp_p
 
     python("-W", "ignore", "-c", STORE, str(book.engine.url.database))
     printed = python("-m", "customer_import.cli", "results", "--json")
+
+    environment["AIRFLOW_VAR_IN_ENVIRONMENT"] = "x"
+    places = python("-W", "ignore", "-c", SAY).strip()
+    assert places == "None; the environment variable AIRFLOW_VAR_IN_ENVIRONMENT; None"
 
     (line,) = printed.splitlines()  # nothing of Airflow's own on the way
     assert orjson.loads(line)["created"] == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -63,6 +64,17 @@ def closed_port() -> int:
 
 def test_all_is_right(check: Call) -> None:
     assert right(check()) == dict.fromkeys([*FILES, *PARTNER_CENTER, *BSS], True)
+
+
+def test_a_refresh_token_that_cannot_be_renewed_where_it_is_is_told_with_its_end(
+    check: Call, airflow: Airflow
+) -> None:
+    messages = {one["subject"]: one["message"] for one in check().records}
+    end = datetime.now(UTC).date() + timedelta(days=90)
+    said = messages[PARTNER_CENTER[0]]
+    assert "cannot be renewed where it is: Airflow reads the Variable" in said
+    assert "from the environment variable AIRFLOW_VAR_" in said
+    assert f"on {end} at the latest" in said
 
 
 def test_a_tenant_resellers_instance_needs_no_resellers(check: Call) -> None:

@@ -117,7 +117,7 @@ def test_a_database_that_cannot_be_reached_is_told_without_who_signs_in(
     store(monkeypatch, conn_type="postgres", host="127.0.0.1", port=1, schema="imports", **secret)
     said = call("results", "--json")
     assert (said.code, said.out) == (1, "")
-    assert "the database 'imports' at 127.0.0.1 cannot be reached" in said.err
+    assert "the database 'imports' at 127.0.0.1:1: it cannot be reached" in said.err
     assert "Hint: check the connection customer_import_db" in said.err
     assert "someone" not in said.err
     assert "hunter2" not in said.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,18 @@ def test_a_postgres_connection_keeps_password_port_and_tls_settings(
     assert database_url() == (
         "postgresql+psycopg2://importer:p%40ss@db.example:6432/imports?sslmode=require"
     )
+
+
+def test_pasted_blanks_around_the_connections_values_do_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = {"login": " importer\n", "password": "pw\r\n", "host": " db.example ", "schema": "i\n"}
+    monkeypatch.setenv(VARIABLE, json.dumps({"conn_type": "postgres"} | given))
+    assert database_url() == "postgresql+psycopg2://importer:pw@db.example/i"
+    monkeypatch.setenv(VARIABLE, json.dumps({"conn_type": "postgres", "password": "hid\nden"}))
+    with pytest.raises(ConfigurationError, match="at password: there is a line break") as caught:
+        database_url()
+    assert "hid" not in str(caught.value)
 
 
 def test_a_connection_of_another_type_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

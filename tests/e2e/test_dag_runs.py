@@ -102,6 +102,30 @@ def test_the_rotated_refresh_token_is_written_back_to_its_variable(
     assert rotated != sandbox.info.refresh_token
 
 
+def test_a_refresh_token_of_the_environment_is_said_to_end(
+    sqlite_database_url: str,
+    sandbox: SandboxServer,
+    load_dag: Callable[[str], DAG],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connection = {"conn_type": "sqlite", "host": sqlite_database_url.removeprefix("sqlite:///")}
+    monkeypatch.setenv("AIRFLOW_CONN_CUSTOMER_IMPORT_DB", orjson.dumps(connection).decode())
+    of_the_environment = f"AIRFLOW_VAR_{REFRESH_TOKEN_VARIABLE.upper()}"
+    monkeypatch.setenv(of_the_environment, sandbox.info.refresh_token)
+
+    run = run_dag(load_dag("import_indirect_customers"), ImportType.INDIRECT, mode="check")
+
+    assert run.state == "success"
+    (said,) = {
+        r.getMessage()
+        for r in caplog.records
+        if r.levelname == "WARNING" and "renewed" in r.msg + str(r.args)
+    }
+    assert f"from the environment variable {of_the_environment}" in said
+    assert "It ends 90 days after it was issued, on " in said
+
+
 def test_the_three_imports_share_one_bss_without_duplicates(
     database: str, sandbox: SandboxServer, load_dag: Callable[[str], DAG]
 ) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from customer_import.config.pasted import trim
 from customer_import.errors import ConfigurationError
-from customer_import.http.address import parse_address, trim
+from customer_import.http.address import parse_address
 
 HOST = "api.partnercenter.microsoft.com"
 

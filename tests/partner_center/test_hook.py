@@ -232,6 +232,8 @@ def test_a_connection_becomes_settings() -> None:
         ({}, {}, "extra.tenant_id"),
         ({"tenant_id": "t"}, {"login": None}, "the login is missing"),
         ({"tenant_id": "t"}, {"password": None}, "the password is missing"),
+        ({"tenant_id": "t"}, {"password": "hid\nhidden"}, "at password: there is a line break"),
+        ({"tenant_id": "t"}, {"login": "hid\x00hidden"}, "at login: there is a line break"),
         ({"tenant_id": "t", "client_secret": "hidden"}, {}, "connection's password"),
         ({"tenant_id": "t", "refresh_token": "hidden"}, {}, "refresh_token_variable"),
         ({"tenant_id": "t", "password": "hidden"}, {}, "connection's password"),
@@ -330,6 +332,16 @@ def test_the_test_button_says_what_is_wrong_and_stores_no_token(
 def test_a_missing_connection_is_told() -> None:
     with pytest.raises(ConfigurationError, match="connection nowhere: the connection does not"):
         PartnerCenterHook("nowhere").prepare()
+
+
+def test_a_refresh_token_of_two_lines_is_refused(
+    make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = make_hook()
+    monkeypatch.setenv(f"AIRFLOW_VAR_{VARIABLE.upper()}", "hidden\nhidden")
+    with pytest.raises(ConfigurationError, match=f"variable {VARIABLE}: there is a line") as caught:
+        hook.prepare()
+    assert "hidden" not in str(caught.value)
 
 
 def test_a_missing_refresh_token_is_told(

@@ -13,13 +13,24 @@ READABLE = {
     "direct_reader": {"import_direct_customers"},
     "stranger": {"another_dag"},
 }
+READS_NO_RUNS = "dag_reader"
+"""May read every DAG, and the runs of none, as a role of the FAB auth manager can."""
 
 
 class RestrictedAuthManager(SimpleAuthManager):
     def is_authorized_dag(
-        self, *, method: Any, user: SimpleAuthManagerUser, details: Any = None, **kwargs: Any
+        self,
+        *,
+        method: Any,
+        user: SimpleAuthManagerUser,
+        access_entity: Any = None,
+        details: Any = None,
     ) -> bool:
+        if user.username == READS_NO_RUNS and access_entity is not None:
+            return False
         allowed = READABLE.get(user.username)
         if allowed is not None and (details is None or details.id not in allowed):
             return False
-        return super().is_authorized_dag(method=method, user=user, details=details, **kwargs)
+        return super().is_authorized_dag(
+            method=method, user=user, access_entity=access_entity, details=details
+        )

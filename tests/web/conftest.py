@@ -45,7 +45,7 @@ def airflow_app(airflow_home: Path) -> Iterator[FastAPI]:
         patch.setenv("AIRFLOW__CORE__AUTH_MANAGER", "tests.web.auth_manager.RestrictedAuthManager")
         patch.setenv(
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS",
-            "admin:admin,viewer:viewer,direct_reader:viewer,stranger:viewer",
+            "admin:admin,viewer:viewer,direct_reader:viewer,stranger:viewer,dag_reader:viewer",
         )
         from airflow.api_fastapi.app import create_app, purge_cached_app
         from airflow.utils.db import initdb

@@ -12,7 +12,7 @@ from starlette.routing import Mount
 
 from customer_import.vocabulary import ImportType
 from tests.web.conftest import PREFIX
-from tests.web.data import add_results, add_run, tenant_id
+from tests.web.data import add_link, add_results, add_run, add_staged, tenant_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,11 +120,34 @@ def test_tabs_show_only_imports_that_the_user_may_read(
     assert "import_indirect_customers" not in text
 
 
-def test_a_user_who_may_read_no_import_gets_403(
-    log_in: Callable[[str], TestClient], two_runs: dict[ImportType, tuple[int, str]]
+@pytest.mark.parametrize("user", ["stranger", "dag_reader"])
+def test_a_user_who_may_read_the_runs_of_no_import_gets_403(
+    log_in: Callable[[str], TestClient], two_runs: dict[ImportType, tuple[int, str]], user: str
 ) -> None:
-    stranger = log_in("stranger")
-    assert {stranger.get(address).status_code for address in every_view(two_runs)} == {403}
+    answers = [log_in(user).get(address) for address in every_view(two_runs)]
+    assert {answer.status_code for answer in answers} == {403}
+    assert not [answer for answer in answers if "company" in answer.text]
+
+
+def test_a_list_shows_nothing_of_what_an_import_that_the_user_may_not_read_did(
+    log_in: Callable[[str], TestClient], database: Engine
+) -> None:
+    add_staged(database, add_run(database, mode="discover"), {}, {})
+    add_link(database, 0, import_type="indirect")
+    add_link(database, 1)
+    query = "instance=sandbox&import_type=direct"
+
+    def shown(user: str) -> list[tuple[int | None, str]]:
+        rows = log_in(user).get(f"{PREFIX}/api/tenants?{query}").json()["items"]
+        return [(row["account_id"], row["status"]) for row in rows]
+
+    assert shown("viewer") == [(1000, "completed"), (1001, "completed")]
+    assert shown("direct_reader") == [(None, "not_imported"), (1001, "completed")]
+    completed = f"{PREFIX}/api/tenants?{query}&status=completed"
+    assert len(log_in("direct_reader").get(completed).json()["items"]) == 1
+    page = f"{PREFIX}/tenants?dag_id={ImportType.DIRECT.dag_id}&instance=sandbox"
+    assert "1000" in log_in("viewer").get(page).text
+    assert "1000" not in log_in("direct_reader").get(page).text
 
 
 def test_a_viewer_gets_no_buttons_that_airflow_would_refuse(

@@ -64,6 +64,23 @@ def test_a_dag_run_still_has_the_column(column: str):
     assert hasattr(run, column), f"DagRun has no {column} now; see {DOOR}"
 
 
+@pytest.mark.parametrize(
+    "column", ["event", "dag_id", "run_id", "owner", "owner_display_name", "extra", "dttm"]
+)
+def test_the_audit_log_still_has_the_column(column: str):
+    assert hasattr(needed("airflow.models.log", "Log"), column), f"Log has no {column}; see {DOOR}"
+
+
+def test_a_dag_still_says_whose_it_is():
+    asked = getattr(needed("airflow.models.dag", "DagModel"), "get_team_name", None)
+    assert asked is not None, f"DagModel has no get_team_name now; see {DOOR}"
+
+
+def test_a_user_still_has_a_name():
+    user = needed("airflow.api_fastapi.auth.managers.models.base_user", "BaseUser")
+    assert hasattr(user, "get_name"), f"BaseUser has no get_name now; see {DOOR}"
+
+
 def test_a_dag_still_says_whether_it_is_paused():
     assert hasattr(needed("airflow.models.dag", "DagModel"), "is_paused"), f"see {DOOR}"
 

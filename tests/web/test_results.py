@@ -69,8 +69,7 @@ def test_a_history_holds_only_imports_that_may_be_read(engine: Engine) -> None:
 def test_every_matching_row_is_given_once_for_the_download(engine: Engine) -> None:
     key = add_run(engine)
     add_results(engine, key, *({"outcome": "failed" if n % 2 else "created"} for n in range(25)))
-    with reading(engine) as connection:
-        rows = list(iterate_results(connection, key, ResultFilter(outcome="failed"), chunk_size=5))
+    rows = list(iterate_results(engine, key, ResultFilter(outcome="failed"), chunk_size=5))
     assert len({row.tenant_id for row in rows}) == len(rows) == 12
 
 

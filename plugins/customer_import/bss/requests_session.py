@@ -17,17 +17,16 @@ from urllib.parse import urljoin
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util import Retry
 from yarl import URL
 
 from customer_import.bss.token import (
+    ENDPOINT,
     SERVICE,
     TOKEN_PATH,
     BssCredentials,
     password_grant,
     read_token,
-    unreachable,
 )
 from customer_import.errors import ConfigurationError, RetriableError
 from customer_import.http.body import (
@@ -38,6 +37,8 @@ from customer_import.http.body import (
     read_response,
 )
 from customer_import.http.classify import is_transient, retry_after_s
+from customer_import.http.no_answer import why_no_answer
+from customer_import.http.sign_in import SignInSession, unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -207,23 +208,22 @@ def fetch_token(
         AuthenticationError: The credentials were refused; says in words which.
         RetriableError: The endpoint could not be reached or is out of order.
     """
-    with requests.Session() as http:
+    url = base_url + TOKEN_PATH
+    with SignInSession() as http:
         # To ask again for a token does no harm.
         _mount(http, RETRIES.new(allowed_methods=None), MAX_ERROR_BODY)
         try:
             response = http.post(
-                base_url + TOKEN_PATH,
+                url,
                 data=password_grant(credentials),
                 auth=HTTPBasicAuth(
                     credentials.client_key.encode(), credentials.client_secret.encode()
                 ),
                 verify=ca_file or True,
-                allow_redirects=False,
             )
-        except requests.RequestException:
-            raise unreachable() from None
-    wait = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
-    return read_token(response.status_code, response.content, wait, mask)
+        except requests.RequestException as error:
+            raise unanswered(SERVICE, ENDPOINT, error, url) from None
+    return read_token(url, response.status_code, response.headers, response.content, mask)
 
 
 def _mount(session: requests.Session, retries: Retry, max_body: int) -> None:
@@ -234,8 +234,7 @@ def _mount(session: requests.Session, retries: Retry, max_body: int) -> None:
 def _no_answer(
     error: requests.RequestException, request: requests.PreparedRequest
 ) -> RetriableError:
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    is_sent = not isinstance(reason, NewConnectionError | ConnectTimeoutError)
-    message = f"no usable answer ({type(error).__name__})" if is_sent else "cannot connect"
-    endpoint = f"{request.method} {URL(request.url or '').path}"
-    return RetriableError(message, service=SERVICE, endpoint=endpoint, is_sent=is_sent)
+    url = request.url or ""
+    found = why_no_answer(error, url)
+    endpoint = f"{request.method} {URL(url).path}"
+    return RetriableError(found.message, service=SERVICE, endpoint=endpoint, is_sent=found.is_sent)

@@ -9,22 +9,29 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from customer_import.bss.error_body import read_detail
-from customer_import.errors import AuthenticationError, RetriableError
+from customer_import.errors import AuthenticationError
 from customer_import.http.body import MAX_ERROR_BODY, OversizedBodyError, client_options, read_body
 from customer_import.http.classify import is_transient, retry_after_s
-from customer_import.http.reader import read_json, seconds
+from customer_import.http.reader import read_json
 from customer_import.http.redaction import code_of
+from customer_import.http.sign_in import (
+    is_redirect,
+    lifetime_s,
+    not_had,
+    out_of_order,
+    redirected,
+    unanswered,
+)
 from customer_import.http.token import AccessToken, is_token
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 SERVICE = "BSS"
 TOKEN_TIMEOUT_S = 30.0
-DEFAULT_LIFETIME_S = 3600.0
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a secret
-_ENDPOINT = f"POST {TOKEN_PATH}"
+ENDPOINT = f"POST {TOKEN_PATH}"
 _HINTS = {
     "invalid_client": "the client key or the client secret is wrong; check BSS > Setup > API Credentials "
     "and client_key and client_secret of the connection",
@@ -62,24 +69,25 @@ async def fetch_token(
         AuthenticationError: The credentials were refused; says in words which.
         RetriableError: The endpoint could not be reached or is out of order. No API request was sent.
     """
+    url = base_url + TOKEN_PATH
     basic = aiohttp.encode_basic_auth(credentials.client_key, credentials.client_secret)
     timeout = aiohttp.ClientTimeout(total=TOKEN_TIMEOUT_S)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout, trust_env=True, **client_options()) as client,
             client.post(
-                base_url + TOKEN_PATH,
+                url,
                 data=password_grant(credentials),
                 headers={"Authorization": basic},
                 ssl=tls or True,
                 allow_redirects=False,
             ) as response,
         ):
-            status, body = response.status, await read_body(response, MAX_ERROR_BODY)
-            wait = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
+            status, headers = response.status, response.headers
+            body = await read_body(response, MAX_ERROR_BODY)
     except (aiohttp.ClientError, TimeoutError, ConnectionError, OversizedBodyError) as error:
-        raise unreachable() from error
-    return read_token(status, body, wait, mask)
+        raise unanswered(SERVICE, ENDPOINT, error, url) from error
+    return read_token(url, status, headers, body, mask)
 
 
 def password_grant(credentials: BssCredentials) -> dict[str, str]:
@@ -91,23 +99,20 @@ def password_grant(credentials: BssCredentials) -> dict[str, str]:
     }
 
 
-def unreachable() -> RetriableError:
-    """Return the error of a sign-in without an answer."""
-    message = "the sign-in cannot be reached"
-    return _not_had(message, None)
-
-
 def read_token(
-    status: int, body: bytes, wait: float | None, mask: Callable[[str], None]
+    url: str, status: int, headers: Mapping[str, str], body: bytes, mask: Callable[[str], None]
 ) -> AccessToken:
-    """Read what the token endpoint answered; arguments and errors as for ``fetch_token``.
+    """Read what the token endpoint answered; errors as for ``fetch_token``.
 
     Args:
+        url: Where it was asked.
         status: HTTP status.
+        headers: As answered; ``Retry-After`` and ``Location`` are read, whatever their case.
         body: As answered.
-        wait: Seconds of the header ``Retry-After``.
         mask: Told the token.
     """
+    if is_redirect(status):
+        raise redirected(SERVICE, url, status, headers.get("Location"))
     try:
         answer = read_json(body)
     except ValueError:
@@ -115,8 +120,8 @@ def read_token(
     fields = answer if isinstance(answer, dict) else {}
     is_limit = status >= 300 and read_detail(body).is_rate_limit  # noqa: PLR2004 - whatever is not a success
     if is_transient(status) or is_limit:
-        message = "the sign-in is out of order"
-        raise _not_had(message, status, wait)
+        wait = retry_after_s(headers.get("Retry-After"), datetime.now(UTC))
+        raise out_of_order(SERVICE, ENDPOINT, url, status, wait)
     if status >= 300:  # noqa: PLR2004 - whatever is not a success
         code = code_of(fields.get("error")) or f"HTTP {status}"
         message = _HINTS.get(
@@ -127,18 +132,6 @@ def read_token(
     token = fields.get("access_token")
     if not is_token(token):
         message = "the sign-in answered without a token"
-        raise _not_had(message, status)
+        raise not_had(SERVICE, ENDPOINT, message, status=status)
     mask(token)
-    return AccessToken(token, seconds(fields.get("expires_in"), DEFAULT_LIFETIME_S))
-
-
-def _not_had(message: str, status: int | None, retry_after: float | None = None) -> RetriableError:
-    """Make the error of a token that was not had; whatever was to be sent with it has not left."""
-    return RetriableError(
-        message,
-        service=SERVICE,
-        endpoint=_ENDPOINT,
-        status=status,
-        retry_after=retry_after,
-        is_sent=False,
-    )
+    return AccessToken(token, lifetime_s(fields.get("expires_in")))

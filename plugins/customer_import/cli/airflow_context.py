@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import warnings
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -49,3 +49,21 @@ def outside_a_task() -> Iterator[TextIO]:
             yield answers
     finally:
         own.removeHandler(to_people)
+
+
+def variable_place(name: str) -> str | None:
+    """Return from where Airflow reads a Variable, in words; ``None`` for its own database, or when there is none."""
+    from airflow.sdk.execution_time.supervisor import (  # noqa: PLC0415 - takes seconds
+        ensure_secrets_backend_loaded,
+    )
+
+    for backend in ensure_secrets_backend_loaded():
+        found = None
+        with suppress(Exception):  # Airflow goes on to the next backend, too
+            found = backend.get_variable(key=name)
+        if found is not None:
+            kind = type(backend).__name__
+            if kind == "EnvironmentVariablesBackend":
+                return f"the environment variable AIRFLOW_VAR_{name.upper()}"
+            return None if kind == "MetastoreBackend" else f"the secrets backend {kind}"
+    return None

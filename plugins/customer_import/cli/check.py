@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from customer_import.bss.check import check_bss
+from customer_import.cli.airflow_context import variable_place
 from customer_import.config.instances import (
     BssConfig,
     PartnerCenterConfig,
@@ -13,9 +15,10 @@ from customer_import.config.instances import (
 )
 from customer_import.config.mapping import load_mappings
 from customer_import.errors import CustomerImportError
-from customer_import.http.finding import Finding
+from customer_import.http.finding import SIGN_IN, Finding
 from customer_import.partner_center.check import check_partner_center
 from customer_import.partner_center.hook import PartnerCenterHook
+from customer_import.partner_center.refresh_token import not_renewed
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
@@ -82,7 +85,19 @@ def _check_partner_center(instance: InstanceConfig) -> Iterable[Finding]:
     import_type = ImportType.INDIRECT if indirect else instance.import_types[0]
     # Outside a task Airflow stores no variable; Microsoft leaves the refresh token that was used valid.
     hook = PartnerCenterHook(instance.partner_center.conn_id, save_refresh_token=_forget)
-    return check_partner_center(_impatient(instance.partner_center), import_type, hook)
+    for finding in check_partner_center(_impatient(instance.partner_center), import_type, hook):
+        if finding.subject == SIGN_IN and finding.is_right:
+            yield _with_renewal(finding, hook.settings.refresh_token_variable)
+        else:
+            yield finding
+
+
+def _with_renewal(finding: Finding, variable: str | None) -> Finding:
+    """Add whether a run could renew the refresh token where it is; nothing is stored to find that out."""
+    place = variable_place(variable) if variable else None
+    if variable is None or place is None:
+        return finding
+    return replace(finding, message=f"{finding.message}; {not_renewed(variable, place)}")
 
 
 def _impatient(config: ConfigT) -> ConfigT:

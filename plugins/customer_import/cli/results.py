@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from alembic.util.exc import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
-from customer_import.database.engine import CONNECTION_ID, open_engine
+from customer_import.database.engine import open_engine
+from customer_import.database.faults import HINT, place_of
 from customer_import.database.migrate import migrate
 from customer_import.errors import ConfigurationError
 from customer_import.runs.latest import latest_runs
 from customer_import.vocabulary import Outcome
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
 
 Run = dict[str, Any]
 
@@ -25,21 +23,21 @@ def read_runs() -> list[Run]:
     """Read the runs from the configured database, which is brought to the newest version first.
 
     Raises:
-        ConfigurationError: The database cannot be reached, or a newer version of the import made it.
+        ConfigurationError: The database is no database of the import's, or a newer version made it.
+        DatabaseError: It cannot be reached.
     """
     engine = open_engine()
     try:
         migrate(engine)
         return latest_runs(engine)
     except CommandError as error:
-        message = f"{_address(engine)} was made by a newer version of customer-import"
+        message = f"{place_of(engine.url)} was made by a newer version of customer-import"
         raise ConfigurationError(
             message, source="database", hint="install that version here"
         ) from error
     except SQLAlchemyError as error:
-        message = f"{_address(engine)} cannot be reached or read"
-        hint = f"check the connection {CONNECTION_ID}, or AIRFLOW_HOME when there is none"
-        raise ConfigurationError(message, source="database", hint=hint) from error
+        message = f"{place_of(engine.url)} cannot be read"
+        raise ConfigurationError(message, source="database", hint=HINT) from error
 
 
 def as_table(runs: list[Run]) -> str:
@@ -54,10 +52,3 @@ def as_table(runs: list[Run]) -> str:
     ]
     ids = [f"{run['import_type']}: run {run['run_id']}" for run in runs]
     return "\n".join([*lines, "", *ids])
-
-
-def _address(engine: Engine) -> str:
-    """Say where the database is, without who signs in."""
-    url = engine.url
-    at = f" at {url.host}" if url.host else ""
-    return f"the database {url.database!r}{at}"

@@ -7,14 +7,17 @@ no lock wait helps there. Keep transactions short and never wait for the network
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
-from functools import cache
+import stat
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Engine, UniqueConstraint, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 
+from customer_import.config.pasted import one_line
+from customer_import.database.faults import explain_faults
 from customer_import.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,13 +27,16 @@ if TYPE_CHECKING:
 
 CONNECTION_ID = "customer_import_db"
 SQLITE_LOCK_WAIT_S = 60
+CONNECT_TIMEOUT_S = 10
+_PRIVATE, _OTHERS = 0o600, 0o077
+_SQLITE_ENDINGS = ("-wal", "-shm", "-journal")
 
 
 def database_url() -> str:
     """Return the SQLAlchemy URL of connection ``customer_import_db``, by default a SQLite file in AIRFLOW_HOME.
 
     Raises:
-        ConfigurationError: The connection is neither PostgreSQL nor SQLite.
+        ConfigurationError: The connection is neither PostgreSQL nor SQLite, or has a line break inside a value.
     """
     from airflow.sdk import BaseHook  # noqa: PLC0415 - keeps Airflow out of library-level use
     from airflow.sdk.exceptions import AirflowNotFoundException  # noqa: PLC0415
@@ -41,23 +47,28 @@ def database_url() -> str:
         home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
         return f"sqlite:///{home / 'customer_import.db'}"
     kind = (connection.conn_type or "").lower()
+    source = f"connection {CONNECTION_ID}"
+    parts = {
+        name: one_line(getattr(connection, name) or "", source=source, path=name) or None
+        for name in ("host", "login", "password", "schema")
+    }
     if kind in {"postgres", "postgresql"}:
         url = URL.create(
             "postgresql+psycopg2",
-            username=connection.login,
-            password=connection.password,
-            host=connection.host or None,
+            username=parts["login"],
+            password=parts["password"],
+            host=parts["host"],
             port=connection.port,
-            database=connection.schema,
+            database=parts["schema"],
             query={key: str(value) for key, value in connection.extra_dejson.items()},
         )
         return url.render_as_string(hide_password=False)
     if kind == "sqlite":
-        return f"sqlite:///{connection.host}"
+        return f"sqlite:///{parts['host']}"
     message = f"the connection type {connection.conn_type!r} is not supported"
     raise ConfigurationError(
         message,
-        source=f"connection {CONNECTION_ID}",
+        source=source,
         path="conn_type",
         hint="use postgres, sqlite, or no connection at all",
     )
@@ -73,12 +84,25 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(
-            parsed, connect_args={"timeout": SQLITE_LOCK_WAIT_S, "check_same_thread": False}
+            parsed,
+            hide_parameters=True,
+            connect_args={"timeout": SQLITE_LOCK_WAIT_S, "check_same_thread": False},
         )
+        event.listen(engine, "do_connect", partial(_make_private, parsed.database))
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    return create_engine(parsed, pool_pre_ping=True, pool_size=5, max_overflow=5)
+    else:
+        wait = {} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_TIMEOUT_S}
+        engine = create_engine(
+            parsed,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            pool_size=5,
+            max_overflow=5,
+            connect_args=wait,
+        )
+    explain_faults(engine)
+    return engine
 
 
 @contextmanager
@@ -163,6 +187,21 @@ def _conflict_columns(table: Table) -> list[str]:
         (c for c in table.constraints if isinstance(c, UniqueConstraint)), table.primary_key
     )
     return [column.name for column in unique.columns]
+
+
+def _make_private(database: str | None, *_connect_arguments: object) -> None:
+    """Let nobody but its owner read a database file: it holds personal data. SQLite gives its WAL the same mode.
+
+    What belongs to another user is left alone: only that one can change it.
+    """
+    if not database or database == ":memory:":
+        return
+    with suppress(OSError):  # SQLite says in its turn that it cannot open the file
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT, _PRIVATE))
+    for name in (database, *(f"{database}{ending}" for ending in _SQLITE_ENDINGS)):
+        with suppress(OSError):
+            if stat.S_IMODE(Path(name).stat().st_mode) & _OTHERS:
+                Path(name).chmod(_PRIVATE)
 
 
 def _set_up_sqlite(dbapi_connection: Any, _record: Any) -> None:  # noqa: ANN401 - DBAPI objects have no common type

@@ -7,13 +7,13 @@ what cannot be meant is refused, naming the field but never its content: people 
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from yarl import URL
 
+from customer_import.config.pasted import trim
 from customer_import.errors import ConfigurationError
 from customer_import.hints import nearest
 
@@ -51,16 +51,6 @@ class Address:
     def base_url(self) -> str:
         """Scheme, host and, unless it is the scheme's own, port."""
         return f"{self.audience}:{self.port}" if self.port else self.audience
-
-
-def trim(text: str) -> str:
-    """Return a text without the white space and invisible characters at its ends, as pasting leaves them."""
-    start, end = 0, len(text)
-    while start < end and _is_blank(text[start]):
-        start += 1
-    while end > start and _is_blank(text[end - 1]):
-        end -= 1
-    return text[start:end]
 
 
 def parse_address(
@@ -182,7 +172,3 @@ def _ip(host: str) -> IPv4Address | IPv6Address | None:
         return ip_address(host)
     except ValueError:
         return None
-
-
-def _is_blank(character: str) -> bool:
-    return character.isspace() or unicodedata.category(character) in {"Cc", "Cf"}

@@ -17,10 +17,11 @@ from pydantic import ConfigDict, ValidationError
 
 from customer_import.config.files import FrozenModel
 from customer_import.config.messages import explain
+from customer_import.config.pasted import one_line
 from customer_import.connection_types import CONNECTION_TYPES
 from customer_import.errors import ConfigurationError, CustomerImportError
 from customer_import.hints import choose
-from customer_import.http.address import Address, parse_address, trim
+from customer_import.http.address import Address, parse_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -117,7 +118,10 @@ def check_connection(
     """
     source = f"connection {conn_id}"
     _check_type(connection.conn_type, source, kind)
-    parts = {name: trim(getattr(connection, name) or "") for name in _HOST_PARTS}
+    parts = {
+        name: one_line(getattr(connection, name) or "", source=source, path=name)
+        for name in _HOST_PARTS
+    }
     parts["host"] = parts["host"] or kind.default_host or ""
     for name, value in parts.items():
         if not value:
@@ -137,8 +141,12 @@ def check_connection(
 
 
 def read_secret_variable(name: str) -> str | None:
-    """Return the trimmed value of an Airflow Variable, made known to the masker; ``None`` when there is none."""
-    value = trim(Variable.get(name, default=None) or "")
+    """Return the trimmed value of an Airflow Variable, made known to the masker; ``None`` when there is none.
+
+    Raises:
+        ConfigurationError: There is a line break inside.
+    """
+    value = one_line(Variable.get(name, default=None) or "", source=f"variable {name}")
     if not value:
         return None
     mask_secret(value)
@@ -193,7 +201,12 @@ def _read_extra(text: str | None, source: str, kind: ConnectionKind[ExtraT]) -> 
         message = "it is not a JSON object"
         hint = 'write it like {"key": "value"}, or use the fields of the form'
         raise ConfigurationError(message, source=source, path="extra", hint=hint)
-    given = {key: trim(value) if isinstance(value, str) else value for key, value in raw.items()}
+    given = {
+        key: one_line(value, source=source, path=f"extra.{key}")
+        if isinstance(value, str)
+        else value
+        for key, value in raw.items()
+    }
     given = {key: value for key, value in given.items() if value not in (None, "")}
     for key in given:
         if key not in kind.extra.model_fields:

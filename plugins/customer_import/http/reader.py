@@ -49,7 +49,6 @@ _TO_BE_CLEANED = re2.compile(
     _BYTES,
 )
 _MAX_ID = 2**63
-_WEEK_S = 7 * 86_400.0
 _Json = Any  # JSON of any shape
 
 
@@ -93,15 +92,6 @@ def positive_id(value: object) -> int:
         message = "not an id: a positive 64-bit integer is due"
         raise ValueError(message)
     return value
-
-
-def seconds(value: object, otherwise: float) -> float:
-    """Return a lifetime in seconds, at most a week, given as a number or in digits; ``otherwise`` for all else."""
-    try:
-        found = float(value) if type(value) in {int, float, str} else otherwise  # type: ignore[arg-type]
-    except (ValueError, OverflowError):
-        return otherwise
-    return min(found, _WEEK_S) if math.isfinite(found) and found >= 0 else otherwise
 
 
 def _is_read_at_once(body: bytes) -> bool:

@@ -38,6 +38,7 @@ from customer_import.http.body import (
 )
 from customer_import.http.classify import DetailReader, classify
 from customer_import.http.limiter import Limiter, Unlimited
+from customer_import.http.no_answer import why_no_answer
 from customer_import.http.proxy import environment_proxy
 from customer_import.http.redaction import request_texts
 
@@ -374,17 +375,11 @@ class ApiSession:
             ) as response:
                 body = await read_body(response, self._max_body)
                 return Answer(response.status, response.headers, body)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            message = "cannot connect"
-            raise RetriableError(
-                message, service=self.service, endpoint=endpoint, is_sent=False
-            ) from error
-        except TimeoutError as error:
-            message = f"no answer within {self._timeout.total:.0f} s"
-            raise RetriableError(message, service=self.service, endpoint=endpoint) from error
         except OversizedBodyError as error:
             message = f"the answer is larger than {self._max_body // MEGABYTE} MB"
             raise RetriableError(message, service=self.service, endpoint=endpoint) from error
-        except (aiohttp.ClientError, ConnectionError) as error:
-            message = f"the connection broke ({type(error).__name__})"
-            raise RetriableError(message, service=self.service, endpoint=endpoint) from error
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            found = why_no_answer(error, self.base_url, self._timeout.total)
+            raise RetriableError(
+                found.message, service=self.service, endpoint=endpoint, is_sent=found.is_sent
+            ) from error

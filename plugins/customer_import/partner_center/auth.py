@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,9 +21,19 @@ from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS
 
 from customer_import.errors import AuthenticationError, RetriableError
 from customer_import.http.body import MAX_ERROR_BODY, OversizedBodyError, read_response
-from customer_import.http.classify import is_transient
-from customer_import.http.reader import read_json, seconds
+from customer_import.http.classify import is_transient, retry_after_s
+from customer_import.http.reader import read_json
 from customer_import.http.redaction import code_of
+from customer_import.http.sign_in import (
+    SignInSession,
+    elsewhere,
+    is_redirect,
+    lifetime_s,
+    not_had,
+    out_of_order,
+    redirected,
+    unanswered,
+)
 from customer_import.http.token import AccessToken, is_token
 
 if TYPE_CHECKING:
@@ -119,16 +130,13 @@ class PartnerCenterAuth:
         return await asyncio.to_thread(self._fetch)
 
     def _fetch(self) -> AccessToken:
+        authority = self._credentials.authority
         try:
             answer = self._acquire()
-        except _RedirectedError:
-            message = (
-                "the sign-in is redirected to another address, to which no secret is sent; check "
-                "authority in the connection's extra"
-            )
-            raise AuthenticationError(message, service=SERVICE) from None
         except requests.RequestException as error:
-            raise _unreachable() from error
+            raise unanswered(SERVICE, _ENDPOINT, error, authority) from error
+        except (LookupError, TypeError, AttributeError) as error:  # JSON, but not msal's
+            raise out_of_order(SERVICE, _ENDPOINT, authority, status=200) from error
         except ValueError as error:
             message = (
                 "the sign-in service does not know this tenant; check tenant_id and authority in "
@@ -139,35 +147,29 @@ class PartnerCenterAuth:
             raise _refusal(answer)
         token = answer["access_token"]
         if not is_token(token):
-            raise _unreachable()
+            raise out_of_order(SERVICE, _ENDPOINT, authority, status=200)
         self._mask(token)
         self._rotate(answer.get("refresh_token"))
-        return AccessToken(token, seconds(answer.get("expires_in"), 0.0))
+        return AccessToken(token, lifetime_s(answer.get("expires_in")))
 
     def _acquire(self) -> dict[str, Any]:
         """Ask msal, with a new application each time: an old one would answer from its caches."""
         given = self._credentials
         is_microsoft = urlsplit(given.authority).hostname in _MICROSOFT_HOSTS
-        with _HttpClient(given.ca_file) as http:
-            try:
-                app = msal.ConfidentialClientApplication(
-                    given.client_id,
-                    client_credential=given.client_secret,
-                    authority=f"{given.authority}/{given.tenant_id}",
-                    instance_discovery=None if is_microsoft else False,
-                    http_client=http,
+        with _HttpClient(given.authority, given.ca_file) as http:
+            app = msal.ConfidentialClientApplication(
+                given.client_id,
+                client_credential=given.client_secret,
+                authority=f"{given.authority}/{given.tenant_id}",
+                instance_discovery=None if is_microsoft else False,
+                http_client=http,
+            )
+            if given.flow is Flow.APP_ONLY:
+                answer = app.acquire_token_for_client([f"{given.resource}/.default"])
+            else:
+                answer = app.acquire_token_by_refresh_token(
+                    self._refresh_token, [f"{given.resource}/user_impersonation"]
                 )
-                if given.flow is Flow.APP_ONLY:
-                    answer = app.acquire_token_for_client([f"{given.resource}/.default"])
-                else:
-                    answer = app.acquire_token_by_refresh_token(
-                        self._refresh_token, [f"{given.resource}/user_impersonation"]
-                    )
-            except ValueError as error:
-                # msal makes one of whatever goes wrong while it looks for the endpoints.
-                if http.is_redirected:
-                    raise _RedirectedError from error
-                raise
         return dict(answer or {})
 
     def _rotate(self, token: object) -> None:
@@ -180,17 +182,13 @@ class PartnerCenterAuth:
         self._save(token)
 
 
-class _RedirectedError(requests.RequestException):
-    """The sign-in answered with a redirect."""
+class _HttpClient(SignInSession):
+    """The HTTP client of msal: with time-outs, our CA file beats the environment's, secrets go to one host only."""
 
-
-class _HttpClient(requests.Session):
-    """The HTTP client of msal: with time-outs, bounds and no redirects; our CA file beats the environment's."""
-
-    def __init__(self, ca_file: str | None) -> None:
+    def __init__(self, authority: str, ca_file: str | None) -> None:
         super().__init__()
+        self._authority = authority
         self._ca_file = ca_file
-        self.is_redirected = False
 
     def request(  # type: ignore[override]  # msal calls it with keywords only
         self,
@@ -198,16 +196,17 @@ class _HttpClient(requests.Session):
         url: str,
         **options: Any,  # noqa: ANN401 - passed on
     ) -> requests.Response:
+        if method == "POST" and not _is_of(self._authority, url):
+            raise elsewhere(SERVICE, self._authority, url)
         options.setdefault("timeout", _TIMEOUT_S)
         if self._ca_file:
             # REQUESTS_CA_BUNDLE beats the session's attribute, but not the call's argument.
             options["verify"] = self._ca_file
-        options |= {"allow_redirects": False, "stream": True}
+        options["stream"] = True
         response = super().request(method, url, **options)
-        if response.is_redirect or response.is_permanent_redirect:
+        if is_redirect(response.status_code):
             response.close()
-            self.is_redirected = True
-            raise _RedirectedError(response=response)
+            raise redirected(SERVICE, url, response.status_code, response.headers.get("Location"))
         try:
             response._content = read_response(response, MAX_ERROR_BODY)
         except OversizedBodyError as error:
@@ -215,9 +214,19 @@ class _HttpClient(requests.Session):
         answer = _answer(response)
         if answer is None:
             # Left to msal, it would come out as a wrong tenant or as an error of msal's own.
-            raise requests.HTTPError(response=response)
+            wait = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
+            raise out_of_order(SERVICE, _ENDPOINT, url, response.status_code, wait)
         response._content = orjson.dumps(answer)
         return response
+
+
+def _is_of(authority: str, url: str) -> bool:
+    """Whether secrets for an authority may go to a URL that it named itself: its own host, or Microsoft's others."""
+    own, told = urlsplit(authority), urlsplit(url)
+    if (told.scheme, told.netloc) == (own.scheme, own.netloc):
+        return True
+    is_microsoft = {own.hostname, told.hostname} <= _MICROSOFT_HOSTS
+    return is_microsoft and told.scheme == "https" and told.netloc == told.hostname
 
 
 def _answer(response: requests.Response) -> dict[str, object] | None:
@@ -241,13 +250,8 @@ def _answer(response: requests.Response) -> dict[str, object] | None:
     if isinstance(codes := answer.get("error_codes"), list):
         known["error_codes"] = codes
     if "expires_in" in answer:
-        known["expires_in"] = int(seconds(answer["expires_in"], 0.0))
+        known["expires_in"] = int(lifetime_s(answer["expires_in"]))
     return known
-
-
-def _unreachable() -> RetriableError:
-    message = "the sign-in service cannot be reached"
-    return RetriableError(message, service=SERVICE, endpoint=_ENDPOINT, is_sent=False)
 
 
 def _refusal(answer: dict[str, Any]) -> AuthenticationError | RetriableError:
@@ -256,9 +260,7 @@ def _refusal(answer: dict[str, Any]) -> AuthenticationError | RetriableError:
     error = code_of(answer.get("error")) or "no token in the answer"
     if error in _TRANSIENT_ERRORS or code in _TRANSIENT_CODES:
         message = "the sign-in service is not able to answer now"
-        return RetriableError(
-            message, service=SERVICE, endpoint=_ENDPOINT, code=code or error, is_sent=False
-        )
+        return not_had(SERVICE, _ENDPOINT, message, code=code or error)
     hint = _HINTS.get(code, "look the code up in Microsoft's list of sign-in errors")
     message = f"the sign-in was refused: {hint}"
     return AuthenticationError(message, service=SERVICE, code=f"AADSTS{code}" if code else error)

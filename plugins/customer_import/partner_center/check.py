@@ -48,7 +48,8 @@ async def _check(
 
         async def sign_in() -> str:
             await session.sign_in()
-            return f"a token was issued (flow {hook.settings.credentials.flow})"
+            said = f"a token was issued (flow {hook.settings.credentials.flow})"
+            return f"{said}; {hook.renewal_trouble}" if hook.renewal_trouble else said
 
         async def customers() -> str:
             return "can be read" if await client.has_tenants() else "can be read, there are none"

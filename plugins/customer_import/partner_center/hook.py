@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from airflow.sdk import BaseHook, Variable
+from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 from pydantic import AfterValidator
 
@@ -26,7 +26,6 @@ from customer_import.http.connection import (
     ConnectionKind,
     check_connection,
     get_connection,
-    read_secret_variable,
     tls_context,
     try_connection,
 )
@@ -35,6 +34,7 @@ from customer_import.http.token import TokenSource
 from customer_import.partner_center.auth import SERVICE, Credentials, Flow, PartnerCenterAuth
 from customer_import.partner_center.client import PartnerCenterClient
 from customer_import.partner_center.error_body import read_detail
+from customer_import.partner_center.refresh_token import RefreshTokenVariable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +124,8 @@ class PartnerCenterHook(BaseHook):
     ) -> None:
         super().__init__()
         self.partner_center_conn_id = partner_center_conn_id
-        self._save = save_refresh_token or self._save_in_variable
+        self._save = save_refresh_token
+        self._variable: RefreshTokenVariable | None = None
         self._settings: ConnectionSettings | None = None
         self._auth: PartnerCenterAuth | None = None
 
@@ -148,14 +149,22 @@ class PartnerCenterHook(BaseHook):
                 missing.
         """
         if self._auth is None:
-            settings = self.settings
+            settings, token = self.settings, None
+            if settings.refresh_token_variable is not None:
+                self._variable = RefreshTokenVariable(settings.refresh_token_variable)
+                token = self._variable.read()
             self._auth = PartnerCenterAuth(
                 settings.credentials,
-                refresh_token=_read_refresh_token(settings.refresh_token_variable),
-                save_refresh_token=self._save,
+                refresh_token=token,
+                save_refresh_token=self._save_token,
                 mask=mask_secret,
             )
         return self._auth
+
+    @property
+    def renewal_trouble(self) -> str | None:
+        """Why the refresh token cannot be renewed where it is, in words; known after a sign-in that stores it."""
+        return self._variable.trouble if self._variable else None
 
     def session(self, config: PartnerCenterConfig | None = None) -> ApiSession:
         """Return a session; its calls share one correlation id (docs/api/partner-center.md section 4).
@@ -207,10 +216,11 @@ class PartnerCenterHook(BaseHook):
 
         return asyncio.run(read())
 
-    def _save_in_variable(self, token: str) -> None:
-        variable = self.settings.refresh_token_variable
-        if variable is not None:
-            Variable.set(variable, token)
+    def _save_token(self, token: str) -> None:
+        if self._save is not None:
+            self._save(token)
+        elif self._variable is not None:
+            self._variable.save(token)
 
 
 def read_connection(connection: Connection, conn_id: str) -> ConnectionSettings:
@@ -252,19 +262,6 @@ def read_connection(connection: Connection, conn_id: str) -> ConnectionSettings:
             extra.refresh_token_variable if extra.flow is Flow.APP_USER else None
         ),
     )
-
-
-def _read_refresh_token(variable: str | None) -> str | None:
-    if variable is None:
-        return None
-    if (token := read_secret_variable(variable)) is None:
-        message = "there is no refresh token"
-        raise ConfigurationError(
-            message,
-            source=f"variable {variable}",
-            hint="sign in once with MFA and store the refresh token in this Airflow Variable",
-        )
-    return token
 
 
 def _parse_https(text: str, source: str, key: str, path_hint: str) -> Address:

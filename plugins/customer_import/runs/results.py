@@ -10,9 +10,10 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from sqlalchemy import ColumnElement, insert, literal, select
+from sqlalchemy import ColumnElement, func, insert, literal, select
 
 from customer_import.database.engine import dialect_insert, reading
 from customer_import.database.tables import import_results, staged_customers
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
     from customer_import.runs.run import Run
     from customer_import.runs.verdict import Verdict
     from customer_import.vocabulary import TaskId
+
+
+MOST_CHARACTERS = 2_000
+"""Of a stored reason, warning or error; services may say megabytes."""
+MOST_WARNINGS = 50
+"""Of one result."""
+
+
+def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
+    """Return a text as it is stored: at most so many characters, and an ellipsis where something is missing."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class Replaces(StrEnum):
@@ -126,8 +138,8 @@ class Result:
             reseller_name=tenant.reseller_name,
             outcome=verdict.outcome.value,
             reason_code=verdict.reason_code.value,
-            reason=verdict.reason,
-            warnings=list(warnings) or None,
+            reason=shorten(verdict.reason),
+            warnings=[shorten(warning) for warning in islice(warnings, MOST_WARNINGS)] or None,
             account_id=account_id,
             contact_id=contact_id,
             attempts=attempts,
@@ -214,6 +226,13 @@ def find_former(engine: Engine, instance: str, names: Collection[str]) -> set[st
 
 
 def _expression(name: str, value: object) -> ColumnElement[Any]:
+    if name == "reason":
+        is_made = isinstance(value, ColumnElement)
+        return (
+            func.substr(value, 1, MOST_CHARACTERS)
+            if is_made
+            else literal(value and shorten(str(value)))
+        )
     if isinstance(value, ColumnElement):
         return value
     return literal(value, type_=import_results.c[name].type)

@@ -17,7 +17,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from customer_import.database.engine import upsert
 from customer_import.database.tables import run_tasks
-from customer_import.errors import CustomerImportError
+from customer_import.errors import CustomerImportError, DatabaseError
+from customer_import.runs.results import shorten
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import RunState
 
@@ -77,7 +78,7 @@ def record_task(engine: Engine, task: TaskAttempt) -> Iterator[None]:
     except BaseException as error:
         try:
             _end(engine, task, time.monotonic() - started, RunState.FAILED, _in_words(error))
-        except SQLAlchemyError:  # what broke the task is the more telling error
+        except (SQLAlchemyError, DatabaseError):  # what broke the task is the more telling error
             _log.warning("The failure of %s could not be recorded", task.name, exc_info=True)
         raise
     _end(engine, task, time.monotonic() - started, RunState.SUCCESS, None)
@@ -142,5 +143,5 @@ def _end(
 def _in_words(error: BaseException) -> str:
     """Only our own errors promise to hold no personal data."""
     if isinstance(error, CustomerImportError):
-        return str(error)
+        return shorten(str(error))
     return f"it was ended by {type(error).__name__}; see its log"

@@ -15,15 +15,17 @@ from customer_import.web.airflow_internals import GetUserDep, may_start, readabl
 
 
 def readable_types(user: GetUserDep) -> tuple[ImportType, ...]:
-    """Return the import types whose DAG the user may read.
+    """Return the import types whose DAG and DAG runs the user may read.
 
     Raises:
         HTTPException: 403, there is none.
     """
-    dag_ids = readable_dag_ids(user)
+    dag_ids = readable_dag_ids(user, [kind.dag_id for kind in ImportType])
     readable = tuple(kind for kind in ImportType if kind.dag_id in dag_ids)
     if not readable:
-        raise HTTPException(status.HTTP_403_FORBIDDEN, "You may not read any of the import DAGs.")
+        raise HTTPException(
+            status.HTTP_403_FORBIDDEN, "You may not read the runs of any of the import DAGs."
+        )
     return readable
 
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from customer_import.vocabulary import ImportType, Mode
 from customer_import.web.access import ReadableTypes
+from customer_import.web.audit import Access, AuditDep
 from customer_import.web.database import ConnectionDep
 from customer_import.web.hierarchy import TenantList, open_tenant_list, start_request
 from customer_import.web.models import (
@@ -44,8 +45,11 @@ router = APIRouter(
     responses={
         400: {"description": "The cursor belongs to another list"},
         401: {"description": "Nobody is logged in"},
-        403: {"description": "The user may read none of the import DAGs"},
+        403: {"description": "The user may read the runs of none of the import DAGs"},
         404: {"description": "There is no such thing that the user may read"},
+        503: {
+            "description": "The import's database does not answer; Retry-After says when to come back"
+        },
     },
 )
 
@@ -60,7 +64,7 @@ def _run(run_key: RunKey, types: ReadableTypes, connection: ConnectionDep) -> Ru
 def _tenant_list(
     instance: Name, import_type: ImportType, types: ReadableTypes, connection: ConnectionDep
 ) -> TenantList | None:
-    return open_tenant_list(connection, readable(import_type, types), instance)
+    return open_tenant_list(connection, readable(import_type, types), instance, types)
 
 
 RunDep = Annotated[RunView, Depends(_run)]
@@ -95,10 +99,12 @@ def get_results(
     run: RunDep,
     connection: ConnectionDep,
     wanted: ResultFilterDep,
+    audit: AuditDep,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[ResultView]:
     """List a run's results."""
+    audit(Access.EXPORT, run.import_type, run.run_id, format="json")
     return read_results(found(connection), run.key or 0, wanted, cursor, limit)
 
 
@@ -115,10 +121,18 @@ def get_retry(run: RunDep, connection: ConnectionDep) -> StartRequest:
 
 @router.get("/tenants")
 def get_tenants(
-    tenants: TenantListDep, wanted: TenantFilterDep, cursor: Cursor = None, limit: Limit = 100
+    tenants: TenantListDep,
+    wanted: TenantFilterDep,
+    audit: AuditDep,
+    cursor: Cursor = None,
+    limit: Limit = 100,
 ) -> Page[TenantView]:
     """List the tenants of the latest hierarchy of an instance and import type, by name."""
-    return tenants.page(wanted, cursor, limit) if tenants else Page()
+    if tenants is None:
+        return Page()
+    run = tenants.hierarchy
+    audit(Access.EXPORT, run.import_type, run.airflow_run_id, format="json")
+    return tenants.page(wanted, cursor, limit)
 
 
 @router.get("/tenants/selectable")
@@ -131,10 +145,17 @@ def get_selectable(tenants: TenantListDep, wanted: TenantFilterDep) -> StartRequ
 
 @router.get("/tenants/{tenant_id}/history")
 def get_history(
-    tenant_id: TenantId, instance: Name, types: ReadableTypes, connection: ConnectionDep
+    tenant_id: TenantId,
+    instance: Name,
+    types: ReadableTypes,
+    connection: ConnectionDep,
+    audit: AuditDep,
 ) -> tuple[HistoryEntry, ...]:
     """List one customer's results over all runs, newest first, at most 200."""
-    return read_history(connection, types, instance, tenant_id) if connection is not None else ()
+    history = read_history(connection, types, instance, tenant_id) if connection is not None else ()
+    for import_type in sorted({entry.import_type for entry in history}):
+        audit(Access.EXPORT, import_type, tenant_id=tenant_id, format="json")
+    return history
 
 
 @router.get("/openapi.json", include_in_schema=False)

@@ -9,6 +9,7 @@ from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import JSONResponse
 
 from customer_import import __version__
+from customer_import.errors import DatabaseError
 from customer_import.web import api, results_pages, static_files, tenants_pages
 from customer_import.web.airflow_internals import get_user
 from customer_import.web.paging import CursorError
@@ -28,7 +29,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-_TITLES = {401: "Log in first", 403: "Not allowed", 404: "Nothing here"}
+_TITLES = {401: "Log in first", 403: "Not allowed", 404: "Nothing here", 503: "Not now"}
+_COME_BACK_S = 10
 
 
 def create_app() -> FastAPI:
@@ -49,6 +51,7 @@ def create_app() -> FastAPI:
         app.include_router(module.router)
     app.add_exception_handler(CursorError, _bad_cursor)
     app.add_exception_handler(HTTPException, _problem)
+    app.add_exception_handler(DatabaseError, _no_database)
     app.middleware("http")(_add_headers)
     return app
 
@@ -76,4 +79,16 @@ async def _problem(request: Request, error: Exception) -> Response:
     if "text/html" not in request.headers.get("accept", ""):
         return await http_exception_handler(request, error)
     title = _TITLES.get(error.status_code, "This does not work")
-    return render("problem.html", error.status_code, title=title, detail=error.detail)
+    return render(
+        "problem.html",
+        error.status_code,
+        dict(error.headers or {}),
+        title=title,
+        detail=error.detail,
+    )
+
+
+async def _no_database(request: Request, error: Exception) -> Response:
+    """Say what is wrong with the import's database; Airflow's own may be well."""
+    headers = {"Retry-After": str(_COME_BACK_S)}
+    return await _problem(request, HTTPException(503, str(error), headers=headers))

@@ -48,7 +48,10 @@ def _file_exists(engine: Engine) -> bool:
 
 
 def open_connection(engine: EngineDep) -> Iterator[Connection | None]:
-    """Give a request one read transaction, or ``None`` while there is nothing to read."""
+    """Give a request one read transaction, or ``None`` while there is nothing to read.
+
+    It ends before the answer is sent: a reader takes its time.
+    """
     if engine is None:
         yield None
         return
@@ -57,4 +60,4 @@ def open_connection(engine: EngineDep) -> Iterator[Connection | None]:
 
 
 EngineDep = Annotated[Engine | None, Depends(ready_engine)]
-ConnectionDep = Annotated[Connection | None, Depends(open_connection)]
+ConnectionDep = Annotated[Connection | None, Depends(open_connection, scope="function")]

@@ -1,12 +1,16 @@
-"""Results as CSV, for a spreadsheet: what a spreadsheet would take for a formula is made text."""
+"""Results as CSV, for a spreadsheet: what a spreadsheet could take for a formula is made text.
+
+Which separator a spreadsheet uses is its user's affair. With another one than the comma a cell begins in the middle of
+ours, so every place in a text where a cell could begin is looked at, not only its first character.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING
 
-from customer_import.database.engine import reading
 from customer_import.web.results import iterate_results
 
 if TYPE_CHECKING:
@@ -32,7 +36,14 @@ COLUMNS = (
     "attempts",
     "recorded_at",
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_STARTS = "[=+@＝＋＠－-]"
+_FORMULA = re.compile(
+    _STARTS  # looked for first: a search for what stands before it would look at every character
+    # Not within a word, for no letter or digit separates cells ...
+    + rf"(?<![^\W_]{_STARTS})"
+    # ... and not a sign between words, as in "A - B": with blanks for separators it is alone in its cell.
+    + rf"(?!(?<=[^\W_] {_STARTS}) )"
+)
 _ROWS_PER_PIECE = 500
 _BYTE_ORDER_MARK = "\ufeff"  # without it Excel does not read UTF-8
 
@@ -43,17 +54,20 @@ def csv_pieces(engine: Engine, run_key: int, wanted: ResultFilter) -> Iterator[s
     writer = csv.writer(buffer)
     buffer.write(_BYTE_ORDER_MARK)
     writer.writerow(COLUMNS)
-    with reading(engine) as connection:
-        for number, result in enumerate(iterate_results(connection, run_key, wanted), 1):
-            writer.writerow([_cell(result, name) for name in COLUMNS])
-            if number % _ROWS_PER_PIECE == 0:
-                yield _take(buffer)
+    for number, result in enumerate(iterate_results(engine, run_key, wanted), 1):
+        writer.writerow([_cell(result, name) for name in COLUMNS])
+        if number % _ROWS_PER_PIECE == 0:
+            yield _take(buffer)
     yield _take(buffer)
 
 
 def neutralise(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
+    """Return text that no spreadsheet takes for a formula: an apostrophe before whatever could begin one."""
+    return _FORMULA.sub(_guarded, text)
+
+
+def _guarded(found: re.Match[str]) -> str:
+    return f"'{found[0]}"
 
 
 def _cell(result: ResultView, name: str) -> str:

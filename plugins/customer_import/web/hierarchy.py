@@ -57,13 +57,23 @@ class TenantList:
 
 
 def open_tenant_list(
-    connection: Connection | None, import_type: ImportType, instance: str
+    connection: Connection | None,
+    import_type: ImportType,
+    instance: str,
+    readable: tuple[ImportType, ...],
 ) -> TenantList | None:
-    """Return the latest hierarchy, or ``None`` when no run has listed the tenants yet."""
-    hierarchy = (
-        latest_hierarchy(connection, import_type, instance) if connection is not None else None
-    )
-    if connection is None or hierarchy is None:
+    """Return the latest hierarchy, or ``None`` when no run has listed the tenants yet.
+
+    Args:
+        connection: The import's database, if there is one.
+        import_type: Whose customers; the user may read it.
+        instance: The instance.
+        readable: The import types that the user may read: what others did to a tenant is not shown.
+    """
+    if connection is None:
+        return None
+    hierarchy = latest_hierarchy(connection, import_type, instance, readable)
+    if hierarchy is None:
         return None
     default = next(iter(instance_names(import_type)), None)
     covers = active_covers(connection, active_dag_runs(import_type.dag_id), instance, default)

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from customer_import import __version__
 from customer_import.vocabulary import ImportType, Mode, Outcome
@@ -34,6 +35,8 @@ MODE_TITLES = {
     Mode.CHECK: "Connection check",
 }
 MINUTE_S, HOUR_S = 60, 3600
+MOST_SHOWN = 2_000
+"""Characters of one value on a page."""
 
 
 def render(
@@ -43,15 +46,25 @@ def render(
     return HTMLResponse(_environment.get_template(template).render(values), status_code, headers)
 
 
-def query(state: dict[str, Any], **changes: object) -> str:
+def query(state: dict[str, Any], **changes: object) -> Markup:
     """Return a query string: the page's state with changes, without what is empty."""
     pairs = {name: value for name, value in (state | changes).items() if value not in {None, ""}}
-    return "?" + urlencode(pairs) if pairs else "?"
+    return Markup(escape("?" + urlencode(pairs)))  # noqa: S704 - escaped
 
 
 def words(value: str) -> str:
     """Return a key such as ``not_imported`` as words."""
     return value.replace("_", " ").capitalize()
+
+
+def shortened(value: object) -> object:
+    """Return what a page shows of a value: of a text that is too long for a page its beginning, and how long it is.
+
+    URLs are left whole: their builders bound them.
+    """
+    if type(value) is not str or len(value) <= MOST_SHOWN:
+        return value
+    return f"{value[:MOST_SHOWN]}… (shortened; {len(value):,} characters)"
 
 
 def moment(value: datetime | None) -> str:
@@ -82,6 +95,7 @@ def log_path(dag_id: str, airflow_run_id: str, task_id: str | None, map_index: i
 _environment = Environment(
     loader=FileSystemLoader(_FOLDER),
     autoescape=True,
+    finalize=shortened,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,

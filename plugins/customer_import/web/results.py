@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 from sqlalchemy import or_, select
 
+from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, import_runs
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import ImportType, Mode, Outcome
@@ -18,7 +19,7 @@ from customer_import.web.paging import KeyPage, Order, read_page
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Engine, Row
 
 _TENANT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_HISTORY = 200
@@ -74,12 +75,17 @@ def read_results(
 
 
 def iterate_results(
-    connection: Connection, run_key: int, wanted: ResultFilter, chunk_size: int = 2_000
+    engine: Engine, run_key: int, wanted: ResultFilter, chunk_size: int = 2_000
 ) -> Iterator[ResultView]:
-    """Give every matching result of a run, in its order, a chunk in memory at a time."""
+    """Give every matching result of a run, in its order, a chunk in memory at a time.
+
+    No connection is held while whoever takes the results thinks about them. So of a run that still works they are not
+    of one moment.
+    """
     cursor = None
     while True:
-        page = read_results(connection, run_key, wanted, cursor, chunk_size)
+        with reading(engine) as connection:
+            page = read_results(connection, run_key, wanted, cursor, chunk_size)
         yield from page.items
         cursor = page.next_cursor
         if cursor is None:

@@ -4,20 +4,22 @@ The whole state of the page is its query string, so that it survives a reload an
 colleague.
 """
 
-# ruff: noqa: TC001 - FastAPI reads the annotations at run time
+# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends
-from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.responses import HTMLResponse
 
 from customer_import.errors import ConfigurationError
 from customer_import.vocabulary import ImportType, Mode, Outcome
 from customer_import.web.access import ReadableTypes, StartableTypes
+from customer_import.web.audit import Access, AuditDep
 from customer_import.web.charts import outcome_chart
 from customer_import.web.database import ConnectionDep, EngineDep
+from customer_import.web.download import Download, DownloadPlace
 from customer_import.web.export import csv_pieces
 from customer_import.web.instances import read_instances
 from customer_import.web.models import Page
@@ -132,12 +134,15 @@ def show_rows(place: RunPlaceDep, connection: ConnectionDep, cursor: Cursor = No
 
 
 @router.get("/customer")
-def show_customer(place: PlaceDep, connection: ConnectionDep, tenant_id: Name) -> HTMLResponse:
+def show_customer(
+    place: PlaceDep, connection: ConnectionDep, tenant_id: Name, audit: AuditDep
+) -> HTMLResponse:
     """Show one customer: its result in this run, what was sent, its history."""
     database, run = found(connection), place.run
     result = find_result(database, run.key, tenant_id) if run and run.key else None
     if run is None or result is None or run.instance is None or run.key is None:
         raise not_found()
+    audit(Access.LOOK, run.import_type, run.run_id, tenant_id=tenant_id)
     try:
         sent, sent_error = read_sent(database, run.import_type, run.key, tenant_id), None
     except ConfigurationError as error:
@@ -153,14 +158,15 @@ def show_customer(place: PlaceDep, connection: ConnectionDep, tenant_id: Name) -
     )
 
 
-@router.get("/results.csv")
-def download_results(place: PlaceDep, engine: EngineDep) -> StreamingResponse:
+@router.get("/results.csv", dependencies=[DownloadPlace])
+def download_results(place: PlaceDep, engine: EngineDep, audit: AuditDep) -> Download:
     """Return every row that the filter lets through as a CSV file."""
     if engine is None or place.run is None or place.run.key is None:
         raise not_found()
+    audit(Access.EXPORT, place.import_type, place.run.run_id, format="csv")
     outcome = f"-{place.wanted.outcome}" if place.wanted.outcome else ""
     name = f"import-results-{place.import_type}-{place.run.key}{outcome}.csv"
-    return StreamingResponse(
+    return Download(
         csv_pieces(engine, place.run.key, place.wanted),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},

@@ -59,16 +59,21 @@ class Hierarchy:
         airflow_run_id: Its DAG run.
         import_type: Whose customers.
         instance: The instance.
+        readable: The import types whose links may be shown.
     """
 
     run_key: int
     airflow_run_id: str
     import_type: ImportType
     instance: str
+    readable: tuple[ImportType, ...]
 
 
 def latest_hierarchy(
-    connection: Connection, import_type: ImportType, instance: str
+    connection: Connection,
+    import_type: ImportType,
+    instance: str,
+    readable: tuple[ImportType, ...],
 ) -> Hierarchy | None:
     """Return the newest run that listed the tenants: any that discovered, else one of all tenants that got past it."""
     statement = (
@@ -82,7 +87,7 @@ def latest_hierarchy(
     for row in connection.execute(statement):
         is_selection = any(row.params.get(name) for name in ("tenants", "reseller_mpn_ids"))
         if row.mode == Mode.DISCOVER or not is_selection:
-            return Hierarchy(row.id, row.airflow_run_id, import_type, instance)
+            return Hierarchy(row.id, row.airflow_run_id, import_type, instance, readable)
     return None
 
 
@@ -213,6 +218,7 @@ def _statement(hierarchy: Hierarchy, covers: Sequence[Cover], wanted: TenantFilt
                 and_(
                     tenant_links.c.instance == hierarchy.instance,
                     tenant_links.c.tenant_id == columns.tenant_id,
+                    tenant_links.c.import_type.in_(hierarchy.readable),
                 ),
             )
         )

@@ -74,7 +74,7 @@ def show_tenants(
 ) -> HTMLResponse:
     """Show the tenants of the latest hierarchy; an indirect one begins with its resellers."""
     tenants = (
-        open_tenant_list(connection, choice.import_type, choice.instance)
+        open_tenant_list(connection, choice.import_type, choice.instance, choice.types)
         if choice.instance
         else None
     )

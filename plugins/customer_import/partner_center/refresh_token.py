@@ -1,0 +1,106 @@
+"""The refresh token in its Airflow Variable: read, and renewed there after each sign-in, when that is possible.
+
+Airflow writes Variables into its own database, but reads them from environment and secrets backends first. A token
+that comes from there stays as it is: signing in goes on until it ends, which must be said long before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk import Variable
+
+from customer_import.errors import ConfigurationError
+from customer_import.http.connection import read_secret_variable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+LIFETIME_DAYS = 90
+"""Docs/api/partner-center.md section 3."""
+
+
+class RefreshTokenVariable:
+    """A refresh token in an Airflow Variable.
+
+    Attributes:
+        name: The Variable.
+        trouble: Why the token cannot be renewed there, in words; known after ``save``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        read: Callable[[str], str | None] = read_secret_variable,
+        write: Callable[[str, str], None] = Variable.set,
+    ) -> None:
+        self.name = name
+        self.trouble: str | None = None
+        self._read = read
+        self._write = write
+        self._known: str | None = None
+        self._is_left = False
+
+    def read(self) -> str:
+        """Return the token.
+
+        Raises:
+            ConfigurationError: There is none.
+        """
+        self._known = self._read(self.name)
+        if self._known is None:
+            message = "there is no refresh token"
+            hint = "sign in once with MFA and store the refresh token in this Airflow Variable"
+            raise ConfigurationError(message, source=f"variable {self.name}", hint=hint)
+        return self._known
+
+    def save(self, token: str) -> None:
+        """Store the token that replaces the one that was read, unless somebody stored another meanwhile.
+
+        The older chain of tokens may end at any time, for instance because a person had a reason to sign in anew.
+        """
+        if self._is_left:
+            return
+        if self._read(self.name) != self._known:
+            self._is_left = True
+            log.info(
+                "The Variable %s holds another refresh token than this task began with; it is kept",
+                self.name,
+            )
+            return
+        place = environment_place(self.name)
+        if place is None:
+            self._write(self.name, token)
+            if self._read(self.name) == token:
+                self._known = token
+                return
+        self._is_left = True
+        self.trouble = not_renewed(self.name, place or "a secrets backend")
+        log.warning("Partner Center: %s", self.trouble)
+
+
+def environment_place(name: str) -> str | None:
+    """Return which environment variable of this process is read as a Variable; ``None`` when none is."""
+    variable = f"AIRFLOW_VAR_{name.upper()}"
+    return f"the environment variable {variable}" if variable in os.environ else None
+
+
+def not_renewed(name: str, place: str) -> str:
+    """Return in words that a refresh token cannot be renewed where it is, and when it ends.
+
+    Args:
+        name: The Airflow Variable.
+        place: Where Airflow reads it from.
+    """
+    end = datetime.now(UTC).date() + timedelta(days=LIFETIME_DAYS)
+    return (
+        f"the refresh token cannot be renewed where it is: Airflow reads the Variable {name} from {place}, and stores "
+        f"what a sign-in renews in its own database. It ends {LIFETIME_DAYS} days after it was issued, on {end} at "
+        "the latest; then a person must sign in again. Hint: store it as a Variable of Airflow's own, and not there"
+    )

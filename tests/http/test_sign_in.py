@@ -1,0 +1,224 @@
+"""Both sign-ins against servers that lead elsewhere, are out of order, or are not there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+
+from customer_import.bss import requests_session
+from customer_import.bss.token import BssCredentials, fetch_token
+from customer_import.errors import AuthenticationError, CustomerImportError, RetriableError
+from customer_import.http.sign_in import code_of, lifetime_s
+from customer_import.partner_center.auth import Credentials, Flow, PartnerCenterAuth
+from tests.bss.recorder import Arrival, Recorder, recorder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECRETS = ("client-secret-value", "refresh-token-value", "user-password-value", "key-secret-value")
+REDIRECTS = [300, 301, 302, 303, 304, 305, 307, 308, 399]
+Body = tuple[int, Mapping[str, str], bytes]
+Answer = Callable[[Arrival, Recorder], Body]
+SignIn = Callable[[Answer], CustomerImportError]
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> tuple[ssl.SSLContext, str]:
+    """Server settings for 127.0.0.1, and the file of who signed them."""
+    ca, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1").configure_cert(tls)
+    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return tls, str(tmp_path / "ca.pem")
+
+
+def entra(url: str, ca_file: str, flow: Flow = Flow.APP_USER) -> None:
+    given = Credentials(url, "contoso", "client", SECRETS[0], flow, "https://api.example", ca_file)
+    auth = PartnerCenterAuth(
+        given, refresh_token=SECRETS[1], save_refresh_token=lambda _: None, mask=lambda _: None
+    )
+    asyncio.run(auth.fetch())
+
+
+def bss(url: str, ca_file: str) -> None:
+    given = BssCredentials("user", SECRETS[2], "key", SECRETS[3])
+    tls = ssl.create_default_context(cafile=ca_file)
+    asyncio.run(fetch_token(url, given, tls, lambda _: None))
+
+
+def bss_of_own_dags(url: str, ca_file: str) -> None:
+    given = BssCredentials("user", SECRETS[2], "key", SECRETS[3])
+    requests_session.fetch_token(url, given, ca_file, lambda _: None)
+
+
+@pytest.fixture(params=[entra, bss, bss_of_own_dags])
+def sign_in(
+    request: pytest.FixtureRequest,
+    authority: tuple[ssl.SSLContext, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> SignIn:
+    """Sign in where a server answers as told; return the error, which shows no secret."""
+    monkeypatch.setattr(
+        requests_session, "RETRIES", requests_session.RETRIES.new(total=0)
+    )  # waits between tries are tested elsewhere
+
+    def sign_in(answer: Answer) -> CustomerImportError:
+        with (
+            recorder(lambda arrival: answer(arrival, record), authority[0]) as record,
+            pytest.raises(CustomerImportError) as caught,
+        ):
+            request.param(record.url, authority[1])
+        assert not [secret for secret in SECRETS if secret in f"{caught.value} {caught.value!r}"]
+        return caught.value
+
+    return sign_in
+
+
+def metadata(record: Recorder, **changes: str) -> Body:
+    base = f"{record.url}/contoso/oauth2/v2.0"
+    told = {
+        "issuer": f"{record.url}/contoso/v2.0",
+        "authorization_endpoint": f"{base}/authorize",
+        "token_endpoint": f"{base}/token",
+    }
+    return 200, {"Content-Type": "application/json"}, json.dumps(told | changes).encode()
+
+
+def at_the_token(answer: Body) -> Answer:
+    """Entra ID's metadata is right; the token endpoint answers so."""
+
+    def reply(arrival: Arrival, record: Recorder) -> Body:
+        return metadata(record) if arrival.method == "GET" else answer
+
+    return reply
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+def test_no_sign_in_follows_a_redirect(sign_in: SignIn, status: int) -> None:
+    with recorder(lambda _: (200, {}, b"{}")) as other:
+        location = {"Location": f"{other.url}/oauth/token?x=secret", "Content-Type": "text/html"}
+        error = sign_in(at_the_token((status, location, b"")))
+    assert other.arrivals == []
+    assert isinstance(error, AuthenticationError)
+    assert "the sign-in at 127.0.0.1:" in str(error)
+    assert "leads to http://127.0.0.1; nothing was sent there" in str(error)
+    assert f"(HTTP {status})" in str(error)
+    assert "x=secret" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("", "another address"),
+        ("//other.example/x", "https://other.example"),
+        ("/elsewhere", "https://127.0.0.1"),
+        ("https://user:pw@other.example/", "https://other.example"),
+        ("http://[::1", "another address"),
+        ("javascript:alert(1)", "another address"),
+        ("https://" + "a" * 5_000, "another address"),
+    ],
+)
+def test_of_a_redirect_only_the_host_is_shown(sign_in: SignIn, location: str, shown: str) -> None:
+    error = sign_in(at_the_token((307, {"Location": location}, b"{}")))
+    assert f"leads to {shown};" in str(error)
+
+
+def test_entra_ids_metadata_may_not_redirect_either(authority: tuple[ssl.SSLContext, str]) -> None:
+    target = {"Location": "http://other.example/x"}
+    with recorder(lambda _: (302, target, b""), authority[0]) as record:
+        with pytest.raises(AuthenticationError, match=r"leads to http://other\.example"):
+            entra(record.url, authority[1])
+        assert [arrival.method for arrival in record.arrivals] == ["GET"]
+
+
+@pytest.mark.parametrize("flow", list(Flow))
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_secrets_go_to_no_other_host_that_the_metadata_names(
+    authority: tuple[ssl.SSLContext, str], flow: Flow, scheme: str
+) -> None:
+    with recorder(lambda _: (200, {}, b"{}")) as other:
+        told = {"token_endpoint": f"{scheme}://127.0.0.1:{other.port}/contoso/oauth2/v2.0/token"}
+        with (
+            recorder(lambda _: metadata(record, **told), authority[0]) as record,
+            pytest.raises(
+                AuthenticationError,
+                match=r"wants the secrets sent to|check tenant_id and authority",
+            ),
+        ):
+            entra(record.url, authority[1], flow)
+    assert other.arrivals == []
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 599, 408, 429])
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"error": "x"}'])
+def test_a_sign_in_that_answered_is_not_said_to_be_away(
+    sign_in: SignIn, status: int, body: bytes
+) -> None:
+    error = sign_in(at_the_token((status, {"Retry-After": "7"}, body)))
+    assert isinstance(error, RetriableError)
+    assert "127.0.0.1" in str(error)
+    assert f"answered, but is out of order (HTTP {status})" in str(error)
+    assert (error.status, error.retry_after, error.is_sent) == (status, 7.0, False)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"null", b"7", b"{}", b'{"access_token": 7}'])
+def test_an_answer_without_a_token_is_no_token(sign_in: SignIn, body: bytes) -> None:
+    assert sign_in(at_the_token((200, {}, body)))
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"token_endpoint": 7}', b"<html>"])
+def test_metadata_of_another_kind_is_said_in_words(
+    authority: tuple[ssl.SSLContext, str], body: bytes
+) -> None:
+    with (
+        recorder(lambda _: (200, {}, body), authority[0]) as record,
+        pytest.raises(RetriableError, match="is out of order"),
+    ):
+        entra(record.url, authority[1])
+
+
+@pytest.mark.parametrize("ask", [entra, bss, bss_of_own_dags])
+def test_a_sign_in_that_is_away_names_the_host(
+    ask: Callable[[str, str], None],
+    authority: tuple[ssl.SSLContext, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(requests_session, "RETRIES", requests_session.RETRIES.new(total=0))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(
+        RetriableError, match=f"cannot connect to 127.0.0.1:{port}: the connection was refused"
+    ):
+        ask(f"https://127.0.0.1:{port}", authority[1])
+
+
+def test_an_error_code_is_short_or_not_shown() -> None:
+    assert code_of("invalid_client") == "invalid_client"
+    assert code_of(7000215) == "7000215"
+    for odd in ("a" * 61, "anna@example.com", "x\n", "", None, ["x"], 1e300):
+        assert code_of(odd) == ""
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        (3599, 3599),
+        ("3599", 3599),
+        ("nan", 3600),
+        (None, 3600),
+        (-1, 3600),
+        ("1e999", 86_400),
+        (10**400, 3600),
+    ],
+)
+def test_an_odd_lifetime_is_an_hour_and_none_is_longer_than_a_day(
+    told: object, seconds: float
+) -> None:
+    assert lifetime_s(told) == seconds
