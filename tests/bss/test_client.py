@@ -11,7 +11,6 @@ import pytest
 from customer_import.bss import client as client_module
 from customer_import.bss.client import BssClient
 from customer_import.bss.hook import BssHook, open_client
-from customer_import.bss.token import DEFAULT_LIFETIME_S, read_token
 from customer_import.config.instances import BssConfig
 from customer_import.errors import RejectedRequestError, RetriableError
 from tests.bss.recorder import Arrival, closed_port, connect_to, recorder
@@ -176,20 +175,3 @@ async def test_a_sign_in_that_answers_without_a_token_may_pass(monkeypatch: pyte
         async with BssHook().session(CONFIG) as session:
             with pytest.raises(RetriableError, match="answered without a token"):
                 await session.sign_in()
-
-
-@pytest.mark.parametrize(
-    ("said", "lifetime_s"),
-    [
-        (600, 600.0),
-        ("600", 600.0),
-        ("soon", DEFAULT_LIFETIME_S),
-        (None, DEFAULT_LIFETIME_S),
-        ([600], DEFAULT_LIFETIME_S),
-    ],
-)
-def test_a_token_without_a_readable_lifetime_gets_the_usual_one(said: object, lifetime_s: float):
-    body = json.dumps({"access_token": "token-of-the-bss", "expires_in": said}).encode()
-    masked: list[str] = []
-    assert read_token(200, body, None, masked.append).lifetime_s == lifetime_s
-    assert masked == ["token-of-the-bss"]

@@ -15,7 +15,7 @@ import trustme
 from customer_import.bss import requests_session
 from customer_import.bss.token import BssCredentials, fetch_token
 from customer_import.errors import AuthenticationError, CustomerImportError, RetriableError
-from customer_import.http.sign_in import code_of, lifetime_s
+from customer_import.http.sign_in import lifetime_s
 from customer_import.partner_center.auth import Credentials, Flow, PartnerCenterAuth
 from tests.bss.recorder import Arrival, Recorder, recorder
 
@@ -197,13 +197,6 @@ def test_a_sign_in_that_is_away_names_the_host(
         RetriableError, match=f"cannot connect to 127.0.0.1:{port}: the connection was refused"
     ):
         ask(f"https://127.0.0.1:{port}", authority[1])
-
-
-def test_an_error_code_is_short_or_not_shown() -> None:
-    assert code_of("invalid_client") == "invalid_client"
-    assert code_of(7000215) == "7000215"
-    for odd in ("a" * 61, "anna@example.com", "x\n", "", None, ["x"], 1e300):
-        assert code_of(odd) == ""
 
 
 @pytest.mark.parametrize(

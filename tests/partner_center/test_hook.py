@@ -6,18 +6,16 @@ import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import certifi
 import pytest
-import trustme
 from airflow.sdk import Connection
 
 from customer_import.errors import AuthenticationError, ConfigurationError, RetriableError
-from customer_import.partner_center.auth import Flow, PartnerCenterAuth
+from customer_import.partner_center.auth import Flow
 from customer_import.partner_center.check import check_partner_center
 from customer_import.partner_center.hook import PartnerCenterHook, read_connection
 from customer_import.vocabulary import ImportType
@@ -26,7 +24,6 @@ from tests.partner_center.conftest import VARIABLE, MakeRun, Saved, connection_j
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from sandbox.server import SandboxServer
 
@@ -351,50 +348,6 @@ def test_a_missing_refresh_token_is_told(
     monkeypatch.delenv(f"AIRFLOW_VAR_{VARIABLE.upper()}")
     with pytest.raises(ConfigurationError, match=f"variable {VARIABLE}"):
         hook.prepare()
-
-
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
-async def test_no_sign_in_follows_a_redirect(
-    make_hook: MakeHook, tmp_path: Path, status: int
-) -> None:
-    asked: list[str] = []
-
-    class Elsewhere(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.answer()
-
-        def do_GET(self) -> None:
-            self.answer()
-
-        def answer(self) -> None:
-            asked.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    class Entra(Elsewhere):
-        def answer(self) -> None:
-            self.send_response(status)
-            self.send_header("Location", f"http://127.0.0.1:{elsewhere.server_port}/stolen")
-            self.end_headers()
-
-    authority = trustme.CA()
-    ca_file = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(ca_file))
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
-    with serving(Elsewhere) as elsewhere, serving(Entra, tls) as entra:
-        hook = make_hook("app_only")
-        url = f"https://127.0.0.1:{entra.server_port}"
-        credentials = replace(hook.settings.credentials, authority=url, ca_file=str(ca_file))
-        auth = PartnerCenterAuth(
-            credentials, save_refresh_token=lambda _: None, mask=lambda _: None
-        )
-        with pytest.raises(AuthenticationError, match="redirected"):
-            await auth.fetch()
-    assert asked == []
 
 
 @contextmanager
