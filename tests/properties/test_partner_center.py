@@ -48,7 +48,7 @@ def test_page_parsing_reads_or_refuses_in_words(body: bytes, has_bom: bool) -> N
     if refusal:
         assert len(refusal) < 300
         return
-    assert len(page.items) == len(orjson.loads(body)["items"])
+    assert len(page.items) == len(orjson.loads(body).get("items") or ())
     assert page.next is None or page.next.path.startswith("/")
 
 
