@@ -10,7 +10,8 @@ import time
 from typing import Self
 
 TICK_S = 0.002
-LONGEST_STALL_S = 0.05
+LONGEST_STALL_S = 0.25
+"""A test fails beyond this: what is hostile stalls for seconds. The aim, 0.05 s, is for a quiet machine to measure."""
 
 
 class StallWatch:
