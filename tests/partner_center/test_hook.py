@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -23,6 +22,7 @@ from sandbox.faults import FaultKind, FaultRule
 from tests.partner_center.conftest import VARIABLE, MakeRun, Saved, connection_json
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
     from sandbox.server import SandboxServer
