@@ -68,6 +68,11 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     add("--serve-bodies", type=Path, help="folder of Partner Center bodies")
     add("--not-a-provider", action="store_true", help="refuse reseller calls with 403 / 1002")
     add("--no-owner-fields", action="store_true", help="refuse responsible user and the like")
+    add(
+        "--strict-accounts",
+        action="store_true",
+        help="refuse accounts without all fields that the specification requires",
+    )
     add("--keep-requests", action="store_true", help="keep single requests, not only counts")
     add("--fault", type=FaultRule.parse, action="append", default=[], metavar="SPEC")
 
@@ -92,6 +97,7 @@ def _config(options: argparse.Namespace) -> SandboxConfig:
         token_ttl_s=options.token_ttl_s,
         is_indirect_provider=not options.not_a_provider,
         accepts_owner_fields=not options.no_owner_fields,
+        requires_ordering_fields=options.strict_accounts,
         existing_accounts=options.existing_accounts,
         serve_bodies=options.serve_bodies,
         keeps_request_log=options.keep_requests,

@@ -101,6 +101,8 @@ class SandboxConfig:
         is_indirect_provider: False makes the reseller calls answer 403 / 1002.
         accepts_owner_fields: Whether the BSS takes responsible user, permission rule and bill-to
             account on create.
+        requires_ordering_fields: Whether the BSS insists on every field that the vendor's
+            specification lists as required on create.
         existing_accounts: Accounts that each BSS organisation holds before any import.
         serve_bodies: Folder of Partner Center bodies to serve beside the generated ones.
         keeps_request_log: Whether single requests are kept, not only counts.
@@ -124,6 +126,7 @@ class SandboxConfig:
     token_ttl_s: float = 3600.0
     is_indirect_provider: bool = True
     accepts_owner_fields: bool = True
+    requires_ordering_fields: bool = False
     existing_accounts: int = 0
     serve_bodies: Path | None = None
     keeps_request_log: bool = False

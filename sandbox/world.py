@@ -72,6 +72,7 @@ class World:
             config.token_ttl_s,
             journal=self._journal,
             accepts_owner_fields=config.accepts_owner_fields,
+            requires_ordering_fields=config.requires_ordering_fields,
         )
         self._restore()
 

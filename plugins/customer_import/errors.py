@@ -145,7 +145,24 @@ class EndlessListError(ApiError):
 
 
 class RejectedRequestError(ApiError):
-    """The server refused this one request for good (4xx); that record's outcome, not the run's."""
+    """The server refused this one request for good (4xx); that record's outcome, not the run's.
+
+    Attributes:
+        fields: Names of the sent fields that the server complains of, as far as it names them.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        service: str,
+        endpoint: str,
+        status: int | None = None,
+        code: str | None = None,
+        fields: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, service=service, endpoint=endpoint, status=status, code=code)
+        self.fields = fields
 
 
 class DatabaseError(CustomerImportError):

@@ -124,6 +124,7 @@ class ReasonCode(StrEnum):
     NO_BILLING_PROFILE = "no_billing_profile"  # rejected
     BSS_REFUSED = "bss_refused"  # rejected: the BSS refused the data
     BSS_ERROR = "bss_error"  # failed
+    CONFIGURATION = "configuration"  # failed: the BSS refused what a profile or an instance says
     EXTRACTION_ERROR = "extraction_error"  # failed: Partner Center did not give a usable answer
     NOT_REACHED = "not_reached"  # failed: the run's load ended before this tenant's turn
     NEW = "new"  # created

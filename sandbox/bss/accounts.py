@@ -48,12 +48,18 @@ class Accounts:
     """The endpoints under ``/api/accounts``."""
 
     def __init__(
-        self, gate: Gate, readers: Mapping[str, ReadModel], *, accepts_owner_fields: bool
+        self,
+        gate: Gate,
+        readers: Mapping[str, ReadModel],
+        *,
+        accepts_owner_fields: bool,
+        requires_ordering_fields: bool,
     ) -> None:
         """Take what lets calls in and what renders answers, by organisation."""
         self._gate = gate
         self._readers = readers
         self._accepts_owner_fields = accepts_owner_fields
+        self._requires_ordering_fields = requires_ordering_fields
 
     def routes(self) -> list[web.RouteDef]:
         """The endpoints, named."""
@@ -90,7 +96,10 @@ class Accounts:
             fields = validator.custom_fields(body["customFields"])
         if isinstance(body, dict):
             body = {name: value for name, value in body.items() if name != "customFields"}
-        account = organisation.create_account(validator.account(body), fields)
+        values = validator.account(body)
+        if self._requires_ordering_fields:
+            validator.require_ordering_fields(values)
+        account = organisation.create_account(values, fields)
         return self._answer(organisation, account, request, status=201)
 
     async def get(self, request: web.Request) -> web.Response:

@@ -41,6 +41,7 @@ class Bss:
         *,
         journal: Journal,
         accepts_owner_fields: bool,
+        requires_ordering_fields: bool,
     ) -> None:
         """Take the organisations by key and the behaviour asked for."""
         self.organisations = organisations
@@ -51,7 +52,12 @@ class Bss:
         gate = Gate(organisations, issuer)
         readers = {key: ReadModel(organisation) for key, organisation in organisations.items()}
         self._parts = (
-            Accounts(gate, readers, accepts_owner_fields=accepts_owner_fields),
+            Accounts(
+                gate,
+                readers,
+                accepts_owner_fields=accepts_owner_fields,
+                requires_ordering_fields=requires_ordering_fields,
+            ),
             Contacts(gate, accepts_owner_fields=accepts_owner_fields),
             SyncOptions(gate, readers),
             OrganizationLookups(gate),

@@ -74,6 +74,18 @@ _CONTACT: Mapping[str, _Field] = {
     "isStorefrontUser": _BOOL,
     **_OWNER,
 }
+REQUIRED_ORDERING_FIELDS = (
+    "orderingEnabled",
+    "separateInvoices",
+    "taxable",
+    "autoInvoiceNotification",
+    "resellingEnabled",
+    "isAffiliate",
+    "isBillingFrequencyEnabled",
+    "creditLimit",
+    "billingFrequencyMarkup",
+    "noteType",
+)
 OWNER_FIELDS = frozenset({"responsibleUserId", "permissionRuleId", "billToAccountId"})
 
 
@@ -107,6 +119,17 @@ class Validator:
             raise self._wrong(name="billToAccountId", message="The bill-to account does not exist.")
         self._owners(values)
         return values
+
+    def require_ordering_fields(self, values: Json) -> None:
+        """Insist on the fields that the specification lists as required beside the name.
+
+        Raises:
+            WireError: 400 naming the first property that is missing.
+        """
+        missing = next((name for name in REQUIRED_ORDERING_FIELDS if name not in values), None)
+        if missing is not None:
+            text = f"{missing} is required."
+            raise invalid(self.error, missing, text, is_violation=False)
 
     def contact(self, body: object) -> Json:
         """Check a contact's create model; nulls are dropped.

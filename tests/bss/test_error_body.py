@@ -28,6 +28,30 @@ def test_word_of_the_server_on_retries_is_believed():
     assert read_detail(b'{"code": "x"}').is_retriable is None
 
 
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"property": "noteType", "developerMessage": "creditLimit is required."}, ("noteType",)),
+        ({"developerMessage": "The creditLimit field is required."}, ("creditLimit",)),
+        (
+            {"developerMessage": "'Billing Frequency Markup' must be set"},
+            ("billingFrequencyMarkup",),
+        ),
+        ({"developerMessage": 'The "IsAffiliate" field is required.'}, ("isAffiliate",)),
+        ({"developerMessage": "The name is too long."}, ()),
+        ({"property": 5, "developerMessage": ["taxable"]}, ()),
+        ({"value": "taxable"}, ()),
+    ],
+)
+def test_the_field_that_is_complained_of_is_known_from_the_property_or_the_message(fields, named):
+    assert read_detail(body(**fields)).fields == named
+
+
+def test_a_sent_text_that_reads_like_a_field_blames_no_field():
+    said = read_detail(body(developerMessage="Taxable Ltd exists"), ["Taxable Ltd"])
+    assert said.fields == ()
+
+
 @pytest.mark.parametrize("raw", [b"", b"<html>", b"[1]", b"null", b'{"type": 5, "entity": {}}'])
 def test_other_bodies_say_nothing_and_break_nothing(raw: bytes):
     assert read_detail(raw).is_rate_limit is False

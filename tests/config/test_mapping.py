@@ -97,3 +97,30 @@ def test_a_file_that_is_missing_or_no_yaml_is_named(folder):
 def test_an_unknown_ordering_profile_names_the_known_ones():
     with pytest.raises(ConfigurationError, match="no_ordering, standard"):
         load_mappings().ordering_profile("nope")
+
+
+def test_the_shipped_files_clear_address_phone_and_email_and_keep_the_rest():
+    mappings = load_mappings()
+    cleared = {
+        f"{entity}.{target}"
+        for entity in ("account", "contact", "sync_options")
+        for target, field in getattr(mappings, entity).items()
+        if field.on_empty == "clear"
+    }
+    assert cleared == {
+        "account.email",
+        "account.phone",
+        "account.billingAddress.address",
+        "account.billingAddress.city",
+        "account.billingAddress.postCode",
+        "account.billingAddress.stateId",
+        "contact.email",
+        "contact.phone",
+    }
+
+
+def test_a_wrong_rule_for_emptied_values_is_named(folder):
+    change(folder, "account.yaml", lambda file: file["fields"]["email"].update(on_empty="remove"))
+    text = fault(folder)
+    assert "account.yaml at fields.email.on_empty" in text
+    assert "keep, clear" in text

@@ -240,7 +240,7 @@ def load(
             engine, "default", Holder(run.key, 0, number), now=lambda: clock[0], gather_s=0.0
         )
         context = BatchContext(run, LOOK_UPS, bss, ledger, 0)  # type: ignore[arg-type]
-        loader = TenantLoader(context, Comparer(context), sleep)
+        loader = TenantLoader(context, Comparer(bss, LOOK_UPS, run.mappings), sleep)  # type: ignore[arg-type]
         try:
             for tenant in TENANTS:
                 match = Match(next(iter(known[tenant]), None))

@@ -330,3 +330,28 @@ def test_owner_fields_may_be_switched_off(start, bss):
     user = api.read("/api/organization/users")["data"][0]
     body = {"name": "A", "responsibleUserId": user["id"]}
     assert api.call("POST", "/api/accounts", body).status_code == 400
+
+
+def test_a_strict_bss_wants_every_field_that_the_specification_requires(start, bss):
+    sandbox = start(requires_ordering_fields=True)
+    api = bss(sandbox)
+    flags = (
+        "orderingEnabled",
+        "separateInvoices",
+        "taxable",
+        "autoInvoiceNotification",
+        "resellingEnabled",
+        "isAffiliate",
+        "isBillingFrequencyEnabled",
+    )
+    complete = {"name": "A", "creditLimit": 0, "billingFrequencyMarkup": 0, "noteType": 1}
+    complete |= dict.fromkeys(flags, False)
+    for name in complete.keys() - {"name"}:
+        body = {key: value for key, value in complete.items() if key != name}
+        refused = api.call("POST", "/api/accounts", body)
+        assert (refused.status_code, refused.json()["property"]) == (400, name)
+    created = api.call("POST", "/api/accounts", complete)
+    assert created.status_code == 201
+    patch = [{"op": "replace", "path": "/name", "value": "B"}]
+    assert api.call("PATCH", f"/api/accounts/{created.json()['id']}", patch).status_code == 200
+    assert counters(sandbox)["violations"] == 0

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import re2
 
+from customer_import.config.mapping import ORDERING_FIELDS
 from customer_import.http.classify import ErrorDetail
 from customer_import.http.reader import read_json
-from customer_import.http.redaction import code_of, reason_of
+from customer_import.http.redaction import code_of, reason_of, redact
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -45,6 +46,7 @@ def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail
         message=_message(parsed, kind or code, request_texts),
         is_retriable=is_retriable if isinstance(is_retriable, bool) else None,
         is_rate_limit=any(_RATE_LIMIT.search(name) for name in (kind, code) if name),
+        fields=_fields(parsed, request_texts),
     )
 
 
@@ -55,6 +57,22 @@ def _message(body: dict[str, object], kind: str | None, request_texts: Collectio
     )
     parts = (kind, f"at {place}" if place else "", said)
     return ": ".join(filter(None, (" ".join(filter(None, parts[:2])), parts[2])))
+
+
+def _fields(body: dict[str, object], request_texts: Collection[str]) -> tuple[str, ...]:
+    """Return the fields that the body complains of: its ``property``, else ordering fields that the message names.
+
+    ``property`` is promised for not-found errors only. Validation messages name a field as it is sent, in capitals or
+    in words ("'Credit Limit' must not be empty"), so only letters are compared; the names of ordering fields are long
+    enough not to turn up by chance.
+    """
+    named = _name(body.get("property"))
+    if named:
+        return (named,)
+    message = body.get("developerMessage")
+    said = redact(message[:MAX_MESSAGE_LENGTH], request_texts) if isinstance(message, str) else ""
+    letters = "".join(filter(str.isalpha, said)).casefold()
+    return tuple(name for name in ORDERING_FIELDS if name.casefold() in letters)
 
 
 def _name(value: object) -> str | None:

@@ -1,8 +1,13 @@
 """Works out what an update changes: staged payload against BSS record, as a JSON Patch (docs/api/bss.md section 2.4).
 
 Pure. The BSS shows countries, states and the bill-to account as objects and takes them as ids; a field is compared in
-the shape in which it is written. A value that the source does not have never removes a BSS value, with one exception:
-a state that belongs to another country than the new one is removed, because the BSS would refuse the pair.
+the shape in which it is written.
+
+A payload names the fields that the source knows: a null means that the source has no value, and the mapping's
+``on_empty`` says what becomes of the BSS's; a field that is left out is not known and stays as it is. The billing
+address is one value: when a part of it changes, every part that the payload has no value for is removed, so that no
+state or line of the old address stands beside a new city. A state goes with its country, whatever its own rule says,
+because the BSS refuses a state of another country.
 """
 
 from __future__ import annotations
@@ -12,7 +17,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from customer_import import text
-from customer_import.config.targets import COUNTRY_TARGET, STATE_TARGET
+from customer_import.config.targets import (
+    ADDRESS_PREFIX,
+    ADDRESS_TARGETS,
+    COUNTRY_TARGET,
+    STATE_TARGET,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +52,14 @@ class Difference:
     Attributes:
         operations: The patch; empty when nothing differs.
         before: BSS value of each field that the patch changes, by dotted path; ``None`` where it was empty.
+        cleared: Dotted paths of the fields that the patch removes.
+        kept: Dotted paths of the fields that the source has no value for and whose BSS value stays.
     """
 
     operations: tuple[PatchOperation, ...]
     before: Mapping[str, object] = field(repr=False)
+    cleared: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether anything differs."""
@@ -62,27 +76,63 @@ def difference(
     """Return the changes that make a BSS record hold a payload.
 
     Args:
-        payload: The staged account or contact in the shape of a create.
+        payload: The staged account or contact in the shape of a create; null where the source has no value.
         record: The BSS record in the shape of a read.
-        mappings: By dotted target path; their ``on_update`` says whether a field is overwritten, kept or only filled.
+        mappings: By dotted target path; their ``on_update`` says whether a field is overwritten, kept or only filled,
+            their ``on_empty`` whether it is cleared when the source has no value.
     """
     operations: list[PatchOperation] = []
     before: dict[str, object] = {}
-    wanted = {path: value for path, value in flatten(payload) if not is_blank(value)}
-    for path, value in wanted.items():
-        rule = mappings[path].on_update if path in mappings else "overwrite"
-        old = read_field(record, path)
+    named = dict(flatten(payload))
+    wanted = {path: value for path, value in named.items() if not is_blank(value)}
+    for path in sorted(
+        wanted, key=lambda path: path == STATE_TARGET
+    ):  # the state after its country
+        value, old = wanted[path], read_field(record, path)
+        rule: str = mappings[path].on_update if path in mappings else "overwrite"
+        if path == STATE_TARGET:
+            rule = _state_rule(rule, wanted, record, before)
         is_empty = is_blank(old)
         if rule == "keep" or (rule == "fill" and not is_empty) or old == value:
             continue
         operations.append(PatchOperation("add" if is_empty else "replace", _pointer(path), value))
         before[path] = None if is_empty else old
-    if COUNTRY_TARGET in before and STATE_TARGET not in wanted:
-        state = read_field(record, STATE_TARGET)
-        if not is_blank(state):
-            operations.append(PatchOperation("remove", _pointer(STATE_TARGET)))
-            before[STATE_TARGET] = state
-    return Difference(tuple(operations), before)
+    emptied = {
+        path: read_field(record, path)
+        for path in named.keys() - wanted.keys()
+        if not is_blank(read_field(record, path))
+    }
+    cleared = {path for path in emptied if path in mappings and mappings[path].on_empty == "clear"}
+    if any(path.startswith(ADDRESS_PREFIX) for path in (*before, *cleared)):
+        cleared |= {
+            path
+            for path in ADDRESS_TARGETS
+            if path not in wanted and not is_blank(read_field(record, path))
+        }
+    for path in sorted(cleared):
+        operations.append(PatchOperation("remove", _pointer(path)))
+        before[path] = read_field(record, path)
+    return Difference(
+        tuple(operations),
+        before,
+        cleared=tuple(sorted(cleared)),
+        kept=tuple(sorted(path for path in emptied.keys() - cleared if _is_said(path, mappings))),
+    )
+
+
+def _state_rule(
+    rule: str, wanted: Mapping[str, object], record: Json, before: Mapping[str, object]
+) -> str:
+    """Return the rule of the state: written with a new country, left alone beside a country that is kept."""
+    if COUNTRY_TARGET in before:
+        return "overwrite"
+    old = read_field(record, COUNTRY_TARGET)
+    return rule if wanted.get(COUNTRY_TARGET, old) == old else "keep"
+
+
+def _is_said(path: str, mappings: Mapping[str, FieldMapping]) -> bool:
+    """Whether a value that is kept is worth a word: a field written once is the BSS's own from then on."""
+    return path not in mappings or mappings[path].on_update != "keep"
 
 
 def flatten(payload: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -110,6 +110,8 @@ class FieldMapping(FrozenModel):
     """In characters; longer text is cut, with a warning."""
     on_update: Literal["overwrite", "keep", "fill"] = "overwrite"
     """An update overwrites the BSS value, keeps it, or fills it only when it is empty."""
+    on_empty: Literal["keep", "clear"] = "keep"
+    """An update keeps or clears the BSS value when Partner Center has none."""
     import_types: tuple[ImportType, ...] = tuple(ImportType)
     """Imports that write the field; others leave it out."""
 
@@ -124,16 +126,29 @@ class SyncOptionMapping(FieldMapping):
 
 
 class OrderingProfile(FrozenModel):
-    """Ordering options given to new accounts only (docs/api/bss.md sections 2.5 and 5); unset: the BSS decides."""
+    """Ordering options given to new accounts only (docs/api/bss.md sections 2.5 and 5); unset: the BSS decides.
+
+    These are the fields, beside the name, that ``AccountCreate`` lists as required.
+    """
 
     title: str = ""
     orderingEnabled: bool | None = None  # noqa: N815 - the BSS's own names
     separateInvoices: bool | None = None  # noqa: N815
     taxable: bool | None = None
     autoInvoiceNotification: bool | None = None  # noqa: N815
+    resellingEnabled: bool | None = None  # noqa: N815
+    isAffiliate: bool | None = None  # noqa: N815
+    isBillingFrequencyEnabled: bool | None = None  # noqa: N815
     creditLimit: float | None = None  # noqa: N815
+    billingFrequencyMarkup: float | None = None  # noqa: N815
     noteType: Literal[1, 2] | None = None  # noqa: N815
     """1 = invoice, 2 = receipt."""
+
+
+ORDERING_FIELDS: tuple[str, ...] = tuple(
+    name for name in OrderingProfile.model_fields if name != "title"
+)
+"""Fields of ``AccountCreate`` that come from the ordering profile and not from the customer."""
 
 
 class _EntityFile(FrozenModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+ADDRESS_PREFIX = "billingAddress."
 COUNTRY_TARGET = "billingAddress.countryId"
 """The account field whose country a row's states belong to."""
 STATE_TARGET = "billingAddress.stateId"
@@ -27,6 +28,10 @@ ACCOUNT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
     STATE_TARGET,
 }
 """Fields of ``AccountCreate`` (docs/api/bss.md section 2.5)."""
+ADDRESS_TARGETS: tuple[str, ...] = tuple(
+    sorted(target for target in ACCOUNT_TARGETS if target.startswith(ADDRESS_PREFIX))
+)
+"""The parts of the billing address, which is one value."""
 CONTACT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
     "firstName",
     "lastName",

@@ -191,11 +191,11 @@ staged_accounts = Table(
     _run_key(),
     _tenant_key(),
     Column("batch", Integer, nullable=False),
-    # The account as JSON, without the tenant marker and the ordering options.
+    # The account as JSON, without the tenant marker and the ordering options; null where Partner Center has no value.
     Column("payload", LargeBinary, nullable=False),
-    # An object of option name to value.
+    # An object of option name to value or null.
     Column("sync_options", LargeBinary, nullable=False),
-    # Over account, contact and sync options; equal hash = nothing to write.
+    # Over account, contact, sync options and the mapping's rules; equal hash = nothing to write.
     Column("content_hash", String(64), nullable=False),
     # Account field by field before the run's update, for people: {"name": "old", ...}
     Column("bss_before", LargeBinary),
@@ -277,7 +277,7 @@ tenant_links = Table(
     Column("contact_step", String(10), nullable=False, server_default="none"),
     Column("sync_options_step", String(10), nullable=False, server_default="none"),
     Column("intent_at", _Moment),
-    # Content that the BSS is known to hold; NULL until all three steps are done.
+    # Content that the BSS is known to hold; NULL until all three steps are done. With an ending when it keeps more.
     Column("content_hash", String(64)),
     Column("is_adopted", Boolean, nullable=False, server_default="0"),
     Column("created_by_run", _Key),

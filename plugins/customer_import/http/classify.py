@@ -34,12 +34,14 @@ class ErrorDetail:
         message: Its reason in words; empty when the body says nothing.
         is_retriable: The service's own word on a retry, when it gives one.
         is_rate_limit: Whether the body says that a limit was hit.
+        fields: Names of the sent fields that it complains of, as far as it names them.
     """
 
     code: str | None = None
     message: str = ""
     is_retriable: bool | None = None
     is_rate_limit: bool = False
+    fields: tuple[str, ...] = ()
 
 
 class DetailReader(Protocol):
@@ -106,7 +108,12 @@ def classify(
             retry_after=retry_after,
         )
     return RejectedRequestError(
-        message, service=service, endpoint=endpoint, status=status, code=detail.code
+        message,
+        service=service,
+        endpoint=endpoint,
+        status=status,
+        code=detail.code,
+        fields=detail.fields,
     )
 
 

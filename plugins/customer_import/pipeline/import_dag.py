@@ -225,7 +225,7 @@ def transform_customers(run_key: int) -> list[int]:
 
 @task(retries=3, **_LONG)
 def list_accounts(run_key: int) -> dict[str, Any]:
-    """List the BSS organisation's accounts once, as the load's first step; only when a customer has none yet."""
+    """List the BSS accounts once, when a customer has none yet; stop a load that would empty a field for too many."""
     with _open_task(run_key, TaskId.LIST_ACCOUNTS) as (engine, run):
         if not run.is_loading:
             return {}

@@ -87,7 +87,8 @@ def import_params(import_type: ImportType, scope: Scope = Scope.FULL) -> dict[st
             "minimum": 0,
             "maximum": 100,
             "title": "Most rejected customers, in percent",
-            "description": "With more, the run stops before it writes anything: data or mapping are probably wrong.",
+            "description": "With more, or with a field that would be emptied for more, the run stops before it writes "
+            "anything: data or mapping are probably wrong.",
             "section": HOW,
         },
         "max_failed_percent": {

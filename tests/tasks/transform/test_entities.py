@@ -70,7 +70,7 @@ def test_a_contact_has_no_ids_and_no_flags():
     }
 
 
-def test_blank_values_fall_back_and_missing_values_are_left_out():
+def test_blank_values_fall_back_and_missing_values_are_null():
     body = account(
         {
             "companyProfile.companyName": " \t",
@@ -80,8 +80,8 @@ def test_blank_values_fall_back_and_missing_values_are_left_out():
         }
     )
     assert body["name"] == "Fabrikam"
-    assert "email" not in body
-    assert "phone" not in body
+    assert body["email"] is None
+    assert body["phone"] is None
 
 
 def test_an_address_without_a_country_is_not_sent():
@@ -121,7 +121,7 @@ def test_numbers_and_booleans_become_text_and_anything_else_is_missing():
     )
     assert body["billingAddress"]["postCode"] == "98052"
     assert body["billingAddress"]["address"] == "true"
-    assert "city" not in body["billingAddress"]
+    assert body["billingAddress"]["city"] is None
 
 
 def test_long_text_is_cut_by_characters_and_counted():
@@ -135,12 +135,12 @@ def test_a_cut_leaves_no_blank_at_the_end():
     assert body["name"] == "a" * 254
 
 
-def test_sync_options_follow_the_import_type_and_leave_out_what_is_empty():
+def test_sync_options_follow_the_import_type_and_are_null_when_empty():
     columns = {"reseller_mpn_id": "4847383", "domain_prefix": None}
     direct = bodies(transform([customer(**columns)]).sync_options)
     indirect = bodies(transform([customer(**columns)], a_run(ImportType.INDIRECT)).sync_options)
-    assert direct == [{}]
-    assert indirect == [{"Reseller (MPN ID)": "4847383"}]
+    assert direct == [{"Domain prefix": None}]
+    assert indirect == [{"Domain prefix": None, "Reseller (MPN ID)": "4847383"}]
 
 
 def test_a_sync_option_is_text_whatever_its_name():
@@ -209,6 +209,35 @@ def test_a_kept_field_is_sent_but_never_makes_an_update():
     assert digest(changed, run) == digest(run=run)
 
 
+def test_a_state_that_the_bss_does_not_have_is_unknown_and_not_absent():
+    unknown = account({ADDRESS + "state": "Bavaria"})["billingAddress"]
+    absent = account({ADDRESS + "state": None})["billingAddress"]
+    assert "stateId" not in unknown
+    assert absent["stateId"] is None
+    assert digest({ADDRESS + "state": "Bavaria"}) != digest({ADDRESS + "state": None})
+
+
+@pytest.mark.parametrize("rule", [{"on_empty": "keep"}, {"on_update": "fill"}])
+def test_a_change_of_a_rule_changes_every_content_hash(rule):
+    run = a_run(mappings=with_field("account", "phone", **rule))
+    assert digest(run=run) != digest()
+
+
+def test_a_field_written_once_makes_an_update_only_when_it_is_to_be_cleared():
+    phone = ADDRESS + "phoneNumber"
+    rule = {"on_update": "keep", "on_empty": "clear"}
+    run = a_run(mappings=with_field("account", "phone", **rule))
+    contact = with_field("contact", "phone", **rule).contact
+    run = a_run(mappings=run.mappings.model_copy(update={"contact": contact}))
+    assert digest({phone: "4255550199"}, run) == digest(run=run)
+    assert digest({phone: None}, run) != digest(run=run)
+
+
+def test_an_address_whose_country_is_written_once_still_makes_updates():
+    run = a_run(mappings=with_field("account", "billingAddress.countryId", on_update="keep"))
+    assert digest({ADDRESS + "city": "Seattle"}, run) != digest(run=run)
+
+
 def test_a_staged_customer_that_is_not_json_is_named_as_such():
     with pytest.raises(CustomerImportError, match="is not JSON"):
         transform([customer() | {"source": b"{"}])
@@ -249,7 +278,7 @@ def test_no_customer_is_lost_and_no_text_is_longer_than_its_target(sources):
     entities = transform(customers, run)
     assert entities.tenant_ids == [tenant(number) for number in range(len(sources))]
     for body in bodies(entities.accounts):
-        assert len(body.get("name", "")) <= 255
+        assert len(body["name"] or "") <= 255
         assert "" not in body.values()
         assert body.get("billingAddress", {"countryId": 1})["countryId"] in {1, 2, 3}
     for digest_ in entities.content_hashes:

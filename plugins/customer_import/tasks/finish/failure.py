@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from customer_import.runs.parameters import RunParams
+from customer_import.runs.shares import is_too_many
 from customer_import.runs.tasks import NOT_MAPPED, task_name
-from customer_import.runs.whole_run import exceeds
 from customer_import.vocabulary import Outcome, ReasonCode, RunState
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _CAUSES = {
     ReasonCode.BSS_ERROR: "most likely the BSS was away, or its application user lost a right",
     ReasonCode.EXTRACTION_ERROR: "most likely Partner Center was away, or the signed-in user lost a role",
+    ReasonCode.CONFIGURATION: "most likely a profile or the instance holds a value that the BSS does not take",
     ReasonCode.NOT_REACHED: "the load did not come to them",
 }
 
@@ -60,7 +61,7 @@ def too_many_failed(run: Row[Any], summary: Summary) -> str | None:
     """
     limit = RunParams.parse(run.params).max_failed_percent
     failed = summary.outcomes[Outcome.FAILED]
-    if not failed or not exceeds(failed, summary.discovered, limit, even_in_small=True):
+    if not failed or not is_too_many(failed, summary.discovered, limit, even_in_small=True):
         return None
     cause = max(_CAUSES, key=lambda code: summary.reasons.get(code, 0))
     return (

@@ -10,29 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, delete, select
 
 from customer_import.bss.hook import BssHook, open_client
 from customer_import.bss.models import Organisation
 from customer_import.database.engine import reading, upsert
 from customer_import.database.tables import bss_accounts, staged_accounts, tenant_links
 from customer_import.runs.reference_data import get_reference
-from customer_import.tasks.load.reconcile import (
-    IndexedAccount,
-    Match,
-    marker_key,
-    name_key,
-    reconcile,
-)
+from customer_import.tasks.load.clearing import check_clearing
+from customer_import.tasks.load.reconcile import marker_key, name_key
 from customer_import.vocabulary import ReferenceName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
 
     from customer_import.bss.models import Account
     from customer_import.runs.run import Run
@@ -59,7 +51,7 @@ def needs_listing(run: Run, engine: Engine) -> bool:
 def list_accounts(run: Run, engine: Engine) -> int:
     """List the organisation's accounts into ``bss_accounts``, replacing an earlier list of the run.
 
-    A run in which every customer has an account already lists nothing.
+    A run in which every customer has an account already lists nothing. Then the load is looked at as a whole.
 
     Returns:
         The number of accounts listed.
@@ -67,12 +59,15 @@ def list_accounts(run: Run, engine: Engine) -> int:
     Raises:
         AuthenticationError: The BSS refused the credentials.
         RetriableError: The BSS did not answer properly; the task may be tried again.
+        DataQualityError: The load would empty a field for too many customers.
     """
-    if not needs_listing(run, engine):
+    count = 0
+    if needs_listing(run, engine):
+        count = asyncio.run(_list(run, engine))
+        log.info("Listed %d BSS accounts.", count)
+    else:
         log.info("Every customer has a BSS account already: the accounts are not listed.")
-        return 0
-    count = asyncio.run(_list(run, engine))
-    log.info("Listed %d BSS accounts.", count)
+    check_clearing(run, engine)
     return count
 
 
@@ -105,34 +100,3 @@ def _row(run_key: int, account: Account, organisation: Organisation) -> dict[str
 def _store(engine: Engine, rows: list[dict[str, object]]) -> None:
     with engine.begin() as connection:
         upsert(connection, bss_accounts, rows)
-
-
-def find_matches(
-    connection: Connection, run_key: int, names: Mapping[str, str]
-) -> dict[str, Match]:
-    """Reconcile tenants with the run's index.
-
-    Args:
-        connection: To read with.
-        run_key: The run.
-        names: Tenant id to the account name it would get.
-    """
-    if not names:
-        return {}
-    keys = {tenant_id: name_key(name) for tenant_id, name in names.items()}
-    by_marker: dict[str | None, list[IndexedAccount]] = defaultdict(list)
-    by_name: dict[str, list[IndexedAccount]] = defaultdict(list)
-    statement = select(
-        bss_accounts.c.account_id, bss_accounts.c.name_key, bss_accounts.c.tenant_marker
-    ).where(
-        bss_accounts.c.run_id == run_key,
-        or_(bss_accounts.c.tenant_marker.in_(keys), bss_accounts.c.name_key.in_(keys.values())),
-    )
-    for row in connection.execute(statement):
-        account = IndexedAccount(row.account_id, row.name_key, row.tenant_marker)
-        by_marker[account.tenant_marker].append(account)
-        by_name[account.name_key].append(account)
-    return {
-        tenant_id: reconcile(tenant_id, by_marker.get(tenant_id, []), by_name.get(key, []))
-        for tenant_id, key in keys.items()
-    }

@@ -10,9 +10,10 @@ from customer_import.tasks.load.records import RecordChanges, main_contact, reco
 from customer_import.tasks.load.sync_options import OptionChanges, option_changes
 
 if TYPE_CHECKING:
-    from customer_import.bss.models import SyncOption
+    from customer_import.bss.client import BssClient
+    from customer_import.bss.models import Organisation, SyncOption
+    from customer_import.config.mapping import Mappings
     from customer_import.tasks.load.customers import StagedCustomer
-    from customer_import.tasks.load.work import BatchContext
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,30 @@ class Comparison:
         """Whether the BSS holds everything already."""
         return not self.changes and not self.options.values
 
+    @property
+    def cleared(self) -> tuple[str, ...]:
+        """Names of the fields and options that would be cleared."""
+        return (*self.changes.cleared, *self.options.cleared)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Names of the fields and options whose BSS value stays though Partner Center has none."""
+        return (*self.changes.kept, *self.options.kept)
+
 
 class Comparer:
-    """Reads accounts, contacts and sync options for the tenants of a batch.
+    """Reads accounts, contacts and sync options of tenants.
 
     Args:
-        context: What the batch shares.
+        client: Calls the BSS.
+        organisation: Its look-ups.
+        mappings: Say what an update does with a value that differs or is missing.
     """
 
-    def __init__(self, context: BatchContext) -> None:
-        self._context = context
-        self._client = context.client
-        self._system_id = context.organisation.sync_system_id
-        self._mappings = context.run.mappings
+    def __init__(self, client: BssClient, organisation: Organisation, mappings: Mappings) -> None:
+        self._client = client
+        self._system_id = organisation.sync_system_id
+        self._mappings = mappings
         self._aliases: list[SyncOption] | None = None
         self._lock = asyncio.Lock()
 
@@ -71,8 +83,8 @@ class Comparer:
         self, customer: StagedCustomer, account_id: int
     ) -> OptionChanges:
         """Return the options to set on an account that was just made; aliases are asked for once."""
-        if not customer.sync_options:
-            return OptionChanges({}, {}, ())
+        if not any(customer.sync_options.values()):
+            return OptionChanges({}, {})
         if self._aliases is None:
             async with self._lock:
                 if self._aliases is None:

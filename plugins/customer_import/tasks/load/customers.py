@@ -11,10 +11,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import (
+    bss_accounts,
     import_results,
     staged_accounts,
     staged_contacts,
@@ -22,7 +23,7 @@ from customer_import.database.tables import (
     tenant_links,
     validation_findings,
 )
-from customer_import.tasks.load.account_listing import find_matches
+from customer_import.tasks.load.account_index import find_matches
 from customer_import.tasks.load.reconcile import Match
 from customer_import.tasks.load.statements import read_link
 from customer_import.vocabulary import Outcome, Severity
@@ -30,7 +31,7 @@ from customer_import.vocabulary import Outcome, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import Connection, Engine, Row, Select
+    from sqlalchemy import ColumnElement, Connection, Engine, Row, Select
 
     from customer_import.runs.run import Run
     from customer_import.tasks.load.claims import Link
@@ -73,18 +74,21 @@ class StagedCustomer:
 
     @cached_property
     def account(self) -> dict[str, object]:
-        """The account in the shape of ``AccountCreate``."""
+        """The account in the shape of ``AccountCreate``, null where Partner Center has no value."""
         return _object(self.account_json)
 
     @cached_property
     def contact(self) -> dict[str, object]:
-        """The contact without account and flags."""
+        """The contact without account and flags, null as in the account."""
         return _object(self.contact_json)
 
     @cached_property
-    def sync_options(self) -> dict[str, str]:
-        """Option name to value."""
-        return {name: str(value) for name, value in _object(self.sync_options_json).items()}
+    def sync_options(self) -> dict[str, str | None]:
+        """Option name to value; ``None`` where Partner Center has none."""
+        return {
+            name: None if value is None else str(value)
+            for name, value in _object(self.sync_options_json).items()
+        }
 
 
 def read_chunks(
@@ -94,10 +98,45 @@ def read_chunks(
 
     An earlier attempt's results stand; what failed then is tried again.
     """
+    return _read(run, engine, staged_accounts.c.batch == batch, size)
+
+
+def read_differing(
+    run: Run, engine: Engine, size: int = CHUNK_SIZE
+) -> Iterator[list[StagedCustomer]]:
+    """Yield the customers of all batches that have an account and may differ from it; those without result only."""
+    marked = exists(
+        select(bss_accounts.c.account_id).where(
+            bss_accounts.c.run_id == run.key,
+            bss_accounts.c.tenant_marker == staged_accounts.c.tenant_id,
+        )
+    )
+    differs = or_(
+        and_(
+            tenant_links.c.account_id.is_not(None),
+            tenant_links.c.content_hash.is_distinct_from(staged_accounts.c.content_hash),
+        ),
+        and_(tenant_links.c.account_id.is_(None), marked),
+    )
+    return _read(run, engine, differs, size)
+
+
+def count_staged(run: Run, engine: Engine) -> int:
+    """Count the customers that the run has to load."""
+    statement = (
+        select(func.count()).select_from(staged_accounts).where(staged_accounts.c.run_id == run.key)
+    )
+    with reading(engine) as connection:
+        return connection.execute(statement).scalar_one()
+
+
+def _read(
+    run: Run, engine: Engine, condition: ColumnElement[bool], size: int
+) -> Iterator[list[StagedCustomer]]:
     after = ""
     while True:
         with reading(engine) as connection:
-            rows = connection.execute(_statement(run, batch, after, size)).all()
+            rows = connection.execute(_statement(run, condition, after, size)).all()
             if not rows:
                 return
             chunk = _customers(connection, run, rows)
@@ -105,7 +144,7 @@ def read_chunks(
         yield chunk
 
 
-def _statement(run: Run, batch: int, after: str, size: int) -> Select[Any]:
+def _statement(run: Run, condition: ColumnElement[bool], after: str, size: int) -> Select[Any]:
     same = staged_accounts.c
     link = and_(
         tenant_links.c.instance == run.params.instance, tenant_links.c.tenant_id == same.tenant_id
@@ -134,7 +173,7 @@ def _statement(run: Run, batch: int, after: str, size: int) -> Select[Any]:
         )
         .where(
             same.run_id == run.key,
-            same.batch == batch,
+            condition,
             same.tenant_id > after,
             or_(
                 import_results.c.outcome.is_(None),
@@ -156,7 +195,7 @@ def _same_tenant(columns: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's column col
 def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> list[StagedCustomer]:
     warnings = _warnings(connection, run.key, [row.staged_tenant_id for row in rows])
     without_account = {
-        row.staged_tenant_id: str(_object(row.account_json).get("name", ""))
+        row.staged_tenant_id: str(_object(row.account_json).get("name") or "")
         for row in rows
         if row.account_id is None
     }

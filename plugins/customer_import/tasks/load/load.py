@@ -87,7 +87,7 @@ async def _load(run: Run, engine: Engine, holder: Holder, map_index: int) -> int
     ):
         client = open_client(session, config)
         context = BatchContext(run, organisation, client, ledger, map_index)
-        comparer = Comparer(context)
+        comparer = Comparer(client, organisation, run.mappings)
         loader: _Loader = (
             TenantPreviewer(context, comparer)
             if run.is_preview

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from customer_import.config.mapping import ORDERING_FIELDS
 from customer_import.errors import ApiError, RejectedRequestError
 from customer_import.runs.verdict import Verdict
 from customer_import.vocabulary import Outcome, ReasonCode
 
+if TYPE_CHECKING:
+    from customer_import.config.mapping import OrderingProfile
+    from customer_import.runs.run import Run
+
 _REFUSED_DATA = frozenset({400, 409, 413, 422})
+_INSTANCE_SETTINGS = {
+    "responsibleuserid": "bss.responsible_user or bss.accepts_responsible_user",
+    "permissionruleid": "bss.permission_rule or bss.accepts_permission_rule",
+    "billtoaccountid": "reseller_bss_accounts or bss.accepts_bill_to_account",
+    "customfields": "bss.tenant_marker_field",
+}
+"""Sent fields that an instance decides, in small letters: its settings in ``instances.yaml``."""
 
 
 class Stop(Exception):  # noqa: N818 - ends one tenant's work, says nothing of an error
@@ -17,15 +32,70 @@ class Stop(Exception):  # noqa: N818 - ends one tenant's work, says nothing of a
         super().__init__(verdict.reason)
 
 
-def verdict_of(error: ApiError) -> Verdict:
+@dataclass(frozen=True)
+class Configured:
+    """What of a sent body is the configuration's and not the customer's.
+
+    Attributes:
+        instance: The instance's name.
+        profile_name: Name of the ordering profile; ``None`` without one.
+        profile: The profile.
+    """
+
+    instance: str
+    profile_name: str | None
+    profile: OrderingProfile | None
+
+    @classmethod
+    def of(cls, run: Run) -> Configured:
+        """Return what a run sends beside the customer's data."""
+        name = run.ordering_options
+        return cls(run.params.instance, name, run.mappings.ordering_profile(name))
+
+    def hint(self, fields: tuple[str, ...]) -> str | None:
+        """Return what to correct in the configuration; ``None`` when a refusal names none of its fields."""
+        names = {name.casefold(): name for name in ORDERING_FIELDS}
+        for field in fields:
+            key = field.replace("/", ".").strip(".").split(".")[0].split("[")[0].casefold()
+            if key in names:
+                return self._ordering_hint(names[key])
+            if key in _INSTANCE_SETTINGS:
+                settings = _INSTANCE_SETTINGS[key]
+                return f"Correct {settings} of the instance {self.instance} in instances.yaml."
+        return None
+
+    def _ordering_hint(self, field: str) -> str:
+        if self.profile is None:
+            return (
+                f"It asks for the ordering option {field}, and the run has no ordering-options profile: name one by "
+                f"bss.ordering_options of the instance {self.instance} or by the parameter ordering_options."
+            )
+        value = getattr(self.profile, field)
+        wrong = "does not name it" if value is None else f"has the value {_shown(value)}"
+        return (
+            f"The ordering option {field} is at fault; the profile {self.profile_name!r} {wrong}. Correct it in "
+            "ordering_options.yaml."
+        )
+
+
+def verdict_of(error: ApiError, configured: Configured) -> Verdict:
     """Return what an error of the BSS means for the tenant it was met at.
 
     Refused data is ``rejected``: somebody has to correct it. Everything else is ``failed``: the work
-    broke, and the next try may succeed.
+    broke, and the next try may succeed; so is data that the configuration gave, because the
+    customer is right and goes through once the configuration is.
     """
     if isinstance(error, RejectedRequestError) and error.status in _REFUSED_DATA:
         reason = f"The BSS refused the data ({error.endpoint}): {error.reason}."
+        correction = configured.hint(error.fields)
+        if correction is not None:
+            hint = f"This is the configuration's fault, not the customer's. {correction}"
+            return Verdict(Outcome.FAILED, ReasonCode.CONFIGURATION, f"{reason} {hint}")
         hint = "Correct the customer in Partner Center and import it again."
         return Verdict(Outcome.REJECTED, ReasonCode.BSS_REFUSED, f"{reason} {hint}")
     reason = f"{error}. What was written is remembered; the next try continues from there."
     return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from customer_import.errors import ApiError
 from customer_import.runs.verdict import Verdict
-from customer_import.tasks.load.outcome import verdict_of
-from customer_import.tasks.load.records import before_update
+from customer_import.tasks.load.outcome import Configured, verdict_of
+from customer_import.tasks.load.records import before_update, changed_fields, kept_warning
 from customer_import.tasks.load.triage import existing_skipped
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
 
@@ -36,15 +36,16 @@ class TenantPreviewer:
         Raises:
             AuthenticationError: The BSS refuses the credentials.
         """
+        warnings: list[str] = []
         try:
-            verdict = await self._verdict(customer)
+            verdict = await self._verdict(customer, warnings)
         except ApiError as error:
-            verdict = verdict_of(error)
-        result = self._context.result(customer, verdict, customer.link)
+            verdict = verdict_of(error, Configured.of(self._context.run))
+        result = self._context.result(customer, verdict, customer.link, warnings)
         await self._context.ledger.record([result])
         return result
 
-    async def _verdict(self, customer: StagedCustomer) -> Verdict:
+    async def _verdict(self, customer: StagedCustomer, warnings: list[str]) -> Verdict:
         link, match = customer.link, customer.match
         linked_id = link.account_id if link else None
         if linked_id is None and match.verdict is not None:
@@ -64,11 +65,13 @@ class TenantPreviewer:
                 f"BSS account {account_id}, which this customer is linked to, no longer exists."
             )
             return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
+        warnings += kept_warning(comparison.kept)
         if comparison.is_equal:
             code = ReasonCode.ADOPTED if is_adoption else ReasonCode.SAME
             return Verdict(Outcome.UNCHANGED, code, f"BSS account {account_id} holds it all.")
         before = before_update(comparison.changes, comparison.options)
         await self._context.ledger.keep_before(customer.tenant_id, *before)
         code = ReasonCode.ADOPTED if is_adoption else ReasonCode.CHANGED
-        reason = f"BSS account {account_id} would be updated."
+        changes = changed_fields(customer, before).sentence("Would change", "Would empty")
+        reason = f"BSS account {account_id} would be updated. {changes}".rstrip()
         return Verdict(Outcome.WOULD_UPDATE, code, reason)

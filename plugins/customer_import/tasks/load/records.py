@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
 
-from customer_import.bss.patch import Difference, PatchOperation, difference
+from customer_import.bss.patch import Difference, PatchOperation, difference, flatten, is_blank
+from customer_import.config.targets import ACCOUNT_TARGETS, CONTACT_TARGETS
 from customer_import.tasks.load.reconcile import marker_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from customer_import.bss.models import Account, Contact, Organisation
     from customer_import.config.mapping import Mappings, OrderingProfile
     from customer_import.tasks.load.customers import StagedCustomer
     from customer_import.tasks.load.sync_options import OptionChanges
 
+_OPTION = "syncOptions."
+
 
 def account_body(
     customer: StagedCustomer, organisation: Organisation, profile: OrderingProfile | None
 ) -> dict[str, object]:
-    """Return the body that creates a customer's account: payload, ordering options, marker."""
+    """Return the body that creates a customer's account: payload without nulls, ordering options, marker."""
     ordering = profile.model_dump(exclude={"title"}, exclude_none=True) if profile else {}
     marker = {"id": organisation.tenant_marker_field_id, "value": customer.tenant_id}
-    return {**ordering, **customer.account, "customFields": [marker]}
+    return {**ordering, **_present(customer.account), "customFields": [marker]}
 
 
 def contact_body(customer: StagedCustomer, account_id: int) -> dict[str, object]:
     """Return the body that creates a customer's contact: primary, bill-to, nothing else."""
-    return {**customer.contact, "accountId": account_id, "isPrimary": True, "isBillTo": True}
+    contact = _present(customer.contact)
+    return {**contact, "accountId": account_id, "isPrimary": True, "isBillTo": True}
+
+
+def _present(body: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: _present(value) if isinstance(value, Mapping) else value
+        for name, value in body.items()
+        if value is not None
+    }
 
 
 def find_marked(
@@ -65,6 +78,18 @@ class RecordChanges:
         """Whether anything would be written."""
         return bool(self.account) or self.contact is None or bool(self.contact)
 
+    @property
+    def cleared(self) -> tuple[str, ...]:
+        """Names of the fields that would be cleared, those of the contact as ``contact.phone``."""
+        contact = () if self.contact is None else self.contact.cleared
+        return (*self.account.cleared, *_of_contact(contact))
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Names of the fields whose BSS value stays though Partner Center has none."""
+        contact = () if self.contact is None else self.contact.kept
+        return (*self.account.kept, *_of_contact(contact))
+
 
 def record_changes(
     customer: StagedCustomer,
@@ -84,7 +109,7 @@ def record_changes(
         if not any(other.is_bill_to for other in contacts):
             flag = PatchOperation("replace", "/isBillTo", value=True)
             before = {**change.before, "isBillTo": False}
-            change = Difference((*change.operations, flag), before)
+            change = replace(change, operations=(*change.operations, flag), before=before)
     return RecordChanges(difference(customer.account, account.body, mappings.account), change)
 
 
@@ -99,18 +124,83 @@ def join_before(
     return account, contact
 
 
-def changed_fields(before: tuple[bytes | None, bytes | None]) -> list[str]:
-    """Return the names of the fields that an update changes, for people."""
+@dataclass(frozen=True)
+class ChangedFields:
+    """Names of the fields that an update changes, for people.
+
+    Attributes:
+        changed: Those that get a value.
+        emptied: Those that get none, because Partner Center has none.
+    """
+
+    changed: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.changed or self.emptied)
+
+    def sentence(self, changed: str = "Changed", emptied: str = "Emptied") -> str:
+        """Say them: ``Changed: name. Emptied, because Partner Center has no value: phone.``."""
+        parts = []
+        if self.changed:
+            parts.append(f"{changed}: {', '.join(self.changed)}.")
+        if self.emptied:
+            names = ", ".join(self.emptied)
+            parts.append(f"{emptied}, because Partner Center has no value: {names}.")
+        return " ".join(parts)
+
+
+def changed_fields(
+    customer: StagedCustomer, before: tuple[bytes | None, bytes | None]
+) -> ChangedFields:
+    """Return what an update of a customer changes.
+
+    Args:
+        customer: As staged.
+        before: The BSS values that it changes (``before_update``).
+    """
     account, contact = (orjson.loads(part) if part else {} for part in before)
-    names = [name.removeprefix("syncOptions.") for name in account]
-    return names + [f"contact.{name}" for name in contact]
+    values = {
+        **dict(flatten(customer.account)),
+        **{f"{_OPTION}{name}": value for name, value in customer.sync_options.items()},
+    }
+    contact_values = dict(flatten(customer.contact))
+    mapped = {
+        name: is_blank(values.get(name)) and (name in ACCOUNT_TARGETS or name.startswith(_OPTION))
+        for name in account
+    }
+    named = {name.removeprefix(_OPTION): is_emptied for name, is_emptied in mapped.items()}
+    named |= {
+        f"contact.{name}": is_blank(contact_values.get(name)) and name in CONTACT_TARGETS
+        for name in contact
+    }
+    return ChangedFields(
+        tuple(name for name, is_emptied in named.items() if not is_emptied),
+        tuple(name for name, is_emptied in named.items() if is_emptied),
+    )
+
+
+def kept_warning(kept: Sequence[str]) -> list[str]:
+    """Say, in one warning, which BSS values stay though Partner Center has none; nothing when there are none."""
+    if not kept:
+        return []
+    warning = (
+        f"The BSS keeps what Partner Center has no value for: {', '.join(kept)}. Empty it in the BSS, enter it in "
+        "Partner Center, or set on_empty: clear for it in the mapping files."
+    )
+    return [warning]
 
 
 def before_update(
     changes: RecordChanges, options: OptionChanges
 ) -> tuple[bytes | None, bytes | None]:
     """Return the BSS values that an update changes, as JSON: of account with sync options, of contact."""
-    named = {f"syncOptions.{name}": value for name, value in options.before.items()}
+    named = {f"{_OPTION}{name}": value for name, value in options.before.items()}
     account = {**changes.account.before, **named}
     contact = changes.contact.before if changes.contact else {}
     return (orjson.dumps(account) if account else None, orjson.dumps(contact) if contact else None)
+
+
+def _of_contact(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"contact.{name}" for name in names)

@@ -22,43 +22,56 @@ class OptionChanges:
     """What has to be written.
 
     Attributes:
-        values: Alias to value, of the options that differ.
+        values: Alias to value, of the options that differ; an empty one clears (docs/limits.md).
         before: Option name to the BSS's value, of the same options.
         absent: Names of mapped options that the organisation does not have.
+        cleared: Names of the options that are cleared.
+        kept: Names of the options that Partner Center has no value for and whose BSS value stays.
     """
 
     values: Mapping[str, str] = field(repr=False)
     before: Mapping[str, str | None] = field(repr=False)
-    absent: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+    cleared: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def option_changes(
-    wanted: Mapping[str, str],
+    wanted: Mapping[str, str | None],
     options: Sequence[SyncOption],
     mappings: Mapping[str, SyncOptionMapping],
 ) -> OptionChanges:
     """Return the options that differ from what is wanted.
 
     Args:
-        wanted: Option name to value; blank values are left out.
+        wanted: Option name to value; ``None`` or blank where Partner Center has none.
         options: The account's options as the BSS shows them.
-        mappings: By option name; their ``on_update`` decides about options that have a value.
+        mappings: By option name; their ``on_update`` decides about options that have a value, their ``on_empty``
+            about those that Partner Center has no value for.
     """
     by_name = {trim(option.alias).casefold(): option for option in options}
     by_name |= {trim(option.name).casefold(): option for option in options if option.name}
     values: dict[str, str] = {}
     before: dict[str, str | None] = {}
     absent: list[str] = []
+    cleared: list[str] = []
+    kept: list[str] = []
     for name, value in wanted.items():
         option = by_name.get(trim(name).casefold())
-        if not value:
-            continue
-        if option is None:
-            absent.append(name)
-            continue
         rule = mappings[name].on_update if name in mappings else "overwrite"
-        is_settled = option.value == value or (option.value and rule in {"keep", "fill"})
-        if not is_settled:
-            values[option.alias] = value
-            before[name] = option.value
-    return OptionChanges(values, before, tuple(absent))
+        if option is None:
+            if value:
+                absent.append(name)
+        elif value:
+            is_settled = option.value == value or (option.value and rule in {"keep", "fill"})
+            if not is_settled:
+                values[option.alias] = value
+                before[name] = option.value
+        elif option.value:
+            if name in mappings and mappings[name].on_empty == "clear":
+                values[option.alias] = ""
+                before[name] = option.value
+                cleared.append(name)
+            elif rule != "keep":
+                kept.append(name)
+    return OptionChanges(values, before, tuple(absent), tuple(cleared), tuple(kept))

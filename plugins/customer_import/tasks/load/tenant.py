@@ -16,7 +16,7 @@ from customer_import.runs.verdict import Verdict
 from customer_import.tasks.load.claims import LEASE, Claim, ClaimRequest, ClaimState, Holder, Step
 from customer_import.tasks.load.creation import Creation, Creator
 from customer_import.tasks.load.ledger import LostClaimError
-from customer_import.tasks.load.outcome import Stop, verdict_of
+from customer_import.tasks.load.outcome import Configured, Stop, verdict_of
 from customer_import.tasks.load.records import (
     account_body,
     before_update,
@@ -24,9 +24,15 @@ from customer_import.tasks.load.records import (
     contact_body,
     find_marked,
     join_before,
+    kept_warning,
     main_contact,
 )
-from customer_import.tasks.load.triage import already_imported, existing_skipped, triage
+from customer_import.tasks.load.triage import (
+    already_imported,
+    content_held,
+    existing_skipped,
+    triage,
+)
 from customer_import.tasks.load.work import Work
 from customer_import.vocabulary import ImportType, OnExisting, Outcome, ReasonCode
 
@@ -66,7 +72,7 @@ class TenantLoader:
         self._ledger = context.ledger
         self._comparer = comparer
         self._creator = Creator(context.ledger, context.run.instance.bss, sleep)
-        self._profile = self._run.mappings.ordering_profile(self._run.ordering_options)
+        self._configured = Configured.of(context.run)
         self._sleep = sleep
 
     async def load(self, customer: StagedCustomer) -> Result:
@@ -134,7 +140,7 @@ class TenantLoader:
         except Stop as stop:
             return stop.verdict
         except ApiError as error:
-            return verdict_of(error)
+            return verdict_of(error, self._configured)
 
     async def _write(self, work: Work, *, has_intent: bool) -> Verdict:
         was_complete = work.link.is_complete
@@ -144,7 +150,9 @@ class TenantLoader:
         else:
             await self._update(work)
         work.link = replace(
-            work.link, sync_options_step=Step.DONE, content_hash=work.customer.content_hash
+            work.link,
+            sync_options_step=Step.DONE,
+            content_hash=content_held(work.customer.content_hash, work.kept),
         )
         return _verdict(work, was_complete=was_complete)
 
@@ -212,7 +220,11 @@ class TenantLoader:
         before = join_before(
             work.customer.before, before_update(comparison.changes, comparison.options)
         )
-        work.changed += changed_fields(before)  # those of an attempt that died here, too
+        work.changed = changed_fields(
+            work.customer, before
+        )  # those of an attempt that died here, too
+        work.kept = comparison.kept
+        work.warnings += kept_warning(work.kept)
         if any(before):
             await self._ledger.keep_before(work.customer.tenant_id, *before)
         if comparison.changes.account:
@@ -225,7 +237,7 @@ class TenantLoader:
     async def _update_contact(self, work: Work, account_id: int, comparison: Comparison) -> None:
         change, contact_id = comparison.changes.contact, comparison.contact_id
         if contact_id is None or work.link.contact_step is Step.INTENT:
-            work.changed.append("contact")
+            work.changed = replace(work.changed, changed=(*work.changed.changed, "contact"))
         if contact_id is None:
             creation = self._contact_creation(work, account_id)
             contact_id = await self._creator.settle(creation, work)
@@ -251,7 +263,7 @@ class TenantLoader:
         customer, organisation = work.customer, self._context.organisation
 
         async def send(on_turn: OnTurn) -> int:
-            body = account_body(customer, organisation, self._profile)
+            body = account_body(customer, organisation, self._configured.profile)
             return await self._client.create_account(body, on_turn)
 
         async def find() -> int | None:
@@ -285,7 +297,7 @@ def _verdict(work: Work, *, was_complete: bool) -> Verdict:
     account_id = work.link.account_id
     if not was_complete and not work.link.is_adopted:
         return Verdict(Outcome.CREATED, ReasonCode.NEW, f"Created as BSS account {account_id}.")
-    changed = f"Changed: {', '.join(work.changed)}." if work.changed else "Nothing to change."
+    changed = work.changed.sentence() or "Nothing to change."
     outcome = Outcome.UPDATED if work.changed else Outcome.UNCHANGED
     if not was_complete:
         reason = f"BSS account {account_id} carried the tenant id already and was linked. {changed}"

@@ -11,9 +11,13 @@ from customer_import.runs.verdict import Verdict
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from customer_import.tasks.load.claims import Link
     from customer_import.tasks.load.customers import StagedCustomer
     from customer_import.vocabulary import ImportType
+
+_KEEPS_MORE = "+kept"
 
 
 def triage(
@@ -38,6 +42,15 @@ def triage(
     if is_existing and on_existing is OnExisting.SKIP:
         return existing_skipped(link.account_id)
     return None
+
+
+def content_held(content_hash: str, kept: Collection[str]) -> str:
+    """Return what a link remembers of the content that was written.
+
+    When the BSS keeps values that Partner Center does not have, it is no customer's content hash: the next
+    run asks the BSS again and says again what is kept, until it no longer is.
+    """
+    return f"{content_hash}{_KEEPS_MORE}" if kept else content_hash
 
 
 def already_imported(link: Link) -> Verdict:

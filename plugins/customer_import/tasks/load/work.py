@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from customer_import.runs.results import Result
+from customer_import.tasks.load.records import ChangedFields
 from customer_import.vocabulary import TaskId
 
 if TYPE_CHECKING:
@@ -67,9 +68,11 @@ class Work:
         link: As the ledger has it, or is about to have it.
         warnings: What the load adds to the findings of validation.
         changed: Names of the BSS fields written so far.
+        kept: Names of those whose BSS value stays though Partner Center has none.
     """
 
     customer: StagedCustomer
     link: Link
     warnings: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
+    changed: ChangedFields = field(default_factory=ChangedFields)
+    kept: tuple[str, ...] = ()

@@ -1,8 +1,11 @@
 """Builds what is sent to the BSS for customers: account, contact, sync options, and the hash of their content.
 
 Pure: columns in, bodies out. The tenant marker, the ordering options, and a contact's account id and
-flags are not here: the loader adds them, because they depend on whether a record is new. Values
-that are missing are left out of a body altogether.
+flags are not here: the loader adds them, because they depend on whether a record is new.
+
+A body names every field that the mapping writes: with its value; with null when Partner Center has
+none, emptied or never set; and not at all when it is ``UNKNOWN`` what the value should be. What a
+null does to a BSS value is the mapping's ``on_empty``; a field left out is never compared.
 
 An entity's records are one frame, a row per customer and a column per target field; which of them are
 sent, nested and hashed is said in columns of that frame. Why frames begin here and not earlier:
@@ -11,19 +14,20 @@ docs/decisions/0007-pandas.md.
 The content hash answers "has anything that an update would write changed since the last load?". So
 it covers account, contact and sync options without the fields whose ``on_update`` is ``keep``:
 those are written once, with the new record, and a change of them (a run started by somebody else)
-must not make an update of every customer. ``fill`` fields are covered.
+must not make an update of every customer. ``fill`` fields are covered. So are the rules themselves:
+after a change of ``on_update`` or ``on_empty`` every customer is compared with the BSS once.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import pandas as pd
 
-from customer_import.config.targets import ID_TARGETS
+from customer_import.config.targets import ADDRESS_PREFIX, COUNTRY_TARGET, ID_TARGETS
 from customer_import.mapping.lookups import Ids, resolve_ids, row_countries
 from customer_import.mapping.selection import select_fields
 
@@ -36,7 +40,12 @@ if TYPE_CHECKING:
     from customer_import.runs.run import Run
 
 _HASH_BYTES = 20
-_ADDRESS = "billingAddress."
+UNKNOWN: Final = object()
+"""In a column: what the value should be is not known, as with a state that the BSS does not have.
+
+This is also the place of a value that Partner Center does not show to us: it is neither there nor
+absent. An address with such a part is to be left out whole, because it is one value.
+"""
 _Body = dict[str, Any]  # Any: text, id, or the nested address
 
 
@@ -46,9 +55,9 @@ class Entities:
 
     Attributes:
         tenant_ids: Tenant ids.
-        accounts: Bodies of accounts: JSON, keys sorted.
+        accounts: Bodies of accounts: JSON, keys sorted, null where Partner Center has no value.
         contacts: Bodies of contacts.
-        sync_options: Option name to value, as JSON.
+        sync_options: Option name to value or null, as JSON.
         content_hashes: Hex.
         cut: Target field (``account.name``) to the number of customers whose text was cut.
         unknown_states: Customers whose state the organisation does not know; it is left out.
@@ -84,6 +93,7 @@ def build_entities(source: SourceColumns, run: Run, organisation: Organisation) 
     refused = _refused_targets(run)
     bodies: dict[str, list[bytes]] = {}
     hashed: list[list[bytes]] = []
+    rules: dict[str, dict[str, tuple[str, str]]] = {}
     cut: dict[str, int] = {}
     unknown_states = 0
     for entity, fields in mappings.items():
@@ -93,17 +103,23 @@ def build_entities(source: SourceColumns, run: Run, organisation: Organisation) 
             {target: own for target, own in texts[entity].items() if target not in ids}, fields
         )
         cut |= {f"{entity}.{target}": count for target, count in counts.items()}
-        records = pd.DataFrame(shortened | ids, index=range(source.size), dtype=object)
+        columns = shortened | _with_unknown(ids, texts[entity])
+        records = pd.DataFrame(columns, index=range(source.size), dtype=object)
         records = records.drop(columns=refused, errors="ignore")
-        kept = [target for target in _targets(records) if fields[target].on_update == "keep"]
         bodies[entity] = _dump(records)
-        hashed.append(_dump(records.drop(columns=kept)) if kept else bodies[entity])
+        hashed.append(
+            _dump_hashed(records, fields) if _written_once(records, fields) else bodies[entity]
+        )
+        rules[entity] = {
+            target: (fields[target].on_update, fields[target].on_empty)
+            for target in _targets(records)
+        }
     return Entities(
         tenant_ids=source.texts["tenant.id"],
         accounts=bodies["account"],
         contacts=bodies["contact"],
         sync_options=bodies["sync_options"],
-        content_hashes=_content_hashes(*hashed),
+        content_hashes=_content_hashes(rules, *hashed),
         cut=cut,
         unknown_states=unknown_states,
     )
@@ -128,6 +144,36 @@ def _ids(
     """Return the columns of which the BSS takes ids: looked up, or written as digits."""
     digits = {target: _as_ids(own) for target, own in texts.items() if target in ID_TARGETS}
     return digits | resolve_ids(texts, fields, organisation, countries)
+
+
+def _with_unknown(ids: Mapping[str, Ids], texts: Mapping[str, Texts]) -> dict[str, list[object]]:
+    """Mark what Partner Center has and the BSS has no id for: it is unknown, not absent."""
+    return {
+        target: [
+            UNKNOWN if number is None and text is not None else number
+            for number, text in zip(own, texts[target], strict=True)
+        ]
+        for target, own in ids.items()
+    }
+
+
+def _written_once(records: pd.DataFrame, fields: Mapping[str, FieldMapping]) -> list[str]:
+    return [target for target in _targets(records) if fields[target].on_update == "keep"]
+
+
+def _whether_there(value: object) -> object:
+    return value if value is None or value is UNKNOWN else True
+
+
+def _dump_hashed(records: pd.DataFrame, fields: Mapping[str, FieldMapping]) -> list[bytes]:
+    """Return what an update would write: of a field written once only whether it is to be cleared."""
+    written_once = _written_once(records, fields)
+    hashed = records.drop(columns=written_once)
+    for target in written_once:
+        # Without its country an address would be left out, and with it what an update does write.
+        if fields[target].on_empty == "clear" or target == COUNTRY_TARGET:
+            hashed[target] = records[target].map(_whether_there)
+    return _dump(hashed)
 
 
 def _as_ids(texts: Texts) -> Ids:
@@ -169,24 +215,25 @@ def _dump(records: pd.DataFrame) -> list[bytes]:
 
 
 def _bodies(records: pd.DataFrame) -> list[_Body]:
-    """Return each record without what is missing, the address nested.
+    """Return each record without what is unknown, the address nested.
 
     An address without a country is left out because the BSS refuses it.
     """
-    parts = [target for target in _targets(records) if target.startswith(_ADDRESS)]
-    bodies = _without_missing(records.drop(columns=parts))
+    parts = [target for target in _targets(records) if target.startswith(ADDRESS_PREFIX)]
+    bodies = _without_unknown(records.drop(columns=parts))
     if parts:
-        addresses = records[parts].set_axis([part.removeprefix(_ADDRESS) for part in parts], axis=1)
-        for body, address in zip(bodies, _without_missing(addresses), strict=True):
-            if "countryId" in address:
-                body["billingAddress"] = address
+        names = [part.removeprefix(ADDRESS_PREFIX) for part in parts]
+        addresses = _without_unknown(records[parts].set_axis(names, axis=1))
+        for body, address in zip(bodies, addresses, strict=True):
+            if address.get("countryId") is not None:
+                body[ADDRESS_PREFIX.rstrip(".")] = address
     return bodies
 
 
-def _without_missing(records: pd.DataFrame) -> list[_Body]:
+def _without_unknown(records: pd.DataFrame) -> list[_Body]:
     targets = _targets(records)
     return [
-        {target: value for target, value in zip(targets, row, strict=True) if value is not None}
+        {target: value for target, value in zip(targets, row, strict=True) if value is not UNKNOWN}
         for row in records.to_numpy().tolist()  # a row at a time, as to_dict("records") does in twice the time
     ]
 
@@ -197,9 +244,10 @@ def _targets(records: pd.DataFrame) -> list[str]:
 
 
 def _content_hashes(
-    accounts: list[bytes], contacts: list[bytes], options: list[bytes]
+    rules: Mapping[str, object], accounts: list[bytes], contacts: list[bytes], options: list[bytes]
 ) -> list[str]:
+    dumped = orjson.dumps(rules, option=orjson.OPT_SORT_KEYS)
     return [
-        hashlib.blake2b(b"[%b,%b,%b]" % parts, digest_size=_HASH_BYTES).hexdigest()
+        hashlib.blake2b(b"[%b,%b,%b,%b]" % (dumped, *parts), digest_size=_HASH_BYTES).hexdigest()
         for parts in zip(accounts, contacts, options, strict=True)
     ]

@@ -14,7 +14,7 @@ from customer_import.database.tables import import_results, import_runs, staged_
 from customer_import.errors import DataQualityError
 from customer_import.runs.latest import find_last_complete
 from customer_import.runs.parameters import RunParams
-from customer_import.runs.whole_run import exceeds
+from customer_import.runs.shares import is_too_many
 from customer_import.vocabulary import Mode, Outcome, ReasonCode, RunState, StagedState
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def check_rejected(engine: Engine, run: Run, rejected: int) -> None:
             not read again since are added.
 
     Raises:
-        DataQualityError: There are more than that.
+        DataQualityError: There are more than that (``runs.shares``).
     """
     limit = run.params.max_rejected_percent
     discovered = _count_discovered(engine, run.key)
@@ -46,7 +46,7 @@ def check_rejected(engine: Engine, run: Run, rejected: int) -> None:
         staged_customers.c.state == StagedState.CARRIED.value,
         staged_customers.c.outcome == Outcome.REJECTED.value,
     )
-    if exceeds(rejected, discovered, limit):
+    if is_too_many(rejected, discovered, limit):
         message = (
             f"{rejected} of {discovered} discovered customers ({rejected / max(discovered, 1):.1%}) are rejected, more "
             f"than the {limit:g} % that max_rejected_percent allows. Nothing was written to the BSS. See the reasons "
@@ -70,7 +70,7 @@ def check_failed(engine: Engine, run: Run) -> None:
     failed = _count_discovered(
         engine, run.key, staged_customers.c.state == StagedState.FAILED.value
     )
-    if exceeds(failed, discovered, limit, even_in_small=True):
+    if is_too_many(failed, discovered, limit, even_in_small=True):
         message = (
             f"Partner Center gave no usable answer for {failed} of {discovered} customers "
             f"({failed / max(discovered, 1):.1%}), more than the {limit:g} % that max_failed_percent allows. Most "
@@ -105,7 +105,7 @@ def check_left(engine: Engine, run: Run) -> None:
         staged_customers.c.tenant_id.not_in(had_left),
     )
     limit = run.params.max_failed_percent
-    if exceeds(newly, discovered, limit, even_in_small=newly > 1):
+    if is_too_many(newly, discovered, limit, even_in_small=newly > 1):
         message = (
             f"Partner Center says of {newly} of {discovered} customers ({newly / max(discovered, 1):.1%}) that they "
             f"have left since run {before.id}, more than the {limit:g} % that max_failed_percent allows. Most likely "
