@@ -15,8 +15,9 @@ from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
 from customer_import import __version__
+from customer_import.vocabulary import PAGES_PREFIX
 
-PREFIX = "customer-import"
+PREFIX = PAGES_PREFIX
 
 
 class CustomerImportPlugin(AirflowPlugin):

@@ -39,7 +39,7 @@ from customer_import.errors import (
 )
 from customer_import.pipeline.documentation import describe
 from customer_import.pipeline.parameters import import_params
-from customer_import.vocabulary import ImportType, Mode, RunState, Scope, TaskId
+from customer_import.vocabulary import PAGES_PREFIX, ImportType, Mode, RunState, Scope, TaskId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -296,11 +296,9 @@ def finish_run(import_type: str) -> dict[str, Any]:
 def _results_url(dag_id: str, airflow_run_id: str) -> str:
     from airflow.sdk.configuration import conf  # noqa: PLC0415
 
-    from customer_import.plugin import PREFIX  # noqa: PLC0415
-
     base = conf.get("api", "base_url", fallback=None) or ""
     query = urlencode({"dag_id": dag_id, "run_id": airflow_run_id})
-    return f"{base.rstrip('/')}/{PREFIX}/?{query}"
+    return f"{base.rstrip('/')}/{PAGES_PREFIX}/?{query}"
 
 
 @contextmanager
