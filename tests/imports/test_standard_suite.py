@@ -147,7 +147,8 @@ def test_special_characters_arrive_unharmed_and_endless_text_is_cut(
     report = scene.run(import_type)
 
     assert report.counts() == {"created": len(SPECIAL) + 1}
-    for text, customer in customers.items():
+    for sent, customer in customers.items():
+        text = sent.strip("\u200f")  # marks at the ends show nothing and are trimmed
         account = scene.account_of(import_type, customer).values
         address = account["billingAddress"]
         assert (account["name"], address["city"], address["address"]) == (text, text, text)
