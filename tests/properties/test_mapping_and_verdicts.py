@@ -164,7 +164,7 @@ def test_verdicts_reject_or_pass_every_row_and_what_passes_the_bss_takes(
     passed = [item for number, item in enumerate(rows) if number not in verdicts.rejected]
     assert len(passed) + len(verdicts.rejected) == ROWS
     if passed:
-        source = source_columns(passed, run, ORGANISATION)
-        entities = build_entities(source, run, ORGANISATION)
+        columns = source_columns(passed, run, ORGANISATION)
+        entities = build_entities(columns, run, ORGANISATION)
         assert entities.tenant_ids == [item.tenant_id for item in passed]
         check_bodies(entities)

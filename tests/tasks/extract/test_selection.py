@@ -39,7 +39,8 @@ LISTED = [tenant(1, "northwind.example"), tenant(2, "fabrikam.example")]
 
 @pytest.mark.parametrize("parameter", ["tenants", "exclude_tenants"])
 def test_a_name_that_nobody_has_is_refused_with_the_nearest(parameter: str) -> None:
-    asked = selection(**{parameter: ["northwind.example", "fabrikm.example"]})
+    names: dict[str, Any] = {parameter: ["northwind.example", "fabrikm.example"]}
+    asked = selection(**names)
     for each in LISTED:
         asked.takes(each)
     with pytest.raises(ConfigurationError, match=r"did you mean fabrikam\.example") as error:

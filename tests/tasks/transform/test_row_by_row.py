@@ -50,9 +50,10 @@ def picked(row, field):
     return text
 
 
-def country_of(text):
+def country_of(text: str | None) -> dict[str, Any] | None:
     code = trim(text or "").upper()
-    return next((each for each in ORGANISATION["countries"] if each["code"] == code), None)
+    countries: Any = ORGANISATION["countries"]
+    return next((each for each in countries if each["code"] == code), None)
 
 
 def state_of(country, text):
