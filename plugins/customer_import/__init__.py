@@ -7,3 +7,6 @@ The library behind the three DAGs. It is importable from DAG files, tasks and th
 from __future__ import annotations
 
 __version__ = "2.0.0"
+
+PAGES_PREFIX = "customer-import"
+"""Where Airflow serves the pages, below its own address."""

@@ -14,10 +14,7 @@ from typing import Any
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
-from customer_import import __version__
-from customer_import.vocabulary import PAGES_PREFIX
-
-PREFIX = PAGES_PREFIX
+from customer_import import PAGES_PREFIX, __version__
 
 
 class CustomerImportPlugin(AirflowPlugin):
@@ -28,27 +25,27 @@ class CustomerImportPlugin(AirflowPlugin):
     external_views = [  # noqa: RUF012 - Airflow reads a plain list
         {
             "name": "Import Results",
-            "href": f"{PREFIX}/",
+            "href": f"{PAGES_PREFIX}/",
             "destination": "nav",
             "category": "browse",
             "url_route": "import-results",
         },
         {
             "name": "Microsoft Tenants",
-            "href": f"{PREFIX}/tenants",
+            "href": f"{PAGES_PREFIX}/tenants",
             "destination": "nav",
             "category": "browse",
             "url_route": "microsoft-tenants",
         },
         {
             "name": "Import Results",
-            "href": f"{PREFIX}/?dag_id={{DAG_ID}}",
+            "href": f"{PAGES_PREFIX}/?dag_id={{DAG_ID}}",
             "destination": "dag",
             "url_route": "import-results-dag",
         },
         {
             "name": "Import Results",
-            "href": f"{PREFIX}/?dag_id={{DAG_ID}}&run_id={{RUN_ID}}",
+            "href": f"{PAGES_PREFIX}/?dag_id={{DAG_ID}}&run_id={{RUN_ID}}",
             "destination": "dag_run",
             "url_route": "import-results-run",
         },
@@ -62,7 +59,7 @@ class CustomerImportPlugin(AirflowPlugin):
         """Return the application that serves the pages."""
         from customer_import.web.app import create_app  # noqa: PLC0415 - heavy
 
-        return [{"app": create_app(), "url_prefix": f"/{PREFIX}", "name": "Customer import"}]
+        return [{"app": create_app(), "url_prefix": f"/{PAGES_PREFIX}", "name": "Customer import"}]
 
 
 def _tell_of_a_copy(plugins: Path) -> None:

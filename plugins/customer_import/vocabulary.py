@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-PAGES_PREFIX = "customer-import"
-"""Where Airflow serves the pages, below its own address."""
-
 
 class ImportType(StrEnum):
     """Whose customers a run imports; each has a DAG of its own."""

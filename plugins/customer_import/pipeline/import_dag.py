@@ -28,6 +28,7 @@ from airflow.sdk import (
     task,
 )
 
+from customer_import import PAGES_PREFIX
 from customer_import.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -39,7 +40,7 @@ from customer_import.errors import (
 )
 from customer_import.pipeline.documentation import describe
 from customer_import.pipeline.parameters import import_params
-from customer_import.vocabulary import PAGES_PREFIX, ImportType, Mode, RunState, Scope, TaskId
+from customer_import.vocabulary import ImportType, Mode, RunState, Scope, TaskId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
