@@ -9,8 +9,10 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
+from customer_import.http.reader import read_json
 from customer_import.mapping.source_columns import source_columns
 from customer_import.partner_center.flatten import find_domain_prefix
+from customer_import.tasks.load.records import present_values
 from customer_import.tasks.transform.entities import build_entities
 from customer_import.tasks.validate.judgement import Evidence, judge
 from customer_import.tasks.validate.validate import _chunk
@@ -62,7 +64,7 @@ def row(number: int, tenant_id: str, source: dict[str, object], **columns: objec
         position=number,
         tenant_name="x",
         domain=None,
-        source=orjson.dumps(source),
+        source=orjson.dumps(read_json(orjson.dumps(source))),  # as the border leaves it
         has_billing_profile=True,
         **{"domain_prefix": None, "reseller_mpn_id": None, "reseller_name": None, **columns},
     )
@@ -77,9 +79,10 @@ def check_bodies(entities: Any) -> None:
         entities.sync_options,
         strict=True,
     ):
-        Validator(RECORDS, "test").account(orjson.loads(account))
-        Validator(RECORDS, "test").contact(orjson.loads(contact) | {"accountId": account_id})
-        assert all(isinstance(value, str) for value in orjson.loads(options).values())
+        Validator(RECORDS, "test").account(present_values(orjson.loads(account)))
+        own = present_values(orjson.loads(contact))
+        Validator(RECORDS, "test").contact(own | {"accountId": account_id})
+        assert all(isinstance(value, str | None) for value in orjson.loads(options).values())
 
 
 rows_drawn = st.lists(
@@ -114,7 +117,7 @@ def test_mapping_makes_bodies_of_any_source(drawn: list[Any], kind: ImportType) 
     for entity in (entities.accounts, entities.contacts, entities.sync_options):
         for body in entity:
             assert b"\\u0000" not in body
-            assert None not in orjson.loads(body).values()
+            assert isinstance(orjson.loads(body), dict)
 
 
 _runners: dict[ImportType, tuple[Any, Any]] = {}

@@ -29,18 +29,19 @@ def account_body(
     """Return the body that creates a customer's account: payload without nulls, ordering options, marker."""
     ordering = profile.model_dump(exclude={"title"}, exclude_none=True) if profile else {}
     marker = {"id": organisation.tenant_marker_field_id, "value": customer.tenant_id}
-    return {**ordering, **_present(customer.account), "customFields": [marker]}
+    return {**ordering, **present_values(customer.account), "customFields": [marker]}
 
 
 def contact_body(customer: StagedCustomer, account_id: int) -> dict[str, object]:
     """Return the body that creates a customer's contact: primary, bill-to, nothing else."""
-    contact = _present(customer.contact)
+    contact = present_values(customer.contact)
     return {**contact, "accountId": account_id, "isPrimary": True, "isBillTo": True}
 
 
-def _present(body: Mapping[str, object]) -> dict[str, object]:
+def present_values(body: Mapping[str, object]) -> dict[str, object]:
+    """Return a staged body without what Partner Center has no value for, as a creation sends it."""
     return {
-        name: _present(value) if isinstance(value, Mapping) else value
+        name: present_values(value) if isinstance(value, Mapping) else value
         for name, value in body.items()
         if value is not None
     }
