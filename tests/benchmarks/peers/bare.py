@@ -12,7 +12,7 @@ import orjson
 from customer_import.bss.hook import BssHook
 from customer_import.config.instances import BssConfig
 from customer_import.partner_center.hook import PartnerCenterHook
-from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
+from sandbox.demo.settings import BSS_CONNECTION, PARTNER_CENTER_CONNECTION
 from tests.benchmarks.client import measured
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ async def _tenants(session: aiohttp.ClientSession, base: str) -> AsyncIterator[s
 def load(folder: str, file: str, concurrency: int) -> dict[str, Any]:
     """Three dependent writes for every customer, without any ledger."""
     rows = orjson.loads(Path(file).read_bytes())
-    config = BssConfig()
+    config = BssConfig(conn_id=BSS_CONNECTION)
     session = BssHook(config.conn_id).session(config)
     figures: dict[str, Any] = {}
     with measured(figures):

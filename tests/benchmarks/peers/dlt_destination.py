@@ -14,6 +14,7 @@ import requests
 
 from customer_import.bss.hook import BssHook
 from customer_import.config.instances import BssConfig
+from sandbox.demo.settings import BSS_CONNECTION
 from tests.benchmarks.client import measured
 
 
@@ -31,7 +32,7 @@ def load(folder: str, file: str, concurrency: int) -> dict[str, Any]:
     os.environ["NORMALIZE__DATA_WRITER__FILE_MAX_ITEMS"] = str(-(-len(rows) // concurrency))
     import dlt
 
-    config = BssConfig()
+    config = BssConfig(conn_id=BSS_CONNECTION)
     ours = BssHook(config.conn_id).session(config)
     token = asyncio.run(ours._tokens.get(None))
     local = threading.local()
