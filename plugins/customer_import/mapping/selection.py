@@ -58,7 +58,7 @@ def select_fields(
         recipe = (field.sources, field.transforms, is_typed)
         if recipe not in done:
             values = _transform(_first(sources, field.sources), field.transforms)
-            if is_typed:
+            if is_typed and not _is_ascii(values):
                 values = [value and without_format(value) for value in values]
             done[recipe] = values
         columns[target] = done[recipe]
@@ -80,5 +80,12 @@ def _transform(values: Texts, names: tuple[str, ...]) -> Texts:
     for name in names:
         if name not in LOOKUPS:
             change = _TEXT_TRANSFORMS[name]
+            if change is trim and _is_ascii(values):
+                change = str.strip
             values = [value and change(value) for value in values]
     return values
+
+
+def _is_ascii(values: Texts) -> bool:
+    """Whether a column is ASCII alone: without format characters, and ``str.strip`` does what ``trim`` does."""
+    return all(map(str.isascii, filter(None, values)))

@@ -89,7 +89,7 @@ def _customer_columns(rows: Sequence[StagedRow], run: Run) -> dict[str, list[obj
             )
             raise CustomerImportError(message) from error
         for path, column in columns.items():
-            column.extend(body.get(path) for body in bodies)
+            column.extend([body.get(path) for body in bodies])
     return columns
 
 
