@@ -7,7 +7,10 @@ This module imports nothing heavy: DAG files name these classes in their retry p
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class CustomerImportError(Exception):
@@ -126,10 +129,10 @@ class AmbiguousWriteError(ApiError):
     retry_after: float | None = None
 
     @classmethod
-    def of(cls, error: ApiError, message: str) -> Self:
+    def of(cls, error: ApiError) -> Self:
         """Return the same trouble as an unknown outcome."""
         ambiguous = cls(
-            message,
+            f"the outcome is unknown: {error.reason}",
             service=error.service,
             endpoint=error.endpoint,
             status=error.status,
@@ -142,6 +145,27 @@ class AmbiguousWriteError(ApiError):
 
 class EndlessListError(ApiError):
     """A list has far more pages than its own total says, or than any list has; it would not end the next time."""
+
+
+class OutageError(CustomerImportError):
+    """A service answers nobody, and was waited for as long as the instance allows; no customer's outcome.
+
+    Args:
+        service: ``Partner Center`` or ``BSS``.
+        endpoint: Method and path template.
+        since: UTC time of the last usable answer, or of the first request when there was none.
+        reason: What the last request met, in words.
+    """
+
+    def __init__(self, service: str, *, endpoint: str, since: datetime, reason: str) -> None:
+        self.service = service
+        self.endpoint = endpoint
+        self.since = since
+        super().__init__(
+            f"the {service} has not answered since {since:%H:%M:%S} UTC ({endpoint}: {reason}). Nothing is lost: the "
+            "next try of the task goes on where this one stopped. Hint: look whether the service is up; "
+            "retry_budget_s of the instance says how long it is waited for"
+        )
 
 
 class RejectedRequestError(ApiError):

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from customer_import.http.session import ApiSession, RetrySettings
+from customer_import.http.breaker import RetrySettings
+from customer_import.http.session import ApiSession
 from customer_import.http.token import AccessToken, TokenSource
 from customer_import.partner_center.error_body import read_detail
 

@@ -24,9 +24,10 @@ from customer_import.errors import (
     ThrottledError,
 )
 from customer_import.http.body import MEGABYTE
+from customer_import.http.breaker import RetrySettings
 from customer_import.http.limiter import Unlimited, WindowLimiter
 from customer_import.http.reader import MAX_DEPTH, MAX_VALUES, positive_id, read_json
-from customer_import.http.session import ApiSession, RetrySettings
+from customer_import.http.session import ApiSession
 from customer_import.http.token import TokenSource
 from customer_import.partner_center.error_body import read_detail
 from tests.http.conftest import Handler, Script, Tokens, Waits, answer
@@ -411,7 +412,7 @@ async def test_a_write_that_answers_no_usable_id_has_an_unknown_outcome(
     session: ApiSession, script: Script, found: bytes
 ) -> None:
     script.answers = [answer(b'{"id": ' + found + b"}", 201)]
-    with pytest.raises(AmbiguousWriteError, match="names no usable id"):
+    with pytest.raises(AmbiguousWriteError, match="outcome is unknown: the answer is malformed"):
         await BssClient(session).create_account({"name": "Dokimi"})
 
 

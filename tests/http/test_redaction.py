@@ -19,7 +19,7 @@ async def test_an_error_that_quotes_token_and_body_is_told_without_them(session,
     body = orjson.dumps({"code": 3000, "description": said})
     script.answers = [answer(body, 400)]
     with pytest.raises(RejectedRequestError) as caught:
-        await session.write("POST", "/people", endpoint="/people", json=PERSON)
+        await session.write("POST", "/people", endpoint="/people", json=PERSON, parse=bytes)
     assert caught.value.reason == "Bearer … … … was not accepted."
 
 

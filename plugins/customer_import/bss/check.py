@@ -27,7 +27,7 @@ def check_bss(config: BssConfig, hook: BssHook | None = None) -> tuple[Finding, 
         refused.
     """
     try:
-        session = (hook or BssHook(config.conn_id)).session(config)
+        session = (hook or BssHook(config.conn_id)).session(config, waits_for_outages=False)
     except CustomerImportError as error:
         return (Finding.wrong(SIGN_IN, error),)
     return asyncio.run(_check(session, config))

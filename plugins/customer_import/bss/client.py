@@ -22,8 +22,7 @@ from customer_import.bss.models import (
     User,
 )
 from customer_import.bss.query import equals
-from customer_import.errors import AmbiguousWriteError, EndlessListError, RejectedRequestError
-from customer_import.http.body import parse_body
+from customer_import.errors import EndlessListError, RejectedRequestError
 from customer_import.http.reader import positive_id, read_json
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from customer_import.bss.patch import Difference
     from customer_import.http.limiter import Limiter
-    from customer_import.http.session import ApiSession
+    from customer_import.http.session import ApiSession, Settle
 
     OnTurn = Callable[[], Awaitable[None]]
 
@@ -99,9 +98,11 @@ class BssClient:
                 return None
             raise
 
-    async def create_account(self, body: Json, on_turn: OnTurn | None = None) -> int:
-        """Create an account and return its id; ``on_turn`` as for ``ApiSession.write``."""
-        return await self._create("/api/accounts", body, on_turn)
+    async def create_account(
+        self, body: Json, on_turn: OnTurn | None = None, settle: Settle[int] | None = None
+    ) -> int:
+        """Create an account and return its id; ``on_turn`` and ``settle`` as for ``ApiSession.write``."""
+        return await self._create("/api/accounts", body, on_turn, settle)
 
     async def update_account(self, account_id: int, difference: Difference) -> None:
         """Patch an account; the patch only sets values, so sending it twice does no harm."""
@@ -112,9 +113,11 @@ class BssClient:
         params = {"$filter": equals("accountId", account_id)}
         return await self._all("/api/contacts", _contact, params)
 
-    async def create_contact(self, body: Json, on_turn: OnTurn | None = None) -> int:
-        """Create a contact and return its id; ``on_turn`` as for ``ApiSession.write``."""
-        return await self._create("/api/contacts", body, on_turn)
+    async def create_contact(
+        self, body: Json, on_turn: OnTurn | None = None, settle: Settle[int] | None = None
+    ) -> int:
+        """Create a contact and return its id; ``on_turn`` and ``settle`` as for ``ApiSession.write``."""
+        return await self._create("/api/contacts", body, on_turn, settle)
 
     async def update_contact(self, contact_id: int, difference: Difference) -> None:
         """Patch a contact."""
@@ -138,6 +141,7 @@ class BssClient:
             f"/api/accounts/{account_id}/syncoptions/{system_id}",
             endpoint="/api/accounts/{id}/syncoptions/{systemId}",
             json=[{"alias": alias, "value": value} for alias, value in values.items()],
+            parse=_nothing,
             is_idempotent=True,
             limiter=self._limiter,
         )
@@ -166,20 +170,19 @@ class BssClient:
             lambda item: PermissionRule(id=positive_id(item["id"]), name=_text(item.get("name"))),
         )
 
-    async def _create(self, path: str, body: Json, on_turn: OnTurn | None) -> int:
-        answer = await self._session.write(
-            "POST", path, endpoint=path, json=body, limiter=self._limiter, on_turn=on_turn
+    async def _create(
+        self, path: str, body: Json, on_turn: OnTurn | None, settle: Settle[int] | None
+    ) -> int:
+        return await self._session.write(
+            "POST",
+            path,
+            endpoint=path,
+            json=body,
+            parse=_malformed_as_value_error(_created_id),
+            limiter=self._limiter,
+            on_turn=on_turn,
+            settle=settle,
         )
-        try:
-            return await parse_body(_created_id, answer.body)
-        except (ValueError, KeyError, TypeError) as error:
-            message = "the outcome is unknown: the answer names no usable id"
-            raise AmbiguousWriteError(
-                message,
-                service=self._session.service,
-                endpoint=f"POST {path}",
-                status=answer.status,
-            ) from error
 
     async def _patch(self, path: str, endpoint: str, difference: Difference) -> None:
         await self._session.write(
@@ -187,6 +190,7 @@ class BssClient:
             path,
             endpoint=endpoint,
             json=difference.as_json(),
+            parse=_nothing,
             is_idempotent=True,
             content_type=PATCH_TYPE,
             limiter=self._limiter,
@@ -278,6 +282,10 @@ def _shaped(items: Sequence[Any]) -> Sequence[Any]:
         message = "a list was due"
         raise TypeError(message)
     return items
+
+
+def _nothing(_: bytes) -> None:
+    """Read nothing: what a patch answers is not needed."""
 
 
 def _created_id(body: bytes) -> int:

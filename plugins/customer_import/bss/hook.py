@@ -26,6 +26,7 @@ from customer_import.config.instances import BssConfig
 from customer_import.connection_types import INTERWORKS_BSS
 from customer_import.errors import AuthenticationError, ConfigurationError
 from customer_import.http.body import MEGABYTE
+from customer_import.http.breaker import RetrySettings
 from customer_import.http.classify import classify
 from customer_import.http.connection import (
     CheckedConnection,
@@ -39,12 +40,14 @@ from customer_import.http.connection import (
 )
 from customer_import.http.limiter import WindowLimiter
 from customer_import.http.redaction import request_texts
-from customer_import.http.session import ApiSession, RetrySettings
+from customer_import.http.session import ApiSession
 from customer_import.http.token import AccessToken, TokenSource
 
 if TYPE_CHECKING:
     import requests
 
+_PROBE = "/api/organization/externalSystems?pageIndex=1&pageSize=1"
+"""Concerns no customer."""
 VERSION_HEADER = "X-Api-Version"
 _UNAUTHORIZED = 401
 
@@ -105,8 +108,12 @@ class BssHook(HttpHook):
             )
         return self._checked
 
-    def session(self, config: BssConfig) -> ApiSession:
+    def session(self, config: BssConfig, *, waits_for_outages: bool = True) -> ApiSession:
         """Return the import's session; the connection is resolved now, the token is fetched with the first request.
+
+        Args:
+            config: Version, concurrency, time-out and attempts of the instance.
+            waits_for_outages: Whether a BSS that answers nobody is waited for; a person is not made to.
 
         Raises:
             ConfigurationError: The connection or the Variable that it names is missing or wrong.
@@ -126,7 +133,8 @@ class BssHook(HttpHook):
             concurrency=config.concurrency,
             timeout_s=config.request_timeout_s,
             max_body=config.max_answer_mb * MEGABYTE,
-            retry=RetrySettings(max_attempts=config.max_attempts),
+            retry=RetrySettings(config.max_attempts, config.retry_budget_s),
+            probe=_PROBE if waits_for_outages else None,
             tls=tls,
         )
 
@@ -181,7 +189,8 @@ class BssHook(HttpHook):
         return try_connection(self.bss_conn_id, self._sign_in)
 
     def _sign_in(self) -> str:
-        session = self.session(BssConfig(max_attempts=1, request_timeout_s=20))
+        config = BssConfig(max_attempts=1, request_timeout_s=20)
+        session = self.session(config, waits_for_outages=False)
 
         async def read() -> str:
             async with session:

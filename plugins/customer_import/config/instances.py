@@ -31,6 +31,9 @@ class PartnerCenterConfig(FrozenModel):
     page_size: Annotated[int, Field(gt=0, le=500)] = 500
     request_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     max_attempts: Annotated[int, Field(gt=0)] = 6
+    """Tries of a request that fails while the service answers others."""
+    retry_budget_s: Annotated[float, Field(ge=0)] = 600.0
+    """Seconds that the service is waited for while it answers nobody; then the task fails, and its retry goes on."""
     max_answer_mb: Annotated[int, Field(gt=0, le=1024)] = 64
     """A decompressed answer larger than this is malformed."""
 
@@ -65,6 +68,9 @@ class BssConfig(FrozenModel):
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
     request_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     max_attempts: Annotated[int, Field(gt=0)] = 6
+    """Tries of a request that fails while the service answers others."""
+    retry_budget_s: Annotated[float, Field(ge=0)] = 600.0
+    """Seconds that the service is waited for while it answers nobody; then the task fails, and its retry goes on."""
     max_answer_mb: Annotated[int, Field(gt=0, le=1024)] = 64
     """A decompressed answer larger than this is malformed."""
     settle_delay_s: Annotated[float, Field(ge=0)] = 5.0

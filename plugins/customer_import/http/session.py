@@ -12,10 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import aiohttp
@@ -25,6 +24,7 @@ from customer_import.errors import (
     AmbiguousWriteError,
     ApiError,
     AuthenticationError,
+    RejectedRequestError,
     RetriableError,
     ThrottledError,
 )
@@ -36,6 +36,7 @@ from customer_import.http.body import (
     parse_body,
     read_body,
 )
+from customer_import.http.breaker import Breaker, RetrySettings
 from customer_import.http.classify import DetailReader, classify
 from customer_import.http.limiter import Limiter, Unlimited
 from customer_import.http.no_answer import why_no_answer
@@ -44,13 +45,16 @@ from customer_import.http.redaction import request_texts
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from customer_import.http.token import TokenSource
 
 log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
+
+Settle = Callable[[AmbiguousWriteError], Awaitable[Value | None]]
+"""Finds out what became of a write whose outcome is unknown."""
 
 CONNECT_TIMEOUT_S = 10.0
 
@@ -69,23 +73,6 @@ class Answer:
         return 200 <= self.status < 300  # noqa: PLR2004
 
 
-@dataclass(frozen=True)
-class RetrySettings:
-    """How long a request is tried.
-
-    Attributes:
-        max_attempts: Tries in all; one that was refused for its rate only is none.
-        budget_s: No new try starts when it would begin later than this after the first.
-        base_s: First wait; doubled each time, with full jitter.
-        max_wait_s: Longest wait that we choose ourselves; a Retry-After may be longer.
-    """
-
-    max_attempts: int = 6
-    budget_s: float = 600.0
-    base_s: float = 0.5
-    max_wait_s: float = 30.0
-
-
 class ApiSession:
     """A session to one service; use it as an async context manager.
 
@@ -99,6 +86,8 @@ class ApiSession:
         timeout_s: Bound on one request, from its start to the last byte.
         max_body: Bytes of a decompressed answer; a larger one is malformed.
         retry: How long a request is tried.
+        probe: Path of something that concerns no customer, asked to see whether the service answers at all; without
+            one it is taken to.
         tls: TLS settings; ``None`` for the system's.
         sleep: Waits that many seconds.
         jitter: Number between 0 and 1.
@@ -116,6 +105,7 @@ class ApiSession:
         timeout_s: float = 60.0,
         max_body: int = MAX_BODY,
         retry: RetrySettings | None = None,
+        probe: str | None = None,
         tls: ssl.SSLContext | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
@@ -131,9 +121,10 @@ class ApiSession:
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
         self._max_body = max_body
         self._retry = retry or RetrySettings()
+        self._probe = probe
+        self._breaker = Breaker(service, self._retry, self._is_up, sleep=sleep, jitter=jitter)
         self._tls = tls
         self._sleep = sleep
-        self._jitter = jitter
         self._unlimited = Unlimited(sleep=sleep)
         self._client: aiohttp.ClientSession | None = None
 
@@ -156,7 +147,7 @@ class ApiSession:
 
     async def sign_in(self) -> None:
         """Fetch the token that the next request takes along; raises what ``read`` raises of tokens."""
-        await self._repeat(self._tokens.get, lambda _: True)
+        await self._repeat("sign-in", self._tokens.get)
 
     async def read(
         self,
@@ -180,7 +171,8 @@ class ApiSession:
 
         Raises:
             AuthenticationError: The token was refused, also after it was renewed.
-            RetriableError: Still no usable answer after the last try.
+            OutageError: The service has answered nobody for the whole budget.
+            RetriableError: Still no usable answer after the last try, though others are answered.
             RejectedRequestError: Any other 4xx.
         """
         name = f"GET {endpoint}"
@@ -189,15 +181,9 @@ class ApiSession:
             answer = await self._exchange(
                 "GET", path, name, limiter, params=params, headers=headers
             )
-            try:
-                return await parse_body(parse, answer.body)
-            except ValueError as error:
-                message = "the answer is malformed"
-                raise RetriableError(
-                    message, service=self.service, endpoint=name, status=answer.status
-                ) from error
+            return await self._parse(answer, name, parse)
 
-        return await self._repeat(attempt, lambda _: True)
+        return await self._repeat(name, attempt)
 
     async def write(
         self,
@@ -206,30 +192,36 @@ class ApiSession:
         *,
         endpoint: str,
         json: object,
+        parse: Callable[[bytes], Value],
         is_idempotent: bool = False,
         content_type: str = "application/json",
         headers: Mapping[str, str] | None = None,
         limiter: Limiter | None = None,
         on_turn: Callable[[], Awaitable[None]] | None = None,
-    ) -> Answer:
-        """Send a body.
+        settle: Settle[Value] | None = None,
+    ) -> Value:
+        """Send a body; tried again only when sending it once more does no harm.
 
         Args:
             method: ``POST``, ``PUT`` or ``PATCH``.
             path: Path and query.
             endpoint: Path template for messages.
             json: The body.
+            parse: As for ``read``; what does not parse has an unknown outcome.
             is_idempotent: Whether sending it twice does the same as once.
             content_type: Of the body.
             headers: Extra headers.
             limiter: The resource's rate limiter.
             on_turn: Awaited before every try, when it has its place and leaves next; what it raises
                 keeps it from leaving.
+            settle: Finds out what became of a write that was sent and whose outcome is unknown; returns what it
+                made, or ``None`` when it certainly made nothing and may be sent again.
 
         Raises:
-            AmbiguousWriteError: The write was sent and its outcome is unknown (only when not
-                idempotent).
+            AmbiguousWriteError: The write was sent and its outcome is unknown (only when not idempotent): there is no
+                ``settle``, or this was the last try.
             AuthenticationError: As for ``read``.
+            OutageError: As for ``read``; the outcome of the last try may be unknown.
             RetriableError: It certainly was not carried out, also at the last try.
             RejectedRequestError: Any other 4xx.
         """
@@ -237,43 +229,79 @@ class ApiSession:
         data = orjson.dumps(json)
         sent_headers = {**(headers or {}), "Content-Type": content_type}
 
-        async def attempt() -> Answer:
-            return await self._exchange(
-                method, path, name, limiter, headers=sent_headers, data=data, on_turn=on_turn
-            )
+        async def attempt() -> Value:
+            try:
+                answer = await self._exchange(
+                    method, path, name, limiter, headers=sent_headers, data=data, on_turn=on_turn
+                )
+            except RejectedRequestError as error:
+                if is_idempotent or error.status is None or error.status < 500:  # noqa: PLR2004
+                    raise
+                # Its outcome is unknown, whatever it says of retries: docs/decisions/0001-exactly-once.md.
+                raise RetriableError(
+                    error.reason,
+                    service=self.service,
+                    endpoint=name,
+                    status=error.status,
+                    code=error.code,
+                ) from error
+            return await self._parse(answer, name, parse)
 
-        try:
-            return await self._repeat(attempt, lambda error: is_idempotent or not error.is_sent)
-        except RetriableError as error:
-            if is_idempotent or not error.is_sent:
-                raise
-            message = f"the outcome is unknown: {error.reason}"
-            raise AmbiguousWriteError.of(error, message) from error
+        return await self._repeat(name, attempt, is_harmless=is_idempotent, settle=settle)
 
     async def _repeat(
-        self, attempt: Callable[[], Awaitable[Value]], may_repeat: Callable[[RetriableError], bool]
+        self,
+        endpoint: str,
+        attempt: Callable[[], Awaitable[Value]],
+        *,
+        is_harmless: bool = True,
+        settle: Settle[Value] | None = None,
     ) -> Value:
-        started, waited, failures = time.monotonic(), 0.0, 0
-        for number in count(1):
-            try:
-                return await attempt()
-            except RetriableError as error:
-                failures += not isinstance(error, ThrottledError)
-                wait = self._wait_s(number, error.retry_after)
-                spent = max(time.monotonic() - started, waited)
-                is_last = (
-                    failures >= self._retry.max_attempts or spent + wait > self._retry.budget_s
-                )
-                if is_last or not may_repeat(error):
+        """Try until there is an answer; ``is_harmless`` says that it may have been carried out before."""
+        with self._breaker.trial(endpoint) as trial:
+            while True:
+                await trial.turn()
+                try:
+                    value = await attempt()
+                except RetriableError as error:
+                    await trial.failed(error)
+                    final: ApiError = error
+                    if error.is_sent and not is_harmless:
+                        final = ambiguous = AmbiguousWriteError.of(error)
+                        if settle is None:
+                            raise ambiguous from error
+                        if (found := await settle(ambiguous)) is not None:
+                            return found
+                    if trial.is_over:
+                        raise final from error.__cause__
+                    await trial.pause()
+                except ApiError:
+                    trial.answered()
                     raise
-            await self._sleep(wait)
-            waited += wait
-        raise AssertionError  # pragma: no cover - count() never ends
+                else:
+                    trial.answered()
+                    return value
 
-    def _wait_s(self, number: int, asked: float | None) -> float:
-        longest = min(self._retry.base_s * 2.0 ** (number - 1), self._retry.max_wait_s)
-        wait = longest * (0.5 + self._jitter() / 2)
-        return wait if asked is None else asked + wait / 4
+    async def _parse(self, answer: Answer, endpoint: str, parse: Callable[[bytes], Value]) -> Value:
+        try:
+            return await parse_body(parse, answer.body)
+        except ValueError as error:
+            message = "the answer is malformed"
+            raise RetriableError(
+                message, service=self.service, endpoint=endpoint, status=answer.status
+            ) from error
+
+    async def _is_up(self) -> bool:
+        """Whether the service answers a request that concerns no customer; a refusal is an answer, too."""
+        if self._probe is None:
+            return True
+        try:
+            await self._exchange("GET", self._probe, f"GET {self._probe.partition('?')[0]}", None)
+        except RetriableError:
+            return False
+        except ApiError:
+            pass
+        return True
 
     async def _exchange(
         self,

@@ -43,7 +43,7 @@ def check_partner_center(
 async def _check(
     hook: PartnerCenterHook, config: PartnerCenterConfig, import_type: ImportType
 ) -> tuple[Finding, ...]:
-    async with hook.session(config) as session:
+    async with hook.session(config, waits_for_outages=False) as session:
         client = PartnerCenterClient(session, config)
 
         async def sign_in() -> str:

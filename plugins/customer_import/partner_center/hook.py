@@ -21,6 +21,7 @@ from customer_import.connection_types import AUTHORITY, PARTNER_CENTER, PARTNER_
 from customer_import.errors import ConfigurationError
 from customer_import.http.address import Address, parse_address
 from customer_import.http.body import MEGABYTE
+from customer_import.http.breaker import RetrySettings
 from customer_import.http.connection import (
     ConnectionExtra,
     ConnectionKind,
@@ -29,7 +30,7 @@ from customer_import.http.connection import (
     tls_context,
     try_connection,
 )
-from customer_import.http.session import ApiSession, RetrySettings
+from customer_import.http.session import ApiSession
 from customer_import.http.token import TokenSource
 from customer_import.partner_center.auth import SERVICE, Credentials, Flow, PartnerCenterAuth
 from customer_import.partner_center.client import PartnerCenterClient
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
 APPLICATION = "customer-import"
+_PROBE = "/v1/countryvalidationrules/US"
+"""Concerns no customer, and takes nothing from the limits of customers and subscriptions."""
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*")
 _CHATTY_LOGGERS = ("aiohttp", "asyncio", "msal", "urllib3")
 
@@ -166,11 +169,14 @@ class PartnerCenterHook(BaseHook):
         """Why the refresh token cannot be renewed where it is, in words; known after a sign-in that stores it."""
         return self._variable.trouble if self._variable else None
 
-    def session(self, config: PartnerCenterConfig | None = None) -> ApiSession:
+    def session(
+        self, config: PartnerCenterConfig | None = None, *, waits_for_outages: bool = True
+    ) -> ApiSession:
         """Return a session; its calls share one correlation id (docs/api/partner-center.md section 4).
 
         Args:
             config: Concurrency, time-out and attempts of the instance.
+            waits_for_outages: Whether a service that answers nobody is waited for; a person is not made to.
 
         Raises:
             ConfigurationError: As for ``prepare``.
@@ -194,7 +200,8 @@ class PartnerCenterHook(BaseHook):
             concurrency=config.concurrency,
             timeout_s=config.request_timeout_s,
             max_body=config.max_answer_mb * MEGABYTE,
-            retry=RetrySettings(max_attempts=config.max_attempts),
+            retry=RetrySettings(config.max_attempts, config.retry_budget_s),
+            probe=_PROBE if waits_for_outages else None,
             tls=tls_context(self.settings.credentials.ca_file, source),
         )
 
@@ -206,7 +213,7 @@ class PartnerCenterHook(BaseHook):
         # Only a task can store a Variable; Microsoft leaves the refresh token that was used valid.
         hook = PartnerCenterHook(self.partner_center_conn_id, save_refresh_token=_forget)
         config = PartnerCenterConfig(max_attempts=1, request_timeout_s=20)
-        session = hook.session(config)
+        session = hook.session(config, waits_for_outages=False)
 
         async def read() -> str:
             async with session:

@@ -31,6 +31,7 @@ _PACE: Mapping[str, IncEx | bool] = {
         "page_size",
         "request_timeout_s",
         "max_attempts",
+        "retry_budget_s",
         "max_answer_mb",
     },
     "bss": {
@@ -40,6 +41,7 @@ _PACE: Mapping[str, IncEx | bool] = {
         "requests_per_second",
         "request_timeout_s",
         "max_attempts",
+        "retry_budget_s",
         "max_answer_mb",
         "settle_delay_s",
     },

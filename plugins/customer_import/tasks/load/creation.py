@@ -23,13 +23,12 @@ if TYPE_CHECKING:
 
     from customer_import.bss.client import OnTurn
     from customer_import.config.instances import BssConfig
+    from customer_import.http.session import Settle
     from customer_import.tasks.load.ledger import Ledger
     from customer_import.tasks.load.work import Work
 
-MAX_SENDS = 3
 LEAVE_WITHIN = 0.25
 """Part of the time-out that a POST may wait for its turn before its intent is recorded anew."""
-_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,13 @@ class Creation:
 
     Attributes:
         name: ``account`` or ``contact``; its step is the link's ``<name>_step``.
-        send: Sends the POST and returns the new id; awaits its argument when the POST leaves next.
+        send: Sends the POST and returns the new id; awaits its first argument when the POST leaves next, and its
+            second when the outcome is unknown.
         find: Looks for what the POST would have made; returns its id or ``None``.
     """
 
     name: str
-    send: Callable[[OnTurn], Awaitable[int]]
+    send: Callable[[OnTurn, Settle[int]], Awaitable[int]]
     find: Callable[[], Awaitable[int | None]]
 
     def step_of(self, link: Link) -> Step:
@@ -79,6 +79,9 @@ class Creator:
     async def create(self, creation: Creation, work: Work, *, is_fresh: bool) -> int:
         """Send the POST until it is known to have been carried out; nothing of it may exist yet.
 
+        It has its whole time-out on the way, however long it waited for its turn: it leaves at most ``LEAVE_WITHIN``
+        of the time-out after its intent, and the session gives it up one time-out later.
+
         Args:
             creation: What to create.
             work: Its link is kept up to date; the step is ``intent`` afterwards, because the caller
@@ -91,27 +94,38 @@ class Creator:
         Raises:
             LostClaimError: Another holder took the tenant over.
             AmbiguousWriteError: The outcome is still unknown; the step stays in ``intent``.
+            OutageError: The BSS is away; the same.
             RejectedRequestError: The BSS refused it; the step is back at ``none``.
             RetriableError: It was not carried out; the same.
         """
-        sends = 0
-        while True:
-            if sends or not is_fresh:
+        has_intent = is_fresh
+
+        async def intend() -> None:
+            nonlocal has_intent
+            while not has_intent or self._age_s(work.link) > self._leave_within_s:
                 await self._intend(creation, work)
-            sends += 1
+                has_intent = True
+
+        async def settle(error: AmbiguousWriteError) -> int | None:
+            nonlocal has_intent
+            has_intent = False
+            await self._sleep(max(self._settle_delay_s, error.retry_after or 0.0))
             try:
-                return await self._send(creation, work)
-            except AmbiguousWriteError as error:
-                await self._sleep(max(self._settle_delay_s, error.retry_after or 0.0))
-                found = await creation.find()
-                if found is not None:
-                    return found
-                if sends == MAX_SENDS:
-                    raise
-            except (RejectedRequestError, RetriableError):
-                # It was not carried out: nothing is left to settle.
-                work.link = creation.at(work.link, Step.NONE)
-                raise
+                return await creation.find()
+            except (RejectedRequestError, RetriableError) as unread:
+                raise error from unread  # whether it was carried out is still not known
+
+        if not is_fresh:
+            await intend()
+        reached(f"before_{creation.name}_post")
+        try:
+            number = await creation.send(intend, settle)
+        except (RejectedRequestError, RetriableError):
+            # It was not carried out: nothing is left to settle.
+            work.link = creation.at(work.link, Step.NONE)
+            raise
+        reached(f"after_{creation.name}_post")
+        return number
 
     async def settle(self, creation: Creation, work: Work) -> int | None:
         """Find out what became of a POST whose sender died, or still runs without supervision.
@@ -142,25 +156,3 @@ class Creator:
         if creation.name == "account":
             values["created_by_run"] = self._ledger.holder.run_key
         work.link = await self._ledger.save(creation.at(work.link, Step.INTENT, **values))
-
-    async def _send(self, creation: Creation, work: Work) -> int:
-        """Send the POST; it has its whole time-out on the way, however long it waited for its turn.
-
-        It leaves at most ``LEAVE_WITHIN`` of the time-out after its intent, and the session gives it
-        up one time-out later: see docs/decisions/0001-exactly-once.md.
-        """
-
-        async def renew_old_intent() -> None:
-            while self._age_s(work.link) > self._leave_within_s:
-                await self._intend(creation, work)
-
-        reached(f"before_{creation.name}_post")
-        try:
-            number = await creation.send(renew_old_intent)
-        except RejectedRequestError as error:
-            if error.status is None or error.status < _SERVER_ERROR:
-                raise
-            # Its outcome is unknown, whatever it says of retries: docs/decisions/0001-exactly-once.md.
-            raise AmbiguousWriteError.of(error, error.reason) from error
-        reached(f"after_{creation.name}_post")
-        return number

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from customer_import.bss.client import OnTurn
+    from customer_import.http.session import Settle
     from customer_import.runs.results import Result
     from customer_import.tasks.load.comparison import Comparer, Comparison
     from customer_import.tasks.load.customers import StagedCustomer
@@ -262,9 +263,9 @@ class TenantLoader:
     def _account_creation(self, work: Work) -> Creation:
         customer, organisation = work.customer, self._context.organisation
 
-        async def send(on_turn: OnTurn) -> int:
+        async def send(on_turn: OnTurn, settle: Settle[int]) -> int:
             body = account_body(customer, organisation, self._configured.profile)
-            return await self._client.create_account(body, on_turn)
+            return await self._client.create_account(body, on_turn, settle)
 
         async def find() -> int | None:
             if customer.match.account_id is not None:
@@ -275,9 +276,9 @@ class TenantLoader:
         return Creation("account", send, find)
 
     def _contact_creation(self, work: Work, account_id: int) -> Creation:
-        async def send(on_turn: OnTurn) -> int:
+        async def send(on_turn: OnTurn, settle: Settle[int]) -> int:
             body = contact_body(work.customer, account_id)
-            return await self._client.create_contact(body, on_turn)
+            return await self._client.create_contact(body, on_turn, settle)
 
         async def find() -> int | None:
             contact = main_contact(await self._client.contacts(account_id), None)

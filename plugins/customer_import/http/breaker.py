@@ -1,0 +1,263 @@
+"""Tells a service's trouble from one request's, and bounds how long each is waited for.
+
+What goes wrong on one endpoint is looked at together, over all requests of a session. While the endpoint answers
+others, a failure is the request's own and uses up its tries. While it answers nobody, it is the service's: nothing is
+sent but one request at a time, with growing pauses, and no request loses a try by it.
+
+Why: docs/decisions/0011-outages.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from customer_import.errors import OutageError, ThrottledError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from customer_import.errors import RetriableError
+
+log = logging.getLogger(__name__)
+
+OPENS_AFTER = 3
+"""Failures in a row, or requests in trouble at once, that speak of the service rather than of a request."""
+
+
+@dataclass(frozen=True)
+class RetrySettings:
+    """How long a request is tried.
+
+    Attributes:
+        max_attempts: Tries in all; one that was refused for its rate only, or that failed while the service answered
+            nobody, is none.
+        budget_s: Nothing is waited for longer than this, neither a service nor a request.
+        base_s: First wait; doubled each time, with jitter.
+        max_wait_s: Longest wait that we choose ourselves; a Retry-After may be longer.
+    """
+
+    max_attempts: int = 6
+    budget_s: float = 600.0
+    base_s: float = 0.5
+    max_wait_s: float = 15.0
+
+
+class Breaker:
+    """The circuits of one session, one for each endpoint.
+
+    Args:
+        service: Name for messages.
+        settings: How long a request is tried.
+        is_up: Asks the service for something that concerns no customer; asked only when no other request can tell.
+        clock: Monotonic seconds.
+        sleep: Waits that many seconds.
+        jitter: Number between 0 and 1.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        settings: RetrySettings,
+        is_up: Callable[[], Awaitable[bool]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.service = service
+        self.settings = settings
+        self.clock = clock
+        self.sleep = sleep
+        self._jitter = jitter
+        self._is_up = is_up
+        self._asking = asyncio.Lock()
+        self._circuits: dict[str, _Circuit] = {}
+
+    def trial(self, endpoint: str) -> Trial:
+        """Return the tries of one request, as a context manager.
+
+        Args:
+            endpoint: Method and path template.
+        """
+        return Trial(self, self._circuits.setdefault(endpoint, _Circuit(self, endpoint)))
+
+    async def is_up(self) -> bool:
+        """Whether the service answers anything at all."""
+        async with self._asking:
+            return await self._is_up()
+
+    def pause_s(self, number: int, asked: float | None) -> float:
+        """Return how long to wait after the failure of that number, and after what the server asked for."""
+        settings = self.settings
+        longest = min(settings.base_s * 2.0 ** min(number - 1, 30), settings.max_wait_s)
+        pause = longest * (0.5 + self._jitter() / 2)
+        return pause if asked is None else asked + pause / 4
+
+
+class _Circuit:
+    """What is known of one endpoint: whether it answers, and who tries it while it does not."""
+
+    def __init__(self, breaker: Breaker, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.answers = 0
+        self.failing_since: float | None = None
+        self.troubled: set[Trial] = set()
+        self.prober: Trial | None = None
+        self.probed = asyncio.Event()
+        self.pause_s = 0.0
+        self._breaker = breaker
+        self._failures = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether only one request at a time may leave."""
+        return self._failures >= OPENS_AFTER
+
+    def failed(self, trial: Trial, error: RetriableError) -> None:
+        now = self._breaker.clock()
+        if self.failing_since is None:
+            self.failing_since = now
+        self.troubled.add(trial)
+        self._failures += 1
+        self.release(trial)
+        if self.is_open:
+            probes = self._failures - OPENS_AFTER + 1
+            self.pause_s = self._breaker.pause_s(probes, error.retry_after)
+        if self._failures == OPENS_AFTER:
+            log.warning(
+                "%s %s failed %s times in a row (%s); only single requests are tried until it answers again, "
+                "for up to %.0f s",
+                self._breaker.service,
+                self.endpoint,
+                self._failures,
+                error.reason,
+                self._breaker.settings.budget_s,
+            )
+
+    def answered(self, trial: Trial) -> None:
+        self.answers += 1
+        if self.is_open and self.failing_since is not None:
+            seconds = self._breaker.clock() - self.failing_since
+            name = self._breaker.service
+            log.info("%s %s answers again after %.0f s", name, self.endpoint, seconds)
+        self._failures = 0
+        self.failing_since = None
+        self.troubled.discard(trial)
+        self.release(trial)
+        if self.prober is None:
+            self.probed.set()
+
+    def release(self, trial: Trial) -> None:
+        if self.prober is trial:
+            self.prober = None
+            self.probed.set()
+
+
+class Trial:
+    """The tries of one request."""
+
+    def __init__(self, breaker: Breaker, circuit: _Circuit) -> None:
+        self._breaker = breaker
+        self._circuit = circuit
+        self._answers = circuit.answers
+        self._failures = 0
+        self._own_failures = 0
+        self._is_own = True
+        self._error: RetriableError | None = None
+        self._failing_since: float | None = None
+        self._waited_s = 0.0
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Let others try, whatever became of this request."""
+        self._circuit.troubled.discard(self)
+        self._circuit.release(self)
+
+    async def turn(self) -> None:
+        """Wait until this request may leave: at once, unless the endpoint answers nobody."""
+        circuit = self._circuit
+        while circuit.is_open:
+            if circuit.prober is None:
+                circuit.prober = self
+                circuit.probed.clear()
+                await self._wait(circuit.pause_s)
+                return
+            await circuit.probed.wait()
+
+    def answered(self) -> None:
+        """Note an answer, be it a refusal: the service is there."""
+        self._circuit.answered(self)
+
+    async def failed(self, error: RetriableError) -> None:
+        """Note a failure, and find out whose it is."""
+        circuit = self._circuit
+        is_throttled = isinstance(error, ThrottledError)
+        if not is_throttled:
+            circuit.failed(self, error)
+        self._error = error
+        self._failures += 1
+        if self._failing_since is None:
+            self._failing_since = self._breaker.clock()
+        self._is_own = await self._finds_others_answered()
+        self._answers = circuit.answers
+        self._own_failures += self._is_own and not is_throttled
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the request failed for good, while the service answers others."""
+        settings = self._breaker.settings
+        is_late = self._spent_s + self._pause_s > settings.budget_s
+        return self._own_failures >= settings.max_attempts or (self._is_own and is_late)
+
+    async def pause(self) -> None:
+        """Wait until the next try may begin.
+
+        Raises:
+            OutageError: The service has answered nobody for the whole budget.
+        """
+        if not self._is_own and self._spent_s + self._pause_s > self._breaker.settings.budget_s:
+            raise self._outage()
+        if not self._circuit.is_open:  # else its turn is waited for
+            await self._wait(self._pause_s)
+
+    @property
+    def _pause_s(self) -> float:
+        asked = self._error.retry_after if self._error else None
+        if self._circuit.is_open:
+            return self._circuit.pause_s
+        return self._breaker.pause_s(self._failures, asked)
+
+    async def _finds_others_answered(self) -> bool:
+        """Whether the service answers others: then the failure is this request's own."""
+        circuit = self._circuit
+        if circuit.answers != self._answers:
+            return True
+        return len(circuit.troubled) < OPENS_AFTER and await self._breaker.is_up()
+
+    @property
+    def _spent_s(self) -> float:
+        now = self._breaker.clock()
+        since = self._failing_since if self._failing_since is not None else now
+        if not self._is_own and self._circuit.failing_since is not None:
+            since = min(since, self._circuit.failing_since)
+        return max(now - since, self._waited_s)
+
+    def _outage(self) -> OutageError:
+        since = datetime.now(UTC) - timedelta(seconds=self._spent_s)
+        reason = self._error.reason if self._error else "no answer"
+        return OutageError(
+            self._breaker.service, endpoint=self._circuit.endpoint, since=since, reason=reason
+        )
+
+    async def _wait(self, seconds: float) -> None:
+        await self._breaker.sleep(seconds)
+        self._waited_s += seconds
