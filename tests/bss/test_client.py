@@ -160,7 +160,7 @@ async def test_a_sign_in_that_is_away_may_come_back_and_nothing_was_sent(
 ):
     with closed_port() as url:
         connect_to(monkeypatch, url)
-        async with BssHook().session(CONFIG) as session:
+        async with BssHook().session(CONFIG, waits_for_outages=False) as session:
             with pytest.raises(RetriableError, match="the connection was refused") as caught:
                 await session.sign_in()
     assert caught.value.is_sent is False

@@ -108,55 +108,71 @@ class _Circuit:
         self.answers = 0
         self.failing_since: float | None = None
         self.troubled: set[Trial] = set()
-        self.prober: Trial | None = None
-        self.probed = asyncio.Event()
         self.pause_s = 0.0
         self._breaker = breaker
         self._failures = 0
+        self._probes = 0
+        self._gate = asyncio.Lock()  # first come, first served
+        self._prober: Trial | None = None
+        self._is_told = False
 
     @property
     def is_open(self) -> bool:
         """Whether only one request at a time may leave."""
         return self._failures >= OPENS_AFTER
 
+    async def turn(self, trial: Trial) -> bool:
+        """Wait for the only place while the circuit is open; return whether the trial holds it."""
+        if self.is_open:
+            await self._gate.acquire()
+            self._prober = trial
+            if self.is_open:
+                return True
+            self.release(trial)
+        return False
+
     def failed(self, trial: Trial, error: RetriableError) -> None:
-        now = self._breaker.clock()
         if self.failing_since is None:
-            self.failing_since = now
+            self.failing_since = self._breaker.clock()
         self.troubled.add(trial)
         self._failures += 1
-        self.release(trial)
+        if self._prober is trial:
+            self._probes += 1
+            if not self._is_told:
+                self._tell(error)
         if self.is_open:
-            probes = self._failures - OPENS_AFTER + 1
-            self.pause_s = self._breaker.pause_s(probes, error.retry_after)
-        if self._failures == OPENS_AFTER:
-            log.warning(
-                "%s %s failed %s times in a row (%s); only single requests are tried until it answers again, "
-                "for up to %.0f s",
-                self._breaker.service,
-                self.endpoint,
-                self._failures,
-                error.reason,
-                self._breaker.settings.budget_s,
-            )
+            self.pause_s = self._breaker.pause_s(self._probes + 1, error.retry_after)
+        self.release(trial)
+
+    def _tell(self, error: RetriableError) -> None:
+        self._is_told = True
+        log.warning(
+            "%s %s failed %s times in a row (%s); single requests are tried until it answers again, for up to %.0f s",
+            self._breaker.service,
+            self.endpoint,
+            self._failures,
+            error.reason,
+            self._breaker.settings.budget_s,
+        )
 
     def answered(self, trial: Trial) -> None:
-        self.answers += 1
-        if self.is_open and self.failing_since is not None:
+        if self._is_told and self.failing_since is not None:
             seconds = self._breaker.clock() - self.failing_since
-            name = self._breaker.service
-            log.info("%s %s answers again after %.0f s", name, self.endpoint, seconds)
+            log.info(
+                "%s %s answers again after %.0f s", self._breaker.service, self.endpoint, seconds
+            )
+        self.answers += 1
         self._failures = 0
+        self._probes = 0
+        self._is_told = False
         self.failing_since = None
         self.troubled.discard(trial)
         self.release(trial)
-        if self.prober is None:
-            self.probed.set()
 
     def release(self, trial: Trial) -> None:
-        if self.prober is trial:
-            self.prober = None
-            self.probed.set()
+        if self._prober is trial:
+            self._prober = None
+            self._gate.release()
 
 
 class Trial:
@@ -184,14 +200,8 @@ class Trial:
 
     async def turn(self) -> None:
         """Wait until this request may leave: at once, unless the endpoint answers nobody."""
-        circuit = self._circuit
-        while circuit.is_open:
-            if circuit.prober is None:
-                circuit.prober = self
-                circuit.probed.clear()
-                await self._wait(circuit.pause_s)
-                return
-            await circuit.probed.wait()
+        if await self._circuit.turn(self):
+            await self._wait(self._circuit.pause_s)
 
     def answered(self) -> None:
         """Note an answer, be it a refusal: the service is there."""
@@ -201,13 +211,17 @@ class Trial:
         """Note a failure, and find out whose it is."""
         circuit = self._circuit
         is_throttled = isinstance(error, ThrottledError)
-        if not is_throttled:
-            circuit.failed(self, error)
         self._error = error
         self._failures += 1
         if self._failing_since is None:
             self._failing_since = self._breaker.clock()
-        self._is_own = await self._finds_others_answered()
+        if not is_throttled:
+            circuit.failed(self, error)
+        self._is_own = circuit.answers != self._answers or (
+            not is_throttled  # a limit that was hit is nobody's own
+            and len(circuit.troubled) < OPENS_AFTER
+            and await self._breaker.is_up()
+        )
         self._answers = circuit.answers
         self._own_failures += self._is_own and not is_throttled
 
@@ -225,7 +239,7 @@ class Trial:
             OutageError: The service has answered nobody for the whole budget.
         """
         if not self._is_own and self._spent_s + self._pause_s > self._breaker.settings.budget_s:
-            raise self._outage()
+            raise self._outage() from self._error
         if not self._circuit.is_open:  # else its turn is waited for
             await self._wait(self._pause_s)
 
@@ -235,13 +249,6 @@ class Trial:
         if self._circuit.is_open:
             return self._circuit.pause_s
         return self._breaker.pause_s(self._failures, asked)
-
-    async def _finds_others_answered(self) -> bool:
-        """Whether the service answers others: then the failure is this request's own."""
-        circuit = self._circuit
-        if circuit.answers != self._answers:
-            return True
-        return len(circuit.troubled) < OPENS_AFTER and await self._breaker.is_up()
 
     @property
     def _spent_s(self) -> float:

@@ -35,6 +35,7 @@ from customer_import.errors import (
     ConservationError,
     DataQualityError,
     EndlessListError,
+    OutageError,
     SupersededError,
     ThrottledError,
 )
@@ -88,6 +89,12 @@ RETRY_POLICY = ExceptionRetryPolicy(
             exception=SupersededError,
             action=RetryAction.FAIL,
             reason="a later attempt of this task is at work",
+        ),
+        RetryRule(
+            exception=OutageError,
+            action=RetryAction.RETRY,
+            retry_delay=timedelta(minutes=10),  # with what each try waits, more than an hour in all
+            reason="a service is away",
         ),
         RetryRule(
             exception=ThrottledError,
@@ -159,7 +166,7 @@ def _written_alias(import_type: ImportType) -> AssetAlias:
     return AssetAlias(name=f"bss_{import_type.value}_customers_written")
 
 
-@task(retries=2, **_SHORT)
+@task(retries=3, **_SHORT)
 def start_run(import_type: str) -> int:
     """Check configuration and credentials, migrate the database, look up the organisation."""
     from customer_import.database.engine import open_engine  # noqa: PLC0415
