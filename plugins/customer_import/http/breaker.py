@@ -45,7 +45,7 @@ class RetrySettings:
     max_attempts: int = 6
     budget_s: float = 600.0
     base_s: float = 0.5
-    max_wait_s: float = 15.0
+    max_wait_s: float = 5.0
 
 
 class Breaker:

@@ -17,10 +17,15 @@ from customer_import.vocabulary import ImportType
 if TYPE_CHECKING:
     from customer_import.config.instances import PartnerCenterConfig
     from customer_import.http.finding import Look
+    from customer_import.http.session import ApiSession
 
 
 def check_partner_center(
-    config: PartnerCenterConfig, import_type: ImportType, hook: PartnerCenterHook | None = None
+    config: PartnerCenterConfig,
+    import_type: ImportType,
+    hook: PartnerCenterHook | None = None,
+    *,
+    waits_for_outages: bool = False,
 ) -> tuple[Finding, ...]:
     """Sign in and read once what an import will read.
 
@@ -28,6 +33,7 @@ def check_partner_center(
         config: The instance's settings of this end.
         import_type: The import that is about to run; only the indirect one needs the resellers.
         hook: Another hook than that of the instance's connection.
+        waits_for_outages: Whether a Partner Center that answers nobody is waited for; a person is not made to.
 
     Returns:
         One finding per subject; only the sign-in when that is refused.
@@ -35,15 +41,19 @@ def check_partner_center(
     hook = hook or PartnerCenterHook(config.conn_id)
     try:
         hook.prepare()
-        return asyncio.run(_check(hook, config, import_type))
+        session = hook.session(config, waits_for_outages=waits_for_outages)
+        return asyncio.run(_check(hook, session, config, import_type))
     except CustomerImportError as error:  # of the connection; what follows from it is a finding
         return (Finding.wrong(SIGN_IN, error),)
 
 
 async def _check(
-    hook: PartnerCenterHook, config: PartnerCenterConfig, import_type: ImportType
+    hook: PartnerCenterHook,
+    session: ApiSession,
+    config: PartnerCenterConfig,
+    import_type: ImportType,
 ) -> tuple[Finding, ...]:
-    async with hook.session(config, waits_for_outages=False) as session:
+    async with session:
         client = PartnerCenterClient(session, config)
 
         async def sign_in() -> str:

@@ -10,7 +10,7 @@ from customer_import.bss.hook import BssHook, open_client
 from customer_import.bss.organisation import read_organisation
 from customer_import.partner_center.check import check_partner_center
 from customer_import.runs.reference_data import put_reference
-from customer_import.vocabulary import ReferenceName
+from customer_import.vocabulary import Mode, ReferenceName
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -32,13 +32,17 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
 
     Raises:
         AuthenticationError: Credentials or consent were refused at either end.
+        OutageError: One end has answered nobody for as long as it is waited for.
         ConfigurationError: A connection, or something that the BSS organisation must have, is missing or wrong.
     """
-    for finding in check_partner_center(run.instance.partner_center, run.import_type, hook):
+    waits = run.params.mode is not Mode.CHECK
+    for finding in check_partner_center(
+        run.instance.partner_center, run.import_type, hook, waits_for_outages=waits
+    ):
         if finding.error is not None:
             raise finding.error
         log.info("Partner Center, %s: %s", finding.subject, finding.message)
-    organisation = asyncio.run(_read_organisation(run))
+    organisation = asyncio.run(_read_organisation(run, waits_for_outages=waits))
     put_reference(engine, run.key, ReferenceName.ORGANISATION, organisation.model_dump(mode="json"))
     log.info(
         "BSS: %d countries, tenant marker is custom field %d, sync options in %s",
@@ -48,9 +52,11 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
     )
 
 
-async def _read_organisation(run: Run) -> Organisation:
+async def _read_organisation(run: Run, *, waits_for_outages: bool) -> Organisation:
     config = run.instance.bss
-    async with BssHook(config.conn_id).session(config) as session:
+    async with BssHook(config.conn_id).session(
+        config, waits_for_outages=waits_for_outages
+    ) as session:
         return await read_organisation(
             open_client(session, config),
             config,

@@ -1,0 +1,61 @@
+"""A service that is away for a while costs time, and no customer its outcome."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from customer_import.errors import OutageError
+from customer_import.vocabulary import ImportType
+from sandbox import FaultKind
+from tests.imports.outages import BSS, PARTNER_CENTER, import_through
+from tests.imports.scene import on
+
+if TYPE_CHECKING:
+    from tests.imports.scene import Scene
+
+pytestmark = on("sqlite")
+
+
+@pytest.mark.parametrize("service", [BSS, PARTNER_CENTER])
+def test_a_service_that_is_away_for_a_while_is_waited_for(scene: Scene, service: str):
+    scene.configure(
+        bss={"max_attempts": 3, "concurrency": 16},
+        partner_center={"max_attempts": 3, "concurrency": 16},
+    )
+    scene.sell(ImportType.DIRECT, 60)
+
+    # Three tries take less than two seconds: everybody would have failed.
+    outage = import_through(scene, service, 5, after=40)
+
+    assert outage.report.counts() == {"created": 60}
+    assert outage.half_made == 0
+    assert 5 <= outage.refused < 60, "it was met, and not by everybody again and again"
+
+
+@pytest.mark.parametrize("service", [BSS, PARTNER_CENTER])
+def test_a_service_that_stays_away_ends_the_task_and_its_next_try_goes_on(
+    scene: Scene, service: str
+):
+    scene.configure(**{service: {"max_attempts": 2, "retry_budget_s": 1.0}})
+    scene.sell(ImportType.DIRECT, 12)
+    run = None if service == PARTNER_CENTER else scene.stage(ImportType.DIRECT)
+    scene.strike(f"{service}.*", FaultKind.STATUS)
+
+    with pytest.raises(OutageError, match="has not answered since"):
+        scene.stage(ImportType.DIRECT) if run is None else scene.load(run)
+
+    scene.sandbox.faults.replace([])
+    run = run or scene.stage(ImportType.DIRECT)
+    assert scene.finish(scene.load(run, attempt=2)).counts() == {"created": 12}
+
+
+def test_customers_that_all_get_an_error_are_not_failed_one_by_one(scene: Scene):
+    scene.configure(partner_center={"max_attempts": 2, "retry_budget_s": 1.0, "concurrency": 8})
+    scene.sell(ImportType.DIRECT, 12)
+    scene.strike("partner_center.customers.get", FaultKind.STATUS, status=500)
+    with pytest.raises(OutageError, match=r"GET /v1/customers/\{id\}"):
+        scene.stage(ImportType.DIRECT)
+    assert threading.active_count() < 20
