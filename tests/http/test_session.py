@@ -12,6 +12,7 @@ from aiohttp import web
 from customer_import.errors import (
     AmbiguousWriteError,
     AuthenticationError,
+    OutageError,
     RejectedRequestError,
     RetriableError,
     ThrottledError,
@@ -146,12 +147,38 @@ async def test_a_refused_token_is_replaced_once(
     assert sent == ["Bearer token-1", "Bearer token-2"]
 
 
-async def test_a_token_refused_twice_ends_in_words(session: ApiSession, script: Script) -> None:
+async def test_tokens_that_are_always_refused_end_in_words(
+    session: ApiSession, script: Script, waits: Waits
+) -> None:
     script.answers = [answer(b'{"code": 900420}', 401)]
     with pytest.raises(AuthenticationError, match="credentials and audience") as caught:
         await read(session)
-    assert len(script.asked) == 2
+    assert len(script.asked) == 4
+    assert waits.seconds == [1.0, 2.0]
     assert caught.value.code == "900420"
+
+
+async def test_two_sessions_that_end_each_others_token_both_get_on(
+    script: Script, tokens: Tokens
+) -> None:
+    async def newest_only(request: web.Request) -> web.Response:
+        is_newest = request.headers["Authorization"] == f"Bearer token-{tokens.issued}"
+        return web.json_response([1], status=200 if is_newest else 401)
+
+    script.answers = [newest_only]
+
+    async def work() -> list[Any]:
+        async with ApiSession(
+            service="Test",
+            base_url=script.url,
+            tokens=TokenSource(tokens.fetch),
+            read_detail=read_detail,
+            retry=RetrySettings(max_wait_s=0.2),
+        ) as session:
+            return [await read(session) for _ in range(20)]
+
+    assert await asyncio.gather(work(), work()) == [[[1]] * 20] * 2
+    assert tokens.issued > 4
 
 
 async def test_tries_of_one_call_share_their_headers(session: ApiSession, script: Script) -> None:
@@ -204,12 +231,13 @@ async def test_what_waited_for_a_free_connection_stands_still_too_when_the_serve
     assert [moment - told >= 1 for moment in later] == [True, True]
 
 
-async def test_a_write_that_is_throttled_to_the_end_was_not_carried_out(
+async def test_a_write_that_is_throttled_to_the_end_is_nobodys_failure(
     session: ApiSession, script: Script
 ) -> None:
     script.answers = [answer(b"", 429, {"Retry-After": "0"})]
-    with pytest.raises(ThrottledError):
+    with pytest.raises(OutageError) as caught:
         await write(session)
+    assert isinstance(caught.value.__cause__, ThrottledError)
 
 
 async def test_a_write_that_cannot_connect_is_sent_again_and_stays_retriable(

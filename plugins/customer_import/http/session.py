@@ -57,6 +57,8 @@ Settle = Callable[[AmbiguousWriteError], Awaitable[Value | None]]
 """Finds out what became of a write whose outcome is unknown."""
 
 CONNECT_TIMEOUT_S = 10.0
+MAX_RENEWALS = 3
+"""Tokens that a request asks for in a row, each because the one before was refused, while nothing else is accepted."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,8 @@ class ApiSession:
         self._breaker = Breaker(service, self._retry, self._is_up, sleep=sleep, jitter=jitter)
         self._tls = tls
         self._sleep = sleep
+        self._jitter = jitter
+        self._accepted = 0
         self._unlimited = Unlimited(sleep=sleep)
         self._client: aiohttp.ClientSession | None = None
 
@@ -315,9 +319,14 @@ class ApiSession:
         data: bytes | None = None,
         on_turn: Callable[[], Awaitable[None]] | None = None,
     ) -> Answer:
-        """One request and, when the token has ended, one more with a new token."""
+        """One request, sent again with a new token when the token has ended.
+
+        A service may end a user's token when the same user signs in elsewhere, such as another load task: then a new
+        one is asked for after a pause, as long as the session gets anywhere.
+        """
         limiter = limiter or self._unlimited
         rejected: str | None = None
+        refusals, accepted = 0, self._accepted
         while True:
             token = await self._tokens.get(rejected)
             all_headers = {**self._headers, **(headers or {}), "Authorization": f"Bearer {token}"}
@@ -325,13 +334,23 @@ class ApiSession:
                 if on_turn is not None:
                     await on_turn()
                 answer = await self._send(method, path, endpoint, params, all_headers, data)
-            if answer.status == 401 and rejected is None:  # noqa: PLR2004
-                rejected = token
-                continue
+            if answer.status == 401:  # noqa: PLR2004
+                refusals += 1
+                if refusals <= MAX_RENEWALS or self._accepted != accepted:
+                    await self._pause_before_renewal(refusals)
+                    rejected, accepted = token, self._accepted
+                    continue
+            else:
+                self._accepted += 1
             error = await self._classify(answer, endpoint, all_headers, data)
             if error is None:
                 return answer
             self._raise(error, limiter)
+
+    async def _pause_before_renewal(self, refusals: int) -> None:
+        """Wait, but not for the first renewal; by chance, so that two who end each other's token fall apart."""
+        if refusals > 1:
+            await self._sleep(self._jitter() * min(2.0 ** (refusals - 2), self._retry.max_wait_s))
 
     async def _classify(
         self, answer: Answer, endpoint: str, headers: Mapping[str, str], data: bytes | None
