@@ -23,6 +23,7 @@ AIRFLOW_HOME ?= $(DEMO_HOME)/airflow
 CUSTOMERS ?= 600
 PORT ?= 8080
 EXAMPLES ?= 10000
+LENGTHS ?= 20 60
 
 .PHONY: help
 help: ## List the targets
@@ -78,6 +79,10 @@ coverage: $(STAMP) ## Which lines and branches of the library the fast tests run
 .PHONY: chaos
 chaos: $(STAMP) ## Kill, storm, ambiguous writes, overlapping runs: same BSS state as undisturbed? (takes long)
 	$(BIN)/python -W ignore -m tests.chaos
+
+.PHONY: outages
+outages: $(STAMP) ## What an outage of either service costs: LENGTHS="20 60 300", seconds
+	$(BIN)/python -W ignore -m tests.imports.outages $(LENGTHS)
 
 .PHONY: canary
 canary: $(STAMP) ## Do secrets or personal data turn up where they must not? Whole imports with faults in real Airflow

@@ -161,8 +161,9 @@ class OutageError(CustomerImportError):
         self.service = service
         self.endpoint = endpoint
         self.since = since
+        name = f"the {service}" if service.isupper() else service
         super().__init__(
-            f"the {service} has not answered since {since:%H:%M:%S} UTC ({endpoint}: {reason}). Nothing is lost: the "
+            f"{name} has not answered since {since:%H:%M:%S} UTC ({endpoint}: {reason}). Nothing is lost: the "
             "next try of the task goes on where this one stopped. Hint: look whether the service is up; "
             "retry_budget_s of the instance says how long it is waited for"
         )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 import threading
@@ -125,6 +126,7 @@ def _measure(service: str, seconds: float) -> Outage:
 
 def main(lengths: list[float]) -> None:
     """Measure outages of each length, of each service."""
+    logging.disable(logging.WARNING)
     for service in (BSS, PARTNER_CENTER):
         undisturbed_s = _measure(service, 0).run_s
         for seconds in lengths:
