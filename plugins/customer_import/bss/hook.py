@@ -38,7 +38,7 @@ from customer_import.http.connection import (
     tls_context,
     try_connection,
 )
-from customer_import.http.limiter import WindowLimiter
+from customer_import.http.limiter import WindowLimiter, budget_of
 from customer_import.http.redaction import request_texts
 from customer_import.http.session import ApiSession
 from customer_import.http.token import AccessToken, TokenSource
@@ -107,6 +107,15 @@ class BssHook(HttpHook):
                 get_connection(self.bss_conn_id), self.bss_conn_id, KIND
             )
         return self._checked
+
+    @property
+    def organisation(self) -> str:
+        """Whose limits the requests share: the BSS's address and the organisation's client.
+
+        Raises:
+            ConfigurationError: As for ``connection``.
+        """
+        return f"{self.connection.address.base_url} {self.connection.extra.client_key}"
 
     def session(self, config: BssConfig, *, waits_for_outages: bool = True) -> ApiSession:
         """Return the import's session; the connection is resolved now, the token is fetched with the first request.
@@ -225,13 +234,15 @@ class BssHook(HttpHook):
         )
 
 
+def rate_limiter(config: BssConfig) -> WindowLimiter | None:
+    """Return a limiter of the instance's ``requests_per_second``, if there is one."""
+    rate = config.requests_per_second
+    return None if rate is None else WindowLimiter(*budget_of(rate), guard_s=0.0)
+
+
 def open_client(session: ApiSession, config: BssConfig) -> BssClient:
     """Return the typed calls over an open session, limited to the instance's ``requests_per_second``."""
-    rate = config.requests_per_second
-    if rate is None:
-        return BssClient(session)
-    budget = max(1, int(rate))
-    return BssClient(session, WindowLimiter(budget, budget / rate, guard_s=0.0))
+    return BssClient(session, rate_limiter(config))
 
 
 def _client_secret(checked: CheckedConnection[BssExtra]) -> str:

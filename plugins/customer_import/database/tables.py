@@ -251,6 +251,17 @@ rate_windows = Table(
 )
 """The last window of each rate limit, so that the next import of the same partner tenant does not exceed it."""
 
+service_slots = Table(
+    "service_slots",
+    metadata,
+    # Address and organisation, or partner tenant.
+    Column("service", String(300), primary_key=True),
+    Column("holder", String(100), primary_key=True),
+    Column("slots", Integer, nullable=False),
+    Column("lease_until", _Moment, nullable=False),
+)
+"""Which task uses how much of what a service allows."""
+
 bss_accounts = Table(
     "bss_accounts",
     metadata,

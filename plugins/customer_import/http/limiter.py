@@ -79,6 +79,11 @@ class Unlimited:
         return self._closed_until - self._clock()
 
 
+def budget_of(rate: float) -> tuple[int, float]:
+    """Return requests and seconds of a window that keep a rate in any second: 20 a second, or 1 in 4 seconds."""
+    return (int(rate), 1.0) if rate >= 1 else (1, 1 / rate)
+
+
 class WindowLimiter:
     """At most ``budget`` requests in any window of ``window_s`` seconds.
 
@@ -135,6 +140,14 @@ class WindowLimiter:
             await keep(self._ages(), self._in_flight + block)
             self._reserved = block
         self._reserved -= 1
+
+    def set_rate(self, rate: float) -> None:
+        """Allow so many requests a second from now on."""
+        budget, window_s = budget_of(rate)
+        guard_s = self._hold_s - self.window_s
+        self.budget = self._full_budget = budget
+        self.window_s, self._hold_s = window_s, window_s + guard_s
+        self._freed.set()
 
     def restore(self, ages: Iterable[float], open_requests: int = 0) -> None:
         """Take over the window of another process.

@@ -118,7 +118,7 @@ class ApiSession:
         self._tokens = tokens
         self._read_detail = read_detail
         self._headers = dict(headers or {})
-        self._concurrency = concurrency
+        self._concurrency = self._in_use = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
         self._max_body = max_body
@@ -148,6 +148,15 @@ class ApiSession:
         if self._client is not None:
             await self._client.close()
             self._client = None
+
+    async def set_concurrency(self, most: int) -> None:
+        """Let at most that many requests be under way at once; returns when no more are."""
+        while self._in_use > most:
+            await self._slots.acquire()
+            self._in_use -= 1
+        while self._in_use < most:
+            self._slots.release()
+            self._in_use += 1
 
     async def sign_in(self) -> None:
         """Fetch the token that the next request takes along; raises what ``read`` raises of tokens."""

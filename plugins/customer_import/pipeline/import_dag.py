@@ -51,9 +51,6 @@ if TYPE_CHECKING:
     from customer_import.runs.run import Run
     from customer_import.runs.tasks import TaskAttempt
 
-POOL = "partner_center"
-"""Airflow pool with one slot: Partner Center limits requests per partner tenant, so two extractions gain nothing."""
-
 TAGS = ("customer-import", "partner-center", "bss")
 OWNER = "customer-import"
 MAX_ACTIVE_LOADS = 4
@@ -192,7 +189,7 @@ def start_run(import_type: str) -> int:
     return run_key
 
 
-@task(retries=3, pool=POOL, **_LONG)
+@task(retries=3, **_LONG)
 def extract_customers(run_key: int) -> dict[str, Any]:
     """Read the import type's customers from Partner Center into staging, and classify them."""
     with _open_task(run_key, TaskId.EXTRACT_CUSTOMERS) as (engine, run):

@@ -28,6 +28,7 @@ from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.reference_data import get_reference, put_reference
 from customer_import.runs.results import find_former
 from customer_import.runs.run import record_progress
+from customer_import.runs.slots import SlotShare
 from customer_import.tasks.extract.classification import (
     Classification,
     Classifier,
@@ -131,8 +132,14 @@ async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> Extract
     started = time.monotonic()
     staging = CustomerStaging(run, engine)
     config = run.instance.partner_center
-    windows = RateWindows(engine, hook.settings.partner)
-    async with hook.session(config) as session, open_limits(config, windows) as limits:
+    partner = hook.settings.partner
+    windows = RateWindows(engine, partner)
+    async with (
+        # Microsoft counts per partner tenant: two extractions at once would gain nothing.
+        SlotShare(engine, partner, f"run {run.key} extract", 1, _use_slots),
+        hook.session(config) as session,
+        open_limits(config, windows) as limits,
+    ):
         client = PartnerCenterClient(session, config, limits)
         extraction = _Extraction(run, engine, client, staging)
         await extraction.list_tenants()
@@ -170,6 +177,10 @@ async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> Extract
         summary.seconds,
     )
     return summary
+
+
+async def _use_slots(_: int) -> None:
+    """Nothing to share: one extraction has the whole limit."""
 
 
 def _log_ended(engine: Engine, run_key: int) -> None:

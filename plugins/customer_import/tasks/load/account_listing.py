@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, delete, select
 
-from customer_import.bss.hook import BssHook, open_client
 from customer_import.bss.models import Organisation
 from customer_import.database.engine import reading, upsert
 from customer_import.database.tables import bss_accounts, staged_accounts, tenant_links
 from customer_import.runs.reference_data import get_reference
+from customer_import.tasks.load.bss_access import open_bss
 from customer_import.tasks.load.clearing import check_clearing
 from customer_import.tasks.load.reconcile import marker_key, name_key
 from customer_import.vocabulary import ReferenceName
@@ -78,9 +78,8 @@ async def _list(run: Run, engine: Engine) -> int:
     with engine.begin() as connection:
         connection.execute(delete(bss_accounts).where(bss_accounts.c.run_id == run.key))
     seen: set[int] = set()
-    config = run.instance.bss
-    async with BssHook(config.conn_id).session(config) as session:
-        async for page in open_client(session, config).accounts():
+    async with open_bss(run, engine, "accounts") as client:
+        async for page in client.accounts():
             seen.update(account.id for account in page)
             rows = {account.id: _row(run.key, account, organisation) for account in page}
             await asyncio.to_thread(_store, engine, list(rows.values()))

@@ -14,12 +14,12 @@ from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from customer_import.bss.hook import BssHook, open_client
 from customer_import.bss.patch import flatten, is_blank
 from customer_import.config.targets import ADDRESS_PREFIX
 from customer_import.errors import DataQualityError, RejectedRequestError
 from customer_import.runs.reference_data import read_organisation
 from customer_import.runs.shares import is_too_many
+from customer_import.tasks.load.bss_access import open_bss
 from customer_import.tasks.load.comparison import Comparer
 from customer_import.tasks.load.customers import count_staged, read_differing
 from customer_import.tasks.load.triage import triage
@@ -107,8 +107,8 @@ async def _count_cleared(run: Run, engine: Engine, suspects: set[str]) -> Counte
     config = run.instance.bss
     organisation = read_organisation(engine, run.key)
     cleared: Counter[str] = Counter()
-    async with BssHook(config.conn_id).session(config) as session:
-        comparer = Comparer(open_client(session, config), organisation, run.mappings)
+    async with open_bss(run, engine, "clearing") as client:
+        comparer = Comparer(client, organisation, run.mappings)
         turn = asyncio.Semaphore(config.concurrency)
 
         async def compare(customer: StagedCustomer) -> None:

@@ -13,10 +13,10 @@ import logging
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from customer_import.bss.hook import BssHook, open_client
 from customer_import.bss.models import Organisation
 from customer_import.errors import AuthenticationError
 from customer_import.runs.reference_data import get_reference
+from customer_import.tasks.load.bss_access import open_bss
 from customer_import.tasks.load.claims import Holder
 from customer_import.tasks.load.comparison import Comparer
 from customer_import.tasks.load.customers import read_chunks
@@ -82,10 +82,9 @@ async def _load(run: Run, engine: Engine, holder: Holder, map_index: int) -> int
     )
     config = run.instance.bss
     async with (
-        BssHook(config.conn_id).session(config) as session,
+        open_bss(run, engine, f"batch {holder.batch}") as client,
         Ledger(engine, run.params.instance, holder) as ledger,
     ):
-        client = open_client(session, config)
         context = BatchContext(run, organisation, client, ledger, map_index)
         comparer = Comparer(client, organisation, run.mappings)
         loader: _Loader = (
@@ -95,7 +94,7 @@ async def _load(run: Run, engine: Engine, holder: Holder, map_index: int) -> int
         )
         chunks = read_chunks(run, engine, holder.batch)
         await _Batch(context, loader).run(chunks, config.concurrency * WORKERS_PER_SLOT)
-        return session.requests
+        return client.requests
 
 
 class _Batch:
