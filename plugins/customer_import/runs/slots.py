@@ -14,7 +14,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, or_, select
 
 from customer_import.database.engine import insert_missing, reading, upsert
 from customer_import.database.tables import service_slots
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=10)
 """A task that died holds its slots this long, unless its next try asks for them."""
 _LOOK_EVERY_S = 1.0
-_RENEW_EVERY_S = 15.0
+_RENEW_EVERY_S = 3.0
 _MAX_SERVICE = 300
 _NOBODY = ""
 """Holder of the row that is locked while a service's slots are counted."""
@@ -41,7 +41,8 @@ class SlotShare:
     Args:
         engine: The import's database.
         service: Whose slots.
-        holder: The task, the same for each of its tries.
+        holder: The task, the same for each of its tries. Holders whose names begin with this one and a blank are its
+            parts: they have ended when it begins.
         total: Slots that there are.
         apply: Told how many slots may be used; returns when no more are in use.
         now: UTC clock.
@@ -92,7 +93,7 @@ class SlotShare:
                 await self._balance()
             except Exception as error:  # noqa: BLE001 - whatever the database has: the share ends only with its lease
                 log.warning("The share of %s could not be renewed: %s", self._service, error)
-                if time.monotonic() - self._stored_at > LEASE.total_seconds() / 2:
+                if time.monotonic() - self._stored_at > LEASE.total_seconds():
                     await self._use(0)
 
     async def _balance(self) -> None:
@@ -134,8 +135,10 @@ class SlotShare:
             connection.execute(
                 delete(service_slots).where(
                     slots.service == self._service,
-                    slots.holder != _NOBODY,
-                    slots.lease_until < now,
+                    or_(
+                        and_(slots.holder != _NOBODY, slots.lease_until < now),
+                        slots.holder.startswith(f"{self._holder} ", autoescape=True),
+                    ),
                 )
             )
         return granted
@@ -150,7 +153,11 @@ class SlotShare:
         return {row.holder: row.slots for row in connection.execute(query)}
 
     def _due(self, held: dict[str, int]) -> int:
-        others = {holder: slots for holder, slots in held.items() if holder != self._holder}
+        others = {
+            holder: slots
+            for holder, slots in held.items()
+            if not f"{holder} ".startswith(f"{self._holder} ")
+        }
         fair = -(-self._total // (len(others) + 1))
         return max(min(fair, self._total - sum(others.values())), 0)
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import delete, event, select, update
 
 from customer_import import failpoints
 from customer_import.database.engine import reading
-from customer_import.database.tables import staged_accounts, tenant_links
+from customer_import.database.tables import service_slots, staged_accounts, tenant_links
 from customer_import.runs.run import open_run
 from customer_import.tasks.load.claims import LEASE, Holder
 from customer_import.vocabulary import ImportType
@@ -401,6 +401,7 @@ def at_once(scene: Scene, tries: list[tuple[Run, int]]) -> list[BaseException]:
 def end_leases(scene: Scene) -> None:
     with scene.engine.begin() as connection:
         connection.execute(update(tenant_links).values(lease_until=tenant_links.c.created_at))
+        connection.execute(delete(service_slots))
 
 
 def hold(scene: Scene, holder: Holder | None) -> None:

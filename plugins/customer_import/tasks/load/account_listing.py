@@ -78,7 +78,7 @@ async def _list(run: Run, engine: Engine) -> int:
     with engine.begin() as connection:
         connection.execute(delete(bss_accounts).where(bss_accounts.c.run_id == run.key))
     seen: set[int] = set()
-    async with open_bss(run, engine, "accounts") as client:
+    async with open_bss(run, engine) as client:
         async for page in client.accounts():
             seen.update(account.id for account in page)
             rows = {account.id: _row(run.key, account, organisation) for account in page}

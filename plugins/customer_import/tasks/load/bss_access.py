@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def open_bss(run: Run, engine: Engine, part: str) -> AsyncIterator[BssClient]:
+async def open_bss(run: Run, engine: Engine, batch: int | None = None) -> AsyncIterator[BssClient]:
     """Give the typed calls to a run's BSS, with a share of ``concurrency`` and ``requests_per_second``.
 
     Args:
         run: The run.
         engine: The import's database.
-        part: Which of the run's tasks it is for.
+        batch: Which of the run's batches it is for; ``None`` for what goes before all of them.
     """
     config = run.instance.bss
     hook = BssHook(config.conn_id)
     total = config.concurrency
+    holder = f"run {run.key}" if batch is None else f"run {run.key} batch {batch}"
     async with hook.session(config) as session:
         limiter, rate = rate_limiter(config), config.requests_per_second
         held = 0
@@ -43,5 +44,5 @@ async def open_bss(run: Run, engine: Engine, part: str) -> AsyncIterator[BssClie
                 limiter.set_rate(rate * slots / total)
             held = slots
 
-        async with SlotShare(engine, hook.organisation, f"run {run.key} {part}", total, apply):
+        async with SlotShare(engine, hook.organisation, holder, total, apply):
             yield BssClient(session, limiter)

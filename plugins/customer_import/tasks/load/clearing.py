@@ -107,7 +107,7 @@ async def _count_cleared(run: Run, engine: Engine, suspects: set[str]) -> Counte
     config = run.instance.bss
     organisation = read_organisation(engine, run.key)
     cleared: Counter[str] = Counter()
-    async with open_bss(run, engine, "clearing") as client:
+    async with open_bss(run, engine) as client:
         comparer = Comparer(client, organisation, run.mappings)
         turn = asyncio.Semaphore(config.concurrency)
 

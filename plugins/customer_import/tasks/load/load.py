@@ -82,7 +82,7 @@ async def _load(run: Run, engine: Engine, holder: Holder, map_index: int) -> int
     )
     config = run.instance.bss
     async with (
-        open_bss(run, engine, f"batch {holder.batch}") as client,
+        open_bss(run, engine, holder.batch) as client,
         Ledger(engine, run.params.instance, holder) as ledger,
     ):
         context = BatchContext(run, organisation, client, ledger, map_index)
