@@ -98,6 +98,7 @@ class SandboxConfig:
         latency_ms: Time that every answer of the three services takes at least.
         rate_limit: Throttling of Partner Center; None switches it off.
         token_ttl_s: Lifetime of the access tokens of Entra ID and the BSS.
+        has_mfa: False issues App+User tokens that prove no multi-factor authentication.
         is_indirect_provider: False makes the reseller calls answer 403 / 1002.
         accepts_owner_fields: Whether the BSS takes responsible user, permission rule and bill-to
             account on create.
@@ -124,6 +125,7 @@ class SandboxConfig:
     latency_ms: float = 0.0
     rate_limit: RateLimit | None = None
     token_ttl_s: float = 3600.0
+    has_mfa: bool = True
     is_indirect_provider: bool = True
     accepts_owner_fields: bool = True
     requires_ordering_fields: bool = False

@@ -22,7 +22,7 @@ from sandbox.partner_center.country_rules import rules_body
 from sandbox.partner_center.customers import PageRequest, page_body
 from sandbox.population.models import Access
 from sandbox.throttle import Throttle
-from sandbox.tokens import TokenIssuer, TokenKind
+from sandbox.tokens import Claims, TokenIssuer, TokenKind
 from sandbox.wire import BOM, WireError, quotation, raw_response
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class PartnerCenter:
         self._source = source
         self._issuer = issuer
         self._partner_tenant_id = partner_tenant_id
+        self._has_mfa = config.has_mfa
         self._is_indirect_provider = config.is_indirect_provider
         self._refusals = refusals
         self._served = served
@@ -71,7 +72,7 @@ class PartnerCenter:
             unknown_path=lambda _: errors.refused(404, 3000, "Not found", is_violation=True),
             faulty=self._faulty,
             refused=self._refused,
-            echo=_echo,
+            echo=self._echo,
         )
 
     def routes(self) -> list[web.RouteDef]:
@@ -209,9 +210,12 @@ class PartnerCenter:
         token = request.headers.get("MS-ContinuationToken")
         return raw_response(audit_body(self._source.audit, request.query, token))
 
-    def _authorize(self, request: web.Request, *, needs_user: bool = False) -> None:
+    def _claims(self, request: web.Request) -> Claims | None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        claims = self._issuer.read(token) if scheme == "Bearer" else None
+        return self._issuer.read(token) if scheme == "Bearer" else None
+
+    def _authorize(self, request: web.Request, *, needs_user: bool = False) -> None:
+        claims = self._claims(request)
         if claims is None or claims.kind not in _TOKEN_KINDS or not self._issuer.is_live(claims):
             raise errors.unauthorized(self._partner_tenant_id)
         if needs_user and claims.kind is TokenKind.APP_ONLY:
@@ -250,6 +254,8 @@ class PartnerCenter:
                 return errors.throttled(rule.retry_after_s)
             case FaultKind.UNAUTHORIZED:
                 return errors.unauthorized(self._partner_tenant_id)
+            case FaultKind.MFA_REQUIRED:
+                return errors.mfa_needed()
             case FaultKind.QUOTE:
                 return errors.refused(rule.status, 3000, quotation(request))
             case _:
@@ -258,6 +264,18 @@ class PartnerCenter:
     def _refused(self, _: web.Request, endpoint: str, error: WireError) -> None:
         name = "violation" if error.is_violation else "refusal"
         self._refusals[f"{name} {endpoint} {error.reason}"] += 1
+
+    def _echo(self, request: web.Request) -> dict[str, str]:
+        headers = request.headers
+        echoed = {
+            name: headers.get(name) or str(uuid.uuid4())
+            for name in ("MS-RequestId", "MS-CorrelationId")
+        }
+        claims = self._claims(request)
+        is_asked = headers.get("ValidateMfa", "").lower() == "true"
+        if is_asked and claims is not None and claims.kind is TokenKind.APP_USER:
+            echoed["isMfaCompliant"] = str(self._has_mfa).lower()
+        return echoed
 
 
 def _success(value: object) -> web.Response:
@@ -268,11 +286,3 @@ def _collection(items: list[Json]) -> web.Response:
     return _success(
         {"totalCount": len(items), "items": items, "attributes": {"objectType": "Collection"}}
     )
-
-
-def _echo(request: web.Request) -> dict[str, str]:
-    headers = request.headers
-    return {
-        "MS-RequestId": headers.get("MS-RequestId") or str(uuid.uuid4()),
-        "MS-CorrelationId": headers.get("MS-CorrelationId") or str(uuid.uuid4()),
-    }

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from sandbox import RateLimit
+from sandbox import FaultKind, FaultRule, RateLimit
 from sandbox.config import RateWindow
 
 BOM = b"\xef\xbb\xbf"
@@ -143,6 +143,26 @@ def test_reseller_calls_of_a_partner_that_is_no_provider_are_refused(start, part
     path = "/relationships?relationship_type=IsIndirectCloudSolutionProviderOf"
     refused = partner_center(start(is_indirect_provider=False)).get(path)
     assert (refused.status_code, refused.json()["code"]) == (403, 1002)
+
+
+@pytest.mark.parametrize("has_mfa", [True, False])
+def test_whether_a_token_proves_mfa_is_told_to_users_who_ask(start, partner_center, has_mfa):
+    sandbox = start(has_mfa=has_mfa)
+    api = partner_center(sandbox)
+    asked = {"ValidateMfa": "true"}
+    assert api.get("/customers", **asked).headers["isMfaCompliant"] == str(has_mfa).lower()
+    assert "isMfaCompliant" not in api.get("/customers").headers
+    app_only = partner_center(sandbox, is_app_only=True).get("/customers", **asked)
+    assert "isMfaCompliant" not in app_only.headers
+
+
+def test_mfa_is_enforced_where_a_fault_says_so(start, partner_center):
+    kind = FaultKind.MFA_REQUIRED
+    sandbox = start(faults=(FaultRule(endpoint="partner_center.customers.*", kind=kind),))
+    api = partner_center(sandbox)
+    refused = api.get("/customers")
+    assert (refused.status_code, refused.json()["code"]) == (401, 900421)
+    assert api.get("/auditrecords").status_code == 200
 
 
 def test_country_rules_know_required_states(peopled, partner_center):

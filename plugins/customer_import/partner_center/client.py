@@ -28,6 +28,7 @@ from customer_import.partner_center.models import (
     MAX_MPN_ID,
     CountryRules,
     ListedTenant,
+    Probe,
     Reseller,
     Subscription,
     domain_of,
@@ -38,7 +39,7 @@ from customer_import.partner_center.paging import Item, Link, Page, list_pages, 
 from customer_import.text import trim
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from datetime import date
 
     from customer_import.config.instances import PartnerCenterConfig
@@ -58,6 +59,8 @@ _RELATIONSHIPS = "/v1/relationships"
 _COUNTRY_RULES = "/v1/countryvalidationrules/{iso2}"
 _AUDIT_RECORDS = "/v1/auditrecords"
 _AUDIT_PAGE_SIZE = 500
+_VALIDATE_MFA = (("ValidateMfa", "true"),)
+_MFA_ANSWERS = {"true": True, "false": False}
 
 
 class PartnerCenterClient:
@@ -128,12 +131,23 @@ class PartnerCenterClient:
                 )
             yield tenants
 
-    async def has_tenants(self) -> bool:
-        """Read one customer, to see that it can be done."""
+    async def probe(self, *, validates_mfa: bool) -> Probe:
+        """Read one customer, to see that it can be done.
+
+        Args:
+            validates_mfa: Ask whether the token proves multi-factor authentication
+                (docs/api/partner-center.md section 3.3); only App+User tokens have to.
+        """
+        told: list[str | None] = []
         page = await self._read(
-            Link(f"{_CUSTOMERS}?size=1"), _CUSTOMERS, parse_page, self._customers
+            Link(f"{_CUSTOMERS}?size=1", _VALIDATE_MFA if validates_mfa else ()),
+            _CUSTOMERS,
+            parse_page,
+            self._customers,
+            lambda headers: told.append(headers.get("isMfaCompliant")),
         )
-        return bool(page.items)
+        is_compliant = _MFA_ANSWERS.get((told[-1] or "").strip().lower())
+        return Probe(bool(page.items), is_compliant if validates_mfa else None)
 
     async def subscriptions(self, tenant_id: str) -> tuple[Subscription, ...]:
         """Read all subscriptions of a customer, of any status."""
@@ -196,13 +210,23 @@ class PartnerCenterClient:
             yield page
 
     async def _read(
-        self, link: Link, endpoint: str, parse: Callable[[bytes], Value], limiter: Limiter | None
+        self,
+        link: Link,
+        endpoint: str,
+        parse: Callable[[bytes], Value],
+        limiter: Limiter | None,
+        on_headers: Callable[[Mapping[str, str]], None] | None = None,
     ) -> Value:
         # One request id for all tries of a call: docs/api/partner-center.md section 4.
         headers = {**dict(link.headers), "MS-RequestId": _new_request_id()}
         try:
             return await self._session.read(
-                link.path, endpoint=endpoint, parse=parse, headers=headers, limiter=limiter
+                link.path,
+                endpoint=endpoint,
+                parse=parse,
+                headers=headers,
+                limiter=limiter,
+                on_headers=on_headers,
             )
         except RejectedRequestError as error:
             if (in_words := run_ending_error(error)) is not None:
