@@ -26,8 +26,11 @@ TENANT_DOMAIN_SUFFIXES = (
     ".onmicrosoft.us",
     ".ccsctp.net",
 )
-"""Ends of the domains that Microsoft gives to tenants (docs/api/partner-center.md section 6)."""
-_MAIL_SUFFIX = ".mail.onmicrosoft.com"
+"""Ends of the domains that Microsoft gives to tenants (docs/api/partner-center.md section 6).
+
+Exactly one label stands before them in a tenant's own domain. More are a sub-domain or a mail routing domain, such as
+``contoso.mail.onmicrosoft.com``.
+"""
 _MAX_PREFIX_LENGTH = 250  # of the staging column; real ones have 27 characters at most
 _CREDENTIALS = "userCredentials"
 _BOM = b"\xef\xbb\xbf"
@@ -101,7 +104,7 @@ def flatten_customer(
 
 
 def find_domain_prefix(domains: list[object]) -> str | None:
-    """Return what stands before the tenant suffix of the first domain that has one.
+    """Return the label before the tenant suffix of the first domain that is one label and such a suffix.
 
     Args:
         domains: In order of preference; values that are not text are passed over.
@@ -110,11 +113,9 @@ def find_domain_prefix(domains: list[object]) -> str | None:
         if not isinstance(value, str):
             continue
         domain = trim(without_format(value)).lower().rstrip(".")
-        if domain.endswith(_MAIL_SUFFIX):
-            continue
         for suffix in TENANT_DOMAIN_SUFFIXES:
             prefix = domain.removesuffix(suffix)
-            if prefix != domain and 0 < len(prefix) <= _MAX_PREFIX_LENGTH:
+            if prefix != domain and "." not in prefix and 0 < len(prefix) <= _MAX_PREFIX_LENGTH:
                 return prefix
     return None
 
