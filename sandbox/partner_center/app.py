@@ -120,7 +120,7 @@ class PartnerCenter:
         """Answer the company profile."""
         self._authorize(request, needs_user=True)
         self._throttle("customers", request)
-        return _success(self._readable(request).document["companyProfile"])
+        return _success(self._source.shown(self._readable(request))["companyProfile"])
 
     async def subscriptions(self, request: web.Request) -> web.Response:
         """Answer all subscriptions, or those with the MPN ID asked for."""

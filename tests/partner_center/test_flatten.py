@@ -74,6 +74,23 @@ def test_the_body_is_kept_without_byte_order_mark() -> None:
     assert flatten_customer(b"\xef\xbb\xbf" + raw, paths=()).body == raw
 
 
+@pytest.mark.parametrize(
+    ("customer", "has_access"),
+    [
+        ({"allowDelegatedAccess": True}, True),
+        ({"allowDelegatedAccess": False, "customDomains": ["dokimi.example"]}, True),  # GDAP
+        ({"allowDelegatedAccess": False}, False),
+        ({"allowDelegatedAccess": False, "customDomains": []}, False),
+        ({"customDomains": None}, False),
+        ({"allowDelegatedAccess": "true"}, False),
+    ],
+)
+def test_delegated_access_is_told_by_its_flag_and_by_what_is_shown(
+    customer: dict, has_access: bool
+) -> None:
+    assert flat({"id": "a"} | customer).has_delegated_access is has_access
+
+
 @pytest.mark.parametrize("profile", [{}, {"billingProfile": None}])
 def test_a_missing_billing_profile_is_noticed(profile: dict) -> None:
     found = flat({"id": "a"} | profile)

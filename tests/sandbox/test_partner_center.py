@@ -165,6 +165,30 @@ def test_mfa_is_enforced_where_a_fault_says_so(start, partner_center):
     assert api.get("/auditrecords").status_code == 200
 
 
+def test_what_needs_delegated_access_is_left_out_without_it(start, partner_center, control):
+    sandbox = start(customers=3, hides_without_access=True)
+    call, api = control(sandbox), partner_center(sandbox)
+    tenant_id = next(iter(sandbox.source.customers))
+    company = {"companyProfile": {"email": "info@company.example", "address": {"city": "Volos"}}}
+    for allowed in (True, False):
+        change = {"document": company | {"allowDelegatedAccess": allowed}}
+        call("PATCH", f"/customers/{tenant_id}", change)
+        customer = api.read(f"/customers/{tenant_id}")
+        profile = api.read(f"/customers/{tenant_id}/profiles/company")
+        assert ("customDomains" in customer) is allowed
+        assert customer["companyProfile"] == profile
+        assert ("email" in profile, "address" in profile) == (allowed, allowed)
+        assert customer["billingProfile"]["email"]
+
+
+def test_the_record_of_a_new_customer_names_its_tenant_domain(sandbox, partner_center, control):
+    body = {"class": "direct", "peculiarity": "custom_domain"}
+    added = control(sandbox)("POST", "/customers", body).json()
+    (record,) = partner_center(sandbox).read("/auditrecords")["items"]
+    data = {pair["key"]: pair["value"] for pair in record["customizedData"]}
+    assert data["PrimaryDomainName"] == added["document"]["customDomains"][-1]
+
+
 def test_country_rules_know_required_states(peopled, partner_center):
     api = partner_center(peopled)
     rules = api.read("/countryvalidationrules/us")

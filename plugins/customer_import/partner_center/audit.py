@@ -1,7 +1,8 @@
 """Reads audit records: which customers somebody changed, and when (docs/api/partner-center.md section 11).
 
-Only the tenant id and the time are taken. Old and new values are JSON inside strings, may hold an admin
-password, and are let go with the page; one is looked into only when the record itself names no customer.
+Only the tenant id and the time are taken, and of a new customer the domain prefix. Old and new values are JSON inside
+strings, may hold an admin password, and are let go with the page; one is looked into only when the record itself names
+no customer.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from customer_import.http.reader import read_json
+from customer_import.partner_center.flatten import find_domain_prefix
 from customer_import.partner_center.models import text_of
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 _VALUES = ("resourceNewValue", "resourceOldValue")
 _LONGEST_MOMENT = 64
+_ADD_CUSTOMER = "addcustomer"
+_DOMAIN = "PrimaryDomainName"
 _ID_KEYS = ("CustomerId", "TenantId", "Id")
 
 
@@ -30,10 +34,12 @@ class AuditRecord:
     Attributes:
         tenant_id: The customer, lower-cased.
         at: When, UTC; ``None`` when the record does not say so legibly.
+        domain_prefix: Of the tenant's onmicrosoft domain; only the record of a new customer has it.
     """
 
     tenant_id: str
     at: datetime | None
+    domain_prefix: str | None = None
 
 
 def parse_record(item: Item) -> AuditRecord | None:
@@ -41,12 +47,30 @@ def parse_record(item: Item) -> AuditRecord | None:
     tenant_id = text_of(item.get("customerId")) or _from_values(item)
     if tenant_id is None:
         return None
-    return AuditRecord(tenant_id.lower(), _moment(item.get("operationDate")))
+    return AuditRecord(tenant_id.lower(), _moment(item.get("operationDate")), _domain_prefix(item))
 
 
 def changed_since(records: Iterable[AuditRecord], since: datetime) -> list[str]:
     """Return the tenants with a record since a moment, each once; a record without a time counts."""
     return sorted({one.tenant_id for one in records if one.at is None or one.at >= since})
+
+
+def domain_prefixes(records: Iterable[AuditRecord]) -> dict[str, str]:
+    """Return the domain prefixes that records of new customers name, by tenant."""
+    return {one.tenant_id: one.domain_prefix for one in records if one.domain_prefix}
+
+
+def _operation(item: Item) -> str:
+    """Return the type of operation without letter case and underscores, which differ (docs, quirk Q9)."""
+    return (text_of(item.get("operationType")) or "").replace("_", "").lower()
+
+
+def _domain_prefix(item: Item) -> str | None:
+    data = item.get("customizedData")
+    if _operation(item) != _ADD_CUSTOMER or not isinstance(data, list):
+        return None
+    pairs = [pair for pair in data if isinstance(pair, dict)]
+    return find_domain_prefix([pair.get("value") for pair in pairs if pair.get("key") == _DOMAIN])
 
 
 def _from_values(item: Item) -> str | None:

@@ -60,12 +60,15 @@ class FlatCustomer:
         body: The whole body as JSON, clean, without byte order mark and credentials; one beyond
             ``MAX_KEPT_BODY`` is not kept.
         has_billing_profile: Whether there is one that is not null.
-        domain_prefix: Of the tenant's onmicrosoft domain; ``None`` when it has none.
+        has_delegated_access: Whether Partner Center shows what it keeps from partners without delegated access (DAP,
+            GDAP): domains, company address and company e-mail. When not, they are hidden instead of absent.
+        domain_prefix: Of the tenant's onmicrosoft domain; ``None`` when it has none, or it is hidden.
     """
 
     source: Mapping[str, object] = field(repr=False)
     body: bytes = field(repr=False)
     has_billing_profile: bool
+    has_delegated_access: bool
     domain_prefix: str | None
 
 
@@ -99,6 +102,9 @@ def flatten_customer(
         source=_take(customer, paths),
         body=body if len(body) <= MAX_KEPT_BODY else b"{}",
         has_billing_profile=customer.get("billingProfile") is not None,
+        # GDAP, which allowDelegatedAccess does not speak of, shows in the domains.
+        has_delegated_access=customer.get("allowDelegatedAccess") is True
+        or bool(customer.get("customDomains")),
         domain_prefix=find_domain_prefix(_domains(customer)),
     )
 
