@@ -24,6 +24,23 @@ if TYPE_CHECKING:
     from sandbox.journal import Journal, JournalRecord
     from sandbox.population.models import Population, Reseller
 
+_EDITS = {
+    "access": "remove_partner_customer_relationship",
+    "reseller_ids": "create_partner_relationship",
+    "subscriptions": "update_subscription",
+    "document": "update_customer_billing_profile",
+}
+"""What is changed, to the operation that the record names; the first that fits."""
+_RESOURCES = {
+    "create_order": "order",
+    "create_customer_user": "customer_user",
+    "create_partner_relationship": "partner_relationship",
+    "policy_updated": "policy",
+    "remove_partner_customer_relationship": "partner_customer_relationship",
+    "reset_customer_user_password": "customer_user",
+    "update_customer_user_licenses": "license",
+    "update_subscription": "subscription",
+}
 _DELEGATED_COMPANY = frozenset({"address", "email"})
 _THIN_COMPANY = ("tenantId", "domain", "companyName", "links", "attributes")
 
@@ -124,8 +141,17 @@ class Source:
             after = replace(after, access=Access(changes["access"]))
         self.put(after)
         if is_audited:
-            self._record("update_customer_billing_profile", before.document, after.document)
+            name = next((each for each in _EDITS if each in changes), "document")
+            self._record(_EDITS[name], before.document, after.document)
         return after
+
+    def note(self, tenant_id: str, operation: str) -> None:
+        """Leave the record of something that the partner did for a customer and that changes nothing here.
+
+        Raises:
+            KeyError: When there is no such customer.
+        """
+        self._record(operation, None, self.customers[tenant_id.lower()].document)
 
     def add(self, customer: Customer, *, is_audited: bool = True) -> None:
         """Add a customer as a new sale would.
@@ -197,7 +223,7 @@ class Source:
             "customerId": after["id"],
             "customerName": (after.get("companyProfile") or {}).get("companyName"),
             "userPrincipalName": "admin@partner.example",
-            "resourceType": "customer",
+            "resourceType": _RESOURCES.get(operation, "customer"),
             "operationType": operation,
             "operationDate": f"{now:%Y-%m-%dT%H:%M:%S.%f}4Z",
             "operationStatus": "succeeded",

@@ -57,6 +57,46 @@ def test_a_record_without_customer_id_is_looked_up_in_its_value(value: dict) -> 
     assert found.tenant_id == TENANT
 
 
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "update_customer_user_licenses",
+        "Update_customer_user_licenses",
+        "UpdateCustomerUserLicenses",
+        "reset_customer_user_password",
+        "policy_updated",
+        "create_agreement",
+        "granular_admin_relationship_expired",
+    ],
+)
+def test_operations_that_change_nothing_of_what_is_imported_are_passed_over(
+    operation: str,
+) -> None:
+    assert parse_record(record(operationType=operation)) is None
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "add_customer",
+        "update_customer_billing_profile",
+        "update_customer_partner_contract_company_Name",
+        "update_company_info",
+        "remove_partner_customer_relationship",
+        "create_order",
+        "update_subscription",
+        "update_transfer",
+        "create_partner_relationship",
+        "granular_admin_relationship_activated",
+        "an_operation_that_microsoft_adds",
+        None,
+        7,
+    ],
+)
+def test_operations_that_may_change_it_and_unknown_ones_count(operation: object) -> None:
+    assert parse_record(record(operationType=operation)) is not None
+
+
 NEW = [
     {"key": "PrimaryDomainName", "value": "Contoso.onmicrosoft.com"},
     {"key": "Relationship", "value": "Reseller"},

@@ -229,6 +229,23 @@ def test_edit_leaves_an_audit_record_only_when_asked(start, partner_center, cont
     )
 
 
+def test_records_name_the_operation(start, partner_center, control):
+    sandbox = start(customers=1)
+    call, api = control(sandbox), partner_center(sandbox)
+    tenant_id = next(iter(sandbox.source.customers))
+    call("PATCH", f"/customers/{tenant_id}", {"subscriptions": []})
+    call("POST", f"/customers/{tenant_id}/activity", {"count": 2})
+    call("POST", f"/customers/{tenant_id}/activity", {"operation": "create_order"})
+    assert call("POST", "/customers/nobody/activity", {}).status_code == 404
+    records = api.read("/auditrecords")["items"]
+    assert [(one["operationType"], one["resourceType"]) for one in records] == [
+        ("update_subscription", "subscription"),
+        ("update_customer_user_licenses", "license"),
+        ("update_customer_user_licenses", "license"),
+        ("create_order", "order"),
+    ]
+
+
 def test_audit_records_are_paged_and_end_after_90_days(start, partner_center, control):
     sandbox = start()
     call, api = control(sandbox), partner_center(sandbox)
