@@ -2,7 +2,7 @@
 
 Success bodies start with a BOM, refusals do not. Which token a call takes, what is throttled and
 how a refusal looks follow Microsoft's documentation and recorded answers; nothing can be written
-here, edits come through the control API.
+here, edits come through the control API. The one POST asks a question.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from sandbox.partner_center import errors
 from sandbox.partner_center.audit import audit_body
 from sandbox.partner_center.country_rules import rules_body
 from sandbox.partner_center.customers import PageRequest, page_body
+from sandbox.partner_center.resellers import validation_body
 from sandbox.population.models import Access
 from sandbox.throttle import Throttle
 from sandbox.tokens import Claims, TokenIssuer, TokenKind
-from sandbox.wire import BOM, WireError, quotation, raw_response
+from sandbox.wire import BOM, SENT, WireError, quotation, raw_response
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -91,7 +92,14 @@ class PartnerCenter:
             ("/v1/countryvalidationrules/{iso}", "country_rules", self.country_rules),
             ("/v1/auditrecords", "audit_records", self.audit_records),
         )
-        return [web.get(path, handler, name=name) for path, name, handler in table]
+        return [
+            *(web.get(path, handler, name=name) for path, name, handler in table),
+            web.post(
+                "/v1/partners/validateresellers",
+                self.validate_resellers,
+                name="partners.validate_resellers",
+            ),
+        ]
 
     async def customers(self, request: web.Request) -> web.Response:
         """Answer a page of the thin customer list."""
@@ -194,6 +202,11 @@ class PartnerCenter:
                 "attributes": {"objectType": "MpnProfile"},
             }
         )
+
+    async def validate_resellers(self, request: web.Request) -> web.Response:
+        """Answer which partner ids belong to authorised resellers."""
+        self._authorize(request)
+        return raw_response(validation_body(self._source, request[SENT]))
 
     async def country_rules(self, request: web.Request) -> web.Response:
         """Answer the validation rules of a country."""

@@ -63,6 +63,8 @@ class Source:
         self.customers: dict[str, Customer] = {c.tenant_id: c for c in population.customers}
         self.resellers: dict[str, Reseller] = {r.tenant_id.lower(): r for r in population.resellers}
         self.tenant_reseller = population.tenant_reseller
+        self.other_locations: set[str] = set()
+        """Partner ids of authorised resellers that no relationship names."""
         self.audit: list[AuditRecord] = []
         self._edited: set[str] = set()
         self._removed: set[str] = set()

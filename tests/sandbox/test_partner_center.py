@@ -189,6 +189,21 @@ def test_the_record_of_a_new_customer_names_its_tenant_domain(sandbox, partner_c
     assert data["PrimaryDomainName"] == added["document"]["customDomains"][-1]
 
 
+@pytest.mark.parametrize("is_app_only", [True, False])
+def test_partner_ids_of_authorised_resellers_are_valid(peopled, partner_center, is_app_only):
+    api = partner_center(peopled, is_app_only=is_app_only)
+    known = next(iter(peopled.source.resellers.values())).mpn_id
+    path = f"{api.base}/partners/validateresellers"
+    answer = api.http.post(path, json={"partnerIds": [known, "9999999"]})
+    assert answer.content.startswith(BOM)
+    valid, invalid = json.loads(answer.content)["validationResults"]
+    assert valid == {"partnerId": known, "isValidPartnerIdOnRecord": True}
+    assert (invalid["isValidPartnerIdOnRecord"], invalid["errorCode"]) == (False, 900400)
+    for ids in (None, [], ["x"], "1"):
+        assert api.http.post(path, json={"partnerIds": ids}).status_code == 400
+    assert api.http.post(path, json={}).status_code == 400
+
+
 def test_country_rules_know_required_states(peopled, partner_center):
     api = partner_center(peopled)
     rules = api.read("/countryvalidationrules/us")

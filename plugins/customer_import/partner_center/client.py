@@ -1,7 +1,7 @@
 """The calls to Partner Center that the import makes, each with its limiter and its shape check.
 
-Only reads. Bodies are turned into small values at once; nothing here decides what they mean for the
-import.
+Only reads, also with the one POST. Bodies are turned into small values at once; nothing here decides what they mean for
+the import.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from customer_import.partner_center.paging import Item, Link, Page, list_pages, 
 from customer_import.text import trim
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from datetime import date
 
     from customer_import.config.instances import PartnerCenterConfig
@@ -58,6 +58,7 @@ _SUBSCRIPTIONS = "/v1/customers/{id}/subscriptions"
 _RELATIONSHIPS = "/v1/relationships"
 _COUNTRY_RULES = "/v1/countryvalidationrules/{iso2}"
 _AUDIT_RECORDS = "/v1/auditrecords"
+_VALIDATE_RESELLERS = "/v1/partners/validateresellers"
 _AUDIT_PAGE_SIZE = 500
 _VALIDATE_MFA = (("ValidateMfa", "true"),)
 _MFA_ANSWERS = {"true": True, "false": False}
@@ -182,6 +183,22 @@ class PartnerCenterClient:
         path = _COUNTRY_RULES.format(iso2=quote(iso2, safe=""))
         return await self._read(Link(path), _COUNTRY_RULES, _parse_country_rules, None)
 
+    async def validate_resellers(self, mpn_ids: Sequence[str]) -> dict[str, bool]:
+        """Ask which MPN ids are an authorised reseller's (docs/api/partner-center.md section 7).
+
+        Returns:
+            MPN id to whether it is one; ids of which nothing is said are left out.
+        """
+        answer = await self._session.write(
+            "POST",
+            _VALIDATE_RESELLERS,
+            endpoint=_VALIDATE_RESELLERS,
+            json={"partnerIds": list(mpn_ids)},
+            is_idempotent=True,
+            headers={"MS-RequestId": _new_request_id()},
+        )
+        return _parse_validations(answer.body)
+
     async def audit_records(self, start: date, end: date) -> AsyncIterator[list[AuditRecord]]:
         """List audit records page by page (docs/api/partner-center.md section 11); they name no values.
 
@@ -302,6 +319,22 @@ def _parse_subscriptions(body: bytes) -> Page:
         message = "items.partnerId: not a text"
         raise ValueError(message)
     return page
+
+
+def _parse_validations(body: bytes) -> dict[str, bool]:
+    """Read what is legible; nothing depends on it."""
+    try:
+        content = read_json(body)
+    except ValueError:
+        return {}
+    results = content.get("validationResults") if isinstance(content, dict) else None
+    return {
+        mpn_id: is_valid
+        for item in (results if isinstance(results, list) else ())
+        if isinstance(item, dict)
+        and (mpn_id := text_or_number(item.get("partnerId"))) is not None
+        and isinstance(is_valid := item.get("isValidPartnerIdOnRecord"), bool)
+    }
 
 
 def _parse_country_rules(body: bytes) -> CountryRules:
