@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from customer_import.config.instances import PartnerCenterConfig
     from customer_import.http.finding import Look
     from customer_import.http.session import ApiSession
-    from customer_import.partner_center.models import Probe
+    from customer_import.partner_center.models import Peek
 
 _MFA = "MFA"
 
@@ -60,7 +60,7 @@ async def _check(
     async with session:
         client = PartnerCenterClient(session, config)
         is_app_user = hook.settings.is_app_user
-        probes: list[Probe] = []
+        peeks: list[Peek] = []
 
         async def sign_in() -> str:
             await session.sign_in()
@@ -68,9 +68,9 @@ async def _check(
             return f"{said}; {hook.renewal_trouble}" if hook.renewal_trouble else said
 
         async def customers() -> str:
-            probe = await client.probe(validates_mfa=is_app_user)
-            probes.append(probe)
-            return "can be read" if probe.has_tenants else "can be read, there are none"
+            peek = await client.peek(validates_mfa=is_app_user)
+            peeks.append(peek)
+            return "can be read" if peek.has_tenants else "can be read, there are none"
 
         async def resellers() -> str:
             return f"can be read, there are {len(await client.resellers())}"
@@ -79,12 +79,12 @@ async def _check(
         if import_type is ImportType.INDIRECT:
             looks["resellers"] = resellers
         findings = await look_at(sign_in, looks)
-        return (*findings, *(_judge_mfa(probe) for probe in probes if is_app_user))
+        return (*findings, *(_judge_mfa(peek) for peek in peeks if is_app_user))
 
 
-def _judge_mfa(probe: Probe) -> Finding:
+def _judge_mfa(peek: Peek) -> Finding:
     """Say what Partner Center says of the token; what it refuses already is an error of the call."""
-    match probe.is_mfa_compliant:
+    match peek.is_mfa_compliant:
         case True:
             return Finding(_MFA, "the token is compliant")
         case None:

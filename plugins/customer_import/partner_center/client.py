@@ -28,7 +28,7 @@ from customer_import.partner_center.models import (
     MAX_MPN_ID,
     CountryRules,
     ListedTenant,
-    Probe,
+    Peek,
     Reseller,
     Subscription,
     domain_of,
@@ -132,7 +132,7 @@ class PartnerCenterClient:
                 )
             yield tenants
 
-    async def probe(self, *, validates_mfa: bool) -> Probe:
+    async def peek(self, *, validates_mfa: bool) -> Peek:
         """Read one customer, to see that it can be done.
 
         Args:
@@ -148,7 +148,7 @@ class PartnerCenterClient:
             lambda headers: told.append(headers.get("isMfaCompliant")),
         )
         is_compliant = _MFA_ANSWERS.get((told[-1] or "").strip().lower())
-        return Probe(bool(page.items), is_compliant if validates_mfa else None)
+        return Peek(bool(page.items), is_compliant if validates_mfa else None)
 
     async def subscriptions(self, tenant_id: str) -> tuple[Subscription, ...]:
         """Read all subscriptions of a customer, of any status."""
@@ -189,15 +189,15 @@ class PartnerCenterClient:
         Returns:
             MPN id to whether it is one; ids of which nothing is said are left out.
         """
-        answer = await self._session.write(
+        return await self._session.write(
             "POST",
             _VALIDATE_RESELLERS,
             endpoint=_VALIDATE_RESELLERS,
             json={"partnerIds": list(mpn_ids)},
+            parse=_parse_validations,
             is_idempotent=True,
             headers={"MS-RequestId": _new_request_id()},
         )
-        return _parse_validations(answer.body)
 
     async def audit_records(self, start: date, end: date) -> AsyncIterator[list[AuditRecord]]:
         """List audit records page by page (docs/api/partner-center.md section 11); they name no values.
@@ -323,10 +323,7 @@ def _parse_subscriptions(body: bytes) -> Page:
 
 def _parse_validations(body: bytes) -> dict[str, bool]:
     """Read what is legible; nothing depends on it."""
-    try:
-        content = read_json(body)
-    except ValueError:
-        return {}
+    content = read_json(body)
     results = content.get("validationResults") if isinstance(content, dict) else None
     return {
         mpn_id: is_valid

@@ -224,10 +224,10 @@ class PartnerCenterHook(BaseHook):
         async def read() -> str:
             async with session:
                 client = PartnerCenterClient(session, config)
-                probe = await client.probe(validates_mfa=hook.settings.is_app_user)
-            found = "customers can be read" if probe.has_tenants else "there are no customers"
+                peek = await client.peek(validates_mfa=hook.settings.is_app_user)
+            found = "customers can be read" if peek.has_tenants else "there are no customers"
             said = f"Signed in (flow {hook.settings.credentials.flow}); {found}"
-            return f"{said}; but {NO_MFA}" if probe.is_mfa_compliant is False else said
+            return f"{said}; but {NO_MFA}" if peek.is_mfa_compliant is False else said
 
         return asyncio.run(read())
 

@@ -92,7 +92,7 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class Peek:
     """What reading one customer showed.
 
     Attributes:
