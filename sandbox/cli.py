@@ -66,6 +66,12 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     add("--token-ttl-s", type=float, default=3600.0)
     add("--existing-accounts", type=int, default=0, help="accounts there before any import")
     add("--serve-bodies", type=Path, help="folder of Partner Center bodies")
+    add("--no-mfa", action="store_true", help="issue App+User tokens without proof of MFA")
+    add(
+        "--hide-without-access",
+        action="store_true",
+        help="leave out what Microsoft shows with delegated access only",
+    )
     add("--not-a-provider", action="store_true", help="refuse reseller calls with 403 / 1002")
     add("--no-owner-fields", action="store_true", help="refuse responsible user and the like")
     add(
@@ -95,6 +101,8 @@ def _config(options: argparse.Namespace) -> SandboxConfig:
         latency_ms=options.latency_ms,
         rate_limit=limit,
         token_ttl_s=options.token_ttl_s,
+        has_mfa=not options.no_mfa,
+        hides_without_access=options.hide_without_access,
         is_indirect_provider=not options.not_a_provider,
         accepts_owner_fields=not options.no_owner_fields,
         requires_ordering_fields=options.strict_accounts,

@@ -98,6 +98,9 @@ class SandboxConfig:
         latency_ms: Time that every answer of the three services takes at least.
         rate_limit: Throttling of Partner Center; None switches it off.
         token_ttl_s: Lifetime of the access tokens of Entra ID and the BSS.
+        has_mfa: False issues App+User tokens that prove no multi-factor authentication.
+        hides_without_access: Whether domains, company address and company e-mail of customers that
+            allow no delegated access are left out of the answers, as Microsoft does.
         is_indirect_provider: False makes the reseller calls answer 403 / 1002.
         accepts_owner_fields: Whether the BSS takes responsible user, permission rule and bill-to
             account on create.
@@ -124,6 +127,8 @@ class SandboxConfig:
     latency_ms: float = 0.0
     rate_limit: RateLimit | None = None
     token_ttl_s: float = 3600.0
+    has_mfa: bool = True
+    hides_without_access: bool = False
     is_indirect_provider: bool = True
     accepts_owner_fields: bool = True
     requires_ordering_fields: bool = False

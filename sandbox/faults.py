@@ -24,7 +24,9 @@ class FaultKind(StrEnum):
     The first two answer properly but late: `DELAY` works after the wait, `ANSWER_LATE` works at
     once and answers after it. `RESET_BEFORE` cuts the connection before anything is done,
     `RESET_AFTER` does the work and loses the answer. `QUOTE` refuses for good with the status, and
-    repeats in its error text what was sent: credentials, query, values.
+    repeats in its error text what was sent: credentials, query, values. `MFA_REQUIRED` is Partner
+    Center's 401 with code 900421; which calls it strikes is the rule's choice, because Microsoft
+    enforces it step by step.
     """
 
     DELAY = "delay"
@@ -37,6 +39,7 @@ class FaultKind(StrEnum):
     WRONG_JSON = "wrong_json"
     EMPTY_BODY = "empty_body"
     UNAUTHORIZED = "unauthorized"
+    MFA_REQUIRED = "mfa_required"
     RATE_LIMIT_403 = "rate_limit_403"
     READ_ONLY_FIELD = "read_only_field"
     ENTRA_ERROR = "entra_error"

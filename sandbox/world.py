@@ -105,7 +105,12 @@ class World:
     def _source(self) -> Source:
         config = self.config
         population = generate(config.customers, config.seed, config.mix, config.resellers)
-        source = Source(population, self.credentials.tenant_id, self._journal)
+        source = Source(
+            population,
+            self.credentials.tenant_id,
+            self._journal,
+            hides_without_access=config.hides_without_access,
+        )
         if self.served is not None:
             source.include(self.served.customers.values(), self.served.resellers)
         return source

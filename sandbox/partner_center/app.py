@@ -2,7 +2,7 @@
 
 Success bodies start with a BOM, refusals do not. Which token a call takes, what is throttled and
 how a refusal looks follow Microsoft's documentation and recorded answers; nothing can be written
-here, edits come through the control API.
+here, edits come through the control API. The one POST asks a question.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from sandbox.partner_center import errors
 from sandbox.partner_center.audit import audit_body
 from sandbox.partner_center.country_rules import rules_body
 from sandbox.partner_center.customers import PageRequest, page_body
+from sandbox.partner_center.resellers import validation_body
 from sandbox.population.models import Access
 from sandbox.throttle import Throttle
-from sandbox.tokens import TokenIssuer, TokenKind
-from sandbox.wire import BOM, WireError, quotation, raw_response
+from sandbox.tokens import Claims, TokenIssuer, TokenKind
+from sandbox.wire import BOM, SENT, WireError, quotation, raw_response
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -57,6 +58,7 @@ class PartnerCenter:
         self._source = source
         self._issuer = issuer
         self._partner_tenant_id = partner_tenant_id
+        self._has_mfa = config.has_mfa
         self._is_indirect_provider = config.is_indirect_provider
         self._refusals = refusals
         self._served = served
@@ -71,7 +73,7 @@ class PartnerCenter:
             unknown_path=lambda _: errors.refused(404, 3000, "Not found", is_violation=True),
             faulty=self._faulty,
             refused=self._refused,
-            echo=_echo,
+            echo=self._echo,
         )
 
     def routes(self) -> list[web.RouteDef]:
@@ -90,7 +92,14 @@ class PartnerCenter:
             ("/v1/countryvalidationrules/{iso}", "country_rules", self.country_rules),
             ("/v1/auditrecords", "audit_records", self.audit_records),
         )
-        return [web.get(path, handler, name=name) for path, name, handler in table]
+        return [
+            *(web.get(path, handler, name=name) for path, name, handler in table),
+            web.post(
+                "/v1/partners/validateresellers",
+                self.validate_resellers,
+                name="partners.validate_resellers",
+            ),
+        ]
 
     async def customers(self, request: web.Request) -> web.Response:
         """Answer a page of the thin customer list."""
@@ -119,7 +128,7 @@ class PartnerCenter:
         """Answer the company profile."""
         self._authorize(request, needs_user=True)
         self._throttle("customers", request)
-        return _success(self._readable(request).document["companyProfile"])
+        return _success(self._source.shown(self._readable(request))["companyProfile"])
 
     async def subscriptions(self, request: web.Request) -> web.Response:
         """Answer all subscriptions, or those with the MPN ID asked for."""
@@ -194,6 +203,11 @@ class PartnerCenter:
             }
         )
 
+    async def validate_resellers(self, request: web.Request) -> web.Response:
+        """Answer which partner ids belong to authorised resellers."""
+        self._authorize(request)
+        return raw_response(validation_body(self._source, request[SENT]))
+
     async def country_rules(self, request: web.Request) -> web.Response:
         """Answer the validation rules of a country."""
         self._authorize(request)
@@ -209,9 +223,12 @@ class PartnerCenter:
         token = request.headers.get("MS-ContinuationToken")
         return raw_response(audit_body(self._source.audit, request.query, token))
 
-    def _authorize(self, request: web.Request, *, needs_user: bool = False) -> None:
+    def _claims(self, request: web.Request) -> Claims | None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        claims = self._issuer.read(token) if scheme == "Bearer" else None
+        return self._issuer.read(token) if scheme == "Bearer" else None
+
+    def _authorize(self, request: web.Request, *, needs_user: bool = False) -> None:
+        claims = self._claims(request)
         if claims is None or claims.kind not in _TOKEN_KINDS or not self._issuer.is_live(claims):
             raise errors.unauthorized(self._partner_tenant_id)
         if needs_user and claims.kind is TokenKind.APP_ONLY:
@@ -250,6 +267,8 @@ class PartnerCenter:
                 return errors.throttled(rule.retry_after_s)
             case FaultKind.UNAUTHORIZED:
                 return errors.unauthorized(self._partner_tenant_id)
+            case FaultKind.MFA_REQUIRED:
+                return errors.mfa_needed()
             case FaultKind.QUOTE:
                 return errors.refused(rule.status, 3000, quotation(request))
             case _:
@@ -258,6 +277,18 @@ class PartnerCenter:
     def _refused(self, _: web.Request, endpoint: str, error: WireError) -> None:
         name = "violation" if error.is_violation else "refusal"
         self._refusals[f"{name} {endpoint} {error.reason}"] += 1
+
+    def _echo(self, request: web.Request) -> dict[str, str]:
+        headers = request.headers
+        echoed = {
+            name: headers.get(name) or str(uuid.uuid4())
+            for name in ("MS-RequestId", "MS-CorrelationId")
+        }
+        claims = self._claims(request)
+        is_asked = headers.get("ValidateMfa", "").lower() == "true"
+        if is_asked and claims is not None and claims.kind is TokenKind.APP_USER:
+            echoed["isMfaCompliant"] = str(self._has_mfa).lower()
+        return echoed
 
 
 def _success(value: object) -> web.Response:
@@ -268,11 +299,3 @@ def _collection(items: list[Json]) -> web.Response:
     return _success(
         {"totalCount": len(items), "items": items, "attributes": {"objectType": "Collection"}}
     )
-
-
-def _echo(request: web.Request) -> dict[str, str]:
-    headers = request.headers
-    return {
-        "MS-RequestId": headers.get("MS-RequestId") or str(uuid.uuid4()),
-        "MS-CorrelationId": headers.get("MS-CorrelationId") or str(uuid.uuid4()),
-    }

@@ -52,6 +52,11 @@ def unauthorized(realm: str) -> WireError:
     )
 
 
+def mfa_needed() -> WireError:
+    """Make the refusal of an App+User token without proof of multi-factor authentication."""
+    return refused(401, 900421, "MFA is required for this request.")
+
+
 def user_needed() -> WireError:
     """Make the refusal of an app-only token on an App+User call."""
     return refused(403, 900329, "The call needs App+User authentication.")

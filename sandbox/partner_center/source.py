@@ -24,19 +24,47 @@ if TYPE_CHECKING:
     from sandbox.journal import Journal, JournalRecord
     from sandbox.population.models import Population, Reseller
 
+_EDITS = {
+    "access": "remove_partner_customer_relationship",
+    "reseller_ids": "create_partner_relationship",
+    "subscriptions": "update_subscription",
+    "document": "update_customer_billing_profile",
+}
+"""What is changed, to the operation that the record names; the first that fits."""
+_RESOURCES = {
+    "create_order": "order",
+    "create_customer_user": "customer_user",
+    "create_partner_relationship": "partner_relationship",
+    "policy_updated": "policy",
+    "remove_partner_customer_relationship": "partner_customer_relationship",
+    "reset_customer_user_password": "customer_user",
+    "update_customer_user_licenses": "license",
+    "update_subscription": "subscription",
+}
+_DELEGATED_COMPANY = frozenset({"address", "email"})
 _THIN_COMPANY = ("tenantId", "domain", "companyName", "links", "attributes")
 
 
 class Source:
     """Customers, resellers and audit records of the partner."""
 
-    def __init__(self, population: Population, partner_tenant_id: str, journal: Journal) -> None:
+    def __init__(
+        self,
+        population: Population,
+        partner_tenant_id: str,
+        journal: Journal,
+        *,
+        hides_without_access: bool = False,
+    ) -> None:
         """Start from a population; later edits go to the journal."""
         self._journal = journal
+        self._hides_without_access = hides_without_access
         self._partner_tenant_id = partner_tenant_id
         self.customers: dict[str, Customer] = {c.tenant_id: c for c in population.customers}
         self.resellers: dict[str, Reseller] = {r.tenant_id.lower(): r for r in population.resellers}
         self.tenant_reseller = population.tenant_reseller
+        self.other_locations: set[str] = set()
+        """Partner ids of authorised resellers that no relationship names."""
         self.audit: list[AuditRecord] = []
         self._edited: set[str] = set()
         self._removed: set[str] = set()
@@ -52,9 +80,22 @@ class Source:
         """The by-id body, BOM included."""
         body = self._bodies.get(customer.tenant_id)
         if body is None:
-            body = customer.raw or BOM + orjson.dumps(customer.document)
+            body = customer.raw or BOM + orjson.dumps(self.shown(customer))
             self._bodies[customer.tenant_id] = body
         return body
+
+    def shown(self, customer: Customer) -> Json:
+        """The by-id document as this partner may see it."""
+        document = customer.document
+        if not self._hides_without_access or document.get("allowDelegatedAccess"):
+            return document
+        company = {
+            name: value
+            for name, value in (document.get("companyProfile") or {}).items()
+            if name not in _DELEGATED_COMPANY
+        }
+        without = {name: value for name, value in document.items() if name != "customDomains"}
+        return without | {"companyProfile": company}
 
     def list_item(self, customer: Customer) -> bytes:
         """The thin item of the customer list."""
@@ -102,8 +143,17 @@ class Source:
             after = replace(after, access=Access(changes["access"]))
         self.put(after)
         if is_audited:
-            self._record("update_customer_billing_profile", before.document, after.document)
+            name = next((each for each in _EDITS if each in changes), "document")
+            self._record(_EDITS[name], before.document, after.document)
         return after
+
+    def note(self, tenant_id: str, operation: str) -> None:
+        """Leave the record of something that the partner did for a customer and that changes nothing here.
+
+        Raises:
+            KeyError: When there is no such customer.
+        """
+        self._record(operation, None, self.customers[tenant_id.lower()].document)
 
     def add(self, customer: Customer, *, is_audited: bool = True) -> None:
         """Add a customer as a new sale would.
@@ -175,17 +225,27 @@ class Source:
             "customerId": after["id"],
             "customerName": (after.get("companyProfile") or {}).get("companyName"),
             "userPrincipalName": "admin@partner.example",
-            "resourceType": "customer",
+            "resourceType": _RESOURCES.get(operation, "customer"),
             "operationType": operation,
             "operationDate": f"{now:%Y-%m-%dT%H:%M:%S.%f}4Z",
             "operationStatus": "succeeded",
             "resourceOldValue": _pascal_text(before),
             "resourceNewValue": _pascal_text(after),
-            "customizedData": [],
+            "customizedData": _domain_data(after) if operation == "add_customer" else [],
             "attributes": {"objectType": "AuditRecord"},
         }
         self.audit.append(AuditRecord(f"{now:%Y-%m-%d}", document))
         self._journal.append({"kind": "audit", "day": f"{now:%Y-%m-%d}", "value": document})
+
+
+def _domain_data(document: Json) -> list[Json]:
+    """Make what the record of a new customer says beside its values."""
+    default = (document.get("companyProfile") or {}).get("domain")
+    own = [name for name in document.get("customDomains") or () if ".onmicrosoft." in name]
+    return [
+        {"key": "PrimaryDomainName", "value": own[-1] if own else default},
+        {"key": "Relationship", "value": "Reseller"},
+    ]
 
 
 def _thin(document: Json) -> Json:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
-from sandbox import FaultKind, FaultRule
+from sandbox import FaultKind, FaultRule, SandboxConfig, SandboxServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Airflow, Call, Called
 
 FILES = ["instance", "mapping files"]
-PARTNER_CENTER = [f"Partner Center, {what}" for what in ("sign-in", "customers", "resellers")]
+PARTNER_CENTER = [
+    f"Partner Center, {what}" for what in ("sign-in", "customers", "resellers", "MFA")
+]
 BSS = [
     f"BSS, {what}" for what in ("sign-in", "countries", "tenant marker", "sync options", "accounts")
 ]
@@ -78,8 +81,25 @@ def test_a_refresh_token_that_cannot_be_renewed_where_it_is_is_told_with_its_end
 
 
 def test_a_tenant_resellers_instance_needs_no_resellers(check: Call) -> None:
-    subjects = [*FILES, *PARTNER_CENTER[:2], *BSS]
+    subjects = [*FILES, *PARTNER_CENTER[:2], PARTNER_CENTER[3], *BSS]
     assert right(check("sandbox_reseller")) == dict.fromkeys(subjects, True)
+
+
+def test_multi_factor_authentication_that_is_missing_is_told_with_its_mend(
+    call: Call, airflow: Airflow
+) -> None:
+    with SandboxServer(SandboxConfig(customers=1, resellers=3, has_mfa=False)) as sandbox:
+        replace(airflow, sandbox=sandbox)
+        accepted = call("check", "sandbox")
+        rule = FaultRule(endpoint="partner_center.*", kind=FaultKind.MFA_REQUIRED)
+        sandbox.faults.replace([rule])
+        refused = call("check", "sandbox")
+    assert accepted.code == 0
+    assert "warn   Partner Center, MFA: the token is not compliant" in accepted.out
+    assert refused.code == 1
+    assert "WRONG  Partner Center, customers" in refused.out
+    for said in (accepted, refused):
+        assert "sign in with MFA, consent again and store the new refresh token" in said.out
 
 
 def test_a_wrong_bss_password_is_told_beside_what_is_right(check: Call, airflow: Airflow) -> None:
@@ -99,8 +119,8 @@ def test_the_bss_is_looked_at_although_partner_center_is_down(
 
     said = check()
 
-    assert right(said).keys() == {*FILES, *PARTNER_CENTER, *BSS}
-    assert wrong(said).keys() == set(PARTNER_CENTER[1:])
+    assert right(said).keys() == {*FILES, *PARTNER_CENTER[:3], *BSS}
+    assert wrong(said).keys() == set(PARTNER_CENTER[1:3])
     assert "cannot connect" in wrong(said)[PARTNER_CENTER[1]]
 
 

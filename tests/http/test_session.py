@@ -181,6 +181,24 @@ async def test_two_sessions_that_end_each_others_token_both_get_on(
     assert tokens.issued > 4
 
 
+async def test_a_refusal_that_no_new_token_would_change_is_not_answered_with_one(
+    script: Script, tokens: Tokens
+) -> None:
+    script.answers = [answer(b'{"code": 900421}', 401)]
+    session = ApiSession(
+        service="Test",
+        base_url=script.url,
+        tokens=TokenSource(tokens.fetch),
+        read_detail=read_detail,
+        token_refusals={"900421": "sign in with MFA"},
+    )
+    async with session:
+        with pytest.raises(AuthenticationError, match="GET /v1/thing: sign in with MFA") as caught:
+            await read(session)
+    assert (len(script.asked), tokens.issued) == (1, 1)
+    assert caught.value.code == "900421"
+
+
 async def test_tries_of_one_call_share_their_headers(session: ApiSession, script: Script) -> None:
     script.answers = [answer(b"", 500), answer()]
     await read(session, headers={"MS-RequestId": "one"})

@@ -219,9 +219,13 @@ class Scene:
 
 
 @contextmanager
-def open_scene(engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def open_scene(
+    engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch, **sandbox_config: Any
+) -> Iterator[Scene]:
     """Start a partner without customers; retries and settling hardly wait."""
-    config = SandboxConfig(customers=0, resellers=RESELLERS, seed=SEED, keeps_request_log=True)
+    config = SandboxConfig(
+        customers=0, resellers=RESELLERS, seed=SEED, keeps_request_log=True, **sandbox_config
+    )
     with SandboxServer(config) as sandbox:
         for name, value in sandbox_environment(sandbox.info, folder).items():
             monkeypatch.setenv(name, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from customer_import.vocabulary import ImportType
+from sandbox import FaultKind
 from tests.imports.scene import Scene, on
 
 DIRECT, INDIRECT, TENANT_RESELLER = (
@@ -68,6 +69,48 @@ def test_a_tenant_under_two_resellers_is_left_to_a_person(scene: Scene):
     scene.resubscribe(customer, second.mpn_id)
     assert scene.run(INDIRECT).counts() == {"created": 1}
     assert mpn_option(scene, customer.tenant_id) == second.mpn_id
+
+
+VALIDATE = "partner_center.partners.validate_resellers"
+
+
+def test_what_microsoft_says_of_unknown_resellers_is_in_the_reason_and_asked_once(scene: Scene):
+    elsewhere, nobody, _ = customers = scene.sell(INDIRECT, 3)
+    scene.sandbox.source.other_locations.add("7654321")
+    for customer, mpn_id in zip(customers, ("7654321", "1234567", "1234567"), strict=True):
+        scene.resubscribe(customer, mpn_id)
+    scene.expect(customers, "skipped")
+
+    report = scene.run(INDIRECT)
+
+    assert {row.reason_code for row in report.results.values()} == {"unknown_reseller"}
+    assert "Microsoft confirms 7654321 as an authorised reseller's" in report.of(elsewhere).reason
+    assert "Microsoft does not confirm 1234567" in report.of(nobody).reason
+    assert scene.sandbox.requests.count(VALIDATE) <= 2
+
+
+@pytest.mark.parametrize("fault", [{"status": 403}, {"status": 404}, {"status": 503}])
+def test_a_partner_center_that_says_nothing_of_them_leaves_the_outcome_as_it_is(
+    scene: Scene, fault: dict[str, int], caplog: pytest.LogCaptureFixture
+):
+    scene.configure(partner_center={"max_attempts": 1})
+    customers = scene.sell(INDIRECT, 2)
+    for number, customer in enumerate(customers):
+        scene.resubscribe(customer, f"{number}1234567")
+    scene.expect(customers, "skipped")
+    scene.strike(VALIDATE, FaultKind.STATUS, **fault)
+
+    reasons = [row.reason for row in scene.run(INDIRECT).results.values()]
+
+    assert all(reason.endswith("then run the import again.") for reason in reasons)
+    assert scene.sandbox.requests.count(VALIDATE) == 1
+    assert "does not say whose MPN ids are unknown" in caplog.text
+
+
+def test_no_reseller_is_validated_when_all_are_known(scene: Scene):
+    scene.sell(INDIRECT, 2)
+    assert scene.run(INDIRECT).counts() == {"created": 2}
+    assert scene.sandbox.requests.count(VALIDATE) == 0
 
 
 @pytest.mark.parametrize("order", [(DIRECT, INDIRECT), (INDIRECT, DIRECT)])

@@ -7,7 +7,12 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from customer_import.partner_center.audit import AuditRecord, changed_since, parse_record
+from customer_import.partner_center.audit import (
+    AuditRecord,
+    changed_since,
+    domain_prefixes,
+    parse_record,
+)
 
 TENANT = "4d3cf487-70f4-4e1e-9ff1-b2bfce8d9f04"
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -50,6 +55,78 @@ def test_a_record_without_customer_id_is_looked_up_in_its_value(value: dict) -> 
     found = parse_record(record(customerId=None, resourceNewValue=orjson.dumps(value).decode()))
     assert found is not None
     assert found.tenant_id == TENANT
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "update_customer_user_licenses",
+        "Update_customer_user_licenses",
+        "UpdateCustomerUserLicenses",
+        "reset_customer_user_password",
+        "policy_updated",
+        "create_agreement",
+        "granular_admin_relationship_expired",
+    ],
+)
+def test_operations_that_change_nothing_of_what_is_imported_are_passed_over(
+    operation: str,
+) -> None:
+    assert parse_record(record(operationType=operation)) is None
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "add_customer",
+        "update_customer_billing_profile",
+        "update_customer_partner_contract_company_Name",
+        "update_company_info",
+        "remove_partner_customer_relationship",
+        "create_order",
+        "update_subscription",
+        "update_transfer",
+        "create_partner_relationship",
+        "granular_admin_relationship_activated",
+        "an_operation_that_microsoft_adds",
+        None,
+        7,
+    ],
+)
+def test_operations_that_may_change_it_and_unknown_ones_count(operation: object) -> None:
+    assert parse_record(record(operationType=operation)) is not None
+
+
+NEW = [
+    {"key": "PrimaryDomainName", "value": "Contoso.onmicrosoft.com"},
+    {"key": "Relationship", "value": "Reseller"},
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "prefix"),
+    [
+        ({"operationType": "add_customer", "customizedData": NEW}, "contoso"),
+        ({"operationType": "AddCustomer", "customizedData": NEW}, "contoso"),
+        ({"operationType": "update_customer_billing_profile", "customizedData": NEW}, None),
+        ({"operationType": "add_customer", "customizedData": [7, {"key": "X"}, None]}, None),
+        ({"operationType": "add_customer", "customizedData": None}, None),
+        (
+            {
+                "operationType": "add_customer",
+                "customizedData": [{"key": "PrimaryDomainName", "value": "contoso.example"}],
+            },
+            None,
+        ),
+    ],
+)
+def test_the_record_of_a_new_customer_names_its_domain_prefix(
+    changes: dict, prefix: str | None
+) -> None:
+    found = parse_record(record(**changes))
+    assert found is not None
+    assert found.domain_prefix == prefix
+    assert domain_prefixes([found]) == ({TENANT: prefix} if prefix else {})
 
 
 @pytest.mark.parametrize("value", [None, "", "{", "[1]", 7, '{"Name": "no id"}'])

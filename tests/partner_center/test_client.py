@@ -81,6 +81,36 @@ async def test_a_reseller_without_a_usable_id_is_left_out(
     assert "A reseller without a usable id is left out" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (
+            {
+                "validationResults": [
+                    {"partnerId": "12345", "isValidPartnerIdOnRecord": True},
+                    {"partnerId": 234567, "isValidPartnerIdOnRecord": False, "errorCode": 900400},
+                    {"partnerId": "3456789"},
+                    {"partnerId": "1", "isValidPartnerIdOnRecord": "yes"},
+                    None,
+                ]
+            },
+            {"12345": True, "234567": False},
+        ),
+        ({"validationResults": None}, {}),
+        ([], {}),
+    ],
+)
+async def test_validated_resellers_are_read_as_far_as_they_are_legible(
+    make_hook: MakeHook, body: object, told: dict[str, bool]
+) -> None:
+    found, (arrival,) = await asked(
+        make_hook, lambda client: client.validate_resellers(["12345", "234567"]), lambda _: body
+    )
+    assert found == told
+    assert (arrival.method, arrival.path) == ("POST", "/v1/partners/validateresellers")
+    assert json.loads(arrival.body) == {"partnerIds": ["12345", "234567"]}
+
+
 async def test_resellers_that_are_refused_for_another_reason_keep_that_reason(
     make_hook: MakeHook,
 ) -> None:

@@ -74,6 +74,23 @@ def test_the_body_is_kept_without_byte_order_mark() -> None:
     assert flatten_customer(b"\xef\xbb\xbf" + raw, paths=()).body == raw
 
 
+@pytest.mark.parametrize(
+    ("customer", "has_access"),
+    [
+        ({"allowDelegatedAccess": True}, True),
+        ({"allowDelegatedAccess": False, "customDomains": ["dokimi.example"]}, True),  # GDAP
+        ({"allowDelegatedAccess": False}, False),
+        ({"allowDelegatedAccess": False, "customDomains": []}, False),
+        ({"customDomains": None}, False),
+        ({"allowDelegatedAccess": "true"}, False),
+    ],
+)
+def test_delegated_access_is_told_by_its_flag_and_by_what_is_shown(
+    customer: dict, has_access: bool
+) -> None:
+    assert flat({"id": "a"} | customer).has_delegated_access is has_access
+
+
 @pytest.mark.parametrize("profile", [{}, {"billingProfile": None}])
 def test_a_missing_billing_profile_is_noticed(profile: dict) -> None:
     found = flat({"id": "a"} | profile)
@@ -117,6 +134,15 @@ def test_the_body_of_another_tenant_is_refused() -> None:
         (["first.onmicrosoft.com", "second.onmicrosoft.com"], "first"),
         (["contoso.mail.onmicrosoft.com"], None),
         (["contoso.mail.onmicrosoft.com", "contoso.onmicrosoft.com"], "contoso"),
+        (["contoso.mail.onmicrosoft.us", "contoso.onmicrosoft.us"], "contoso"),
+        (["contoso.mail.partner.onmschina.cn"], None),
+        (["contoso.partner.mail.onmschina.cn", "contoso.partner.onmschina.cn"], "contoso"),
+        (["contoso.mail.ccsctp.net"], None),
+        (["sales.contoso.onmicrosoft.com", "contoso.onmicrosoft.com"], "contoso"),
+        (["sales.contoso.onmicrosoft.us"], None),
+        (["contoso.microsoftonline.com", "contoso.emea.microsoftonline.com"], None),
+        (["contoso.partner.microsoftonline.cn"], None),
+        (["partner.onmschina.cn"], None),
         (["contoso.example"], None),
         (["onmicrosoft.com"], None),
         ([".onmicrosoft.com"], None),

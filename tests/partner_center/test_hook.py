@@ -18,14 +18,13 @@ from customer_import.partner_center.auth import Flow
 from customer_import.partner_center.check import check_partner_center
 from customer_import.partner_center.hook import PartnerCenterHook, read_connection
 from customer_import.vocabulary import ImportType
+from sandbox import SandboxConfig, SandboxServer
 from sandbox.faults import FaultKind, FaultRule
-from tests.partner_center.conftest import VARIABLE, MakeRun, Saved, connection_json
+from tests.partner_center.conftest import CONNECTION, VARIABLE, MakeRun, Saved, connection_json
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
-
-    from sandbox.server import SandboxServer
 
 MakeHook = Callable[..., PartnerCenterHook]
 
@@ -169,7 +168,8 @@ def test_check_reads_what_the_import_will_read(make_hook: MakeHook, make_run: Ma
     config = make_run(ImportType.INDIRECT).instance.partner_center
     findings = check_partner_center(config, ImportType.INDIRECT, make_hook())
     assert all(finding.is_right for finding in findings)
-    assert [finding.subject for finding in findings] == ["sign-in", "customers", "resellers"]
+    subjects = [finding.subject for finding in findings]
+    assert subjects == ["sign-in", "customers", "resellers", "MFA"]
     assert "8" in findings[2].message
 
 
@@ -192,6 +192,55 @@ def test_check_goes_on_after_something_that_is_wrong(
     config = make_run(ImportType.INDIRECT).instance.partner_center
     findings = check_partner_center(config, ImportType.INDIRECT, make_hook())
     assert [finding.is_right for finding in findings] == [True, False, True]
+
+
+def test_check_asks_whether_the_token_proves_multi_factor_authentication(
+    make_hook: MakeHook, make_run: MakeRun, sandbox: SandboxServer
+) -> None:
+    config = make_run(ImportType.DIRECT).instance.partner_center
+    *_, mfa = check_partner_center(config, ImportType.DIRECT, make_hook())
+    assert (mfa.subject, mfa.message) == ("MFA", "the token is compliant")
+    assert sandbox.requests.count("partner_center.customers.list") == 1
+
+
+def test_a_token_without_multi_factor_authentication_is_told_while_it_is_still_accepted(
+    make_run: MakeRun, make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_run(ImportType.DIRECT).instance.partner_center
+    with SandboxServer(SandboxConfig(customers=1, resellers=3, has_mfa=False)) as other:
+        hook = connect(make_hook, other, monkeypatch)
+        *others, mfa = check_partner_center(config, ImportType.DIRECT, hook)
+        assert all(finding.is_right and not finding.is_warning for finding in others)
+        assert (mfa.is_right, mfa.is_warning) == (True, True)
+        assert "store the new refresh token" in mfa.message
+        assert "900421" in mfa.message
+        is_ok, said = hook.test_connection()
+        assert (is_ok, "no multi-factor authentication" in said) == (True, True)
+
+
+def connect(
+    make_hook: MakeHook, sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> PartnerCenterHook:
+    """A hook to another sandbox than the shared one."""
+    hook = make_hook()
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONNECTION.upper()}", connection_json(sandbox.info))
+    monkeypatch.setenv(f"AIRFLOW_VAR_{VARIABLE.upper()}", sandbox.info.refresh_token)
+    return hook
+
+
+def test_a_call_refused_for_want_of_multi_factor_authentication_fails_at_once_with_its_mend(
+    make_hook: MakeHook, make_run: MakeRun, sandbox: SandboxServer
+) -> None:
+    endpoint = "partner_center.customers.list"
+    sandbox.faults.replace([FaultRule(endpoint=endpoint, kind=FaultKind.MFA_REQUIRED)])
+    config = make_run(ImportType.DIRECT).instance.partner_center
+    sign_in, customers = check_partner_center(config, ImportType.DIRECT, make_hook())
+    assert sign_in.is_right
+    assert isinstance(customers.error, AuthenticationError)
+    assert customers.error.code == "900421"
+    assert "a person must sign in with MFA, consent again" in customers.message
+    assert sandbox.requests.count(endpoint) == 1
+    assert sandbox.requests.count("entra.token") == 1
 
 
 def test_calls_carry_the_documented_headers(

@@ -66,6 +66,7 @@ def row(number: int, tenant_id: str, source: dict[str, object], **columns: objec
         domain=None,
         source=orjson.dumps(read_json(orjson.dumps(source))),  # as the border leaves it
         has_billing_profile=True,
+        has_delegated_access=True,
         **{"domain_prefix": None, "reseller_mpn_id": None, "reseller_name": None, **columns},
     )
 

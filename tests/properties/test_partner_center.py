@@ -140,5 +140,7 @@ def test_tenant_parsing_keeps_every_usable_id(
 def test_domain_prefix_is_never_blank_or_of_a_foreign_domain(domains: list[str]) -> None:
     prefix = find_domain_prefix(list(domains))
     assert prefix is None or (
-        0 < len(prefix) <= 250 and any(prefix in without_format(d).lower() for d in domains)
+        0 < len(prefix) <= 250
+        and "." not in prefix
+        and any(prefix in without_format(d).lower() for d in domains)
     )

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from sandbox import RateLimit
+from sandbox import FaultKind, FaultRule, RateLimit
 from sandbox.config import RateWindow
 
 BOM = b"\xef\xbb\xbf"
@@ -145,6 +145,65 @@ def test_reseller_calls_of_a_partner_that_is_no_provider_are_refused(start, part
     assert (refused.status_code, refused.json()["code"]) == (403, 1002)
 
 
+@pytest.mark.parametrize("has_mfa", [True, False])
+def test_whether_a_token_proves_mfa_is_told_to_users_who_ask(start, partner_center, has_mfa):
+    sandbox = start(has_mfa=has_mfa)
+    api = partner_center(sandbox)
+    asked = {"ValidateMfa": "true"}
+    assert api.get("/customers", **asked).headers["isMfaCompliant"] == str(has_mfa).lower()
+    assert "isMfaCompliant" not in api.get("/customers").headers
+    app_only = partner_center(sandbox, is_app_only=True).get("/customers", **asked)
+    assert "isMfaCompliant" not in app_only.headers
+
+
+def test_mfa_is_enforced_where_a_fault_says_so(start, partner_center):
+    kind = FaultKind.MFA_REQUIRED
+    sandbox = start(faults=(FaultRule(endpoint="partner_center.customers.*", kind=kind),))
+    api = partner_center(sandbox)
+    refused = api.get("/customers")
+    assert (refused.status_code, refused.json()["code"]) == (401, 900421)
+    assert api.get("/auditrecords").status_code == 200
+
+
+def test_what_needs_delegated_access_is_left_out_without_it(start, partner_center, control):
+    sandbox = start(customers=3, hides_without_access=True)
+    call, api = control(sandbox), partner_center(sandbox)
+    tenant_id = next(iter(sandbox.source.customers))
+    company = {"companyProfile": {"email": "info@company.example", "address": {"city": "Volos"}}}
+    for allowed in (True, False):
+        change = {"document": company | {"allowDelegatedAccess": allowed}}
+        call("PATCH", f"/customers/{tenant_id}", change)
+        customer = api.read(f"/customers/{tenant_id}")
+        profile = api.read(f"/customers/{tenant_id}/profiles/company")
+        assert ("customDomains" in customer) is allowed
+        assert customer["companyProfile"] == profile
+        assert ("email" in profile, "address" in profile) == (allowed, allowed)
+        assert customer["billingProfile"]["email"]
+
+
+def test_the_record_of_a_new_customer_names_its_tenant_domain(sandbox, partner_center, control):
+    body = {"class": "direct", "peculiarity": "custom_domain"}
+    added = control(sandbox)("POST", "/customers", body).json()
+    (record,) = partner_center(sandbox).read("/auditrecords")["items"]
+    data = {pair["key"]: pair["value"] for pair in record["customizedData"]}
+    assert data["PrimaryDomainName"] == added["document"]["customDomains"][-1]
+
+
+@pytest.mark.parametrize("is_app_only", [True, False])
+def test_partner_ids_of_authorised_resellers_are_valid(peopled, partner_center, is_app_only):
+    api = partner_center(peopled, is_app_only=is_app_only)
+    known = next(iter(peopled.source.resellers.values())).mpn_id
+    path = f"{api.base}/partners/validateresellers"
+    answer = api.http.post(path, json={"partnerIds": [known, "9999999"]})
+    assert answer.content.startswith(BOM)
+    valid, invalid = json.loads(answer.content)["validationResults"]
+    assert valid == {"partnerId": known, "isValidPartnerIdOnRecord": True}
+    assert (invalid["isValidPartnerIdOnRecord"], invalid["errorCode"]) == (False, 900400)
+    for ids in (None, [], ["x"], "1"):
+        assert api.http.post(path, json={"partnerIds": ids}).status_code == 400
+    assert api.http.post(path, json={}).status_code == 400
+
+
 def test_country_rules_know_required_states(peopled, partner_center):
     api = partner_center(peopled)
     rules = api.read("/countryvalidationrules/us")
@@ -183,6 +242,23 @@ def test_edit_leaves_an_audit_record_only_when_asked(start, partner_center, cont
     assert (
         api.read(f"/customers/{tenant_id}")["billingProfile"]["defaultAddress"]["city"] == "Volos"
     )
+
+
+def test_records_name_the_operation(start, partner_center, control):
+    sandbox = start(customers=1)
+    call, api = control(sandbox), partner_center(sandbox)
+    tenant_id = next(iter(sandbox.source.customers))
+    call("PATCH", f"/customers/{tenant_id}", {"subscriptions": []})
+    call("POST", f"/customers/{tenant_id}/activity", {"count": 2})
+    call("POST", f"/customers/{tenant_id}/activity", {"operation": "create_order"})
+    assert call("POST", "/customers/nobody/activity", {}).status_code == 404
+    records = api.read("/auditrecords")["items"]
+    assert [(one["operationType"], one["resourceType"]) for one in records] == [
+        ("update_subscription", "subscription"),
+        ("update_customer_user_licenses", "license"),
+        ("update_customer_user_licenses", "license"),
+        ("create_order", "order"),
+    ]
 
 
 def test_audit_records_are_paged_and_end_after_90_days(start, partner_center, control):

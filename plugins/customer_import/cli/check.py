@@ -60,7 +60,8 @@ def known_instances() -> list[str]:
 
 def as_line(finding: Finding) -> str:
     """Return a finding for people."""
-    return f"{'ok   ' if finding.is_right else 'WRONG'}  {finding.subject}: {finding.message}"
+    mark = "WRONG" if not finding.is_right else "warn " if finding.is_warning else "ok   "
+    return f"{mark}  {finding.subject}: {finding.message}"
 
 
 def as_record(finding: Finding) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def _impatient(config: ConfigT) -> ConfigT:
 
 def _of(end: str, findings: Iterable[Finding]) -> Iterator[Finding]:
     for finding in findings:
-        yield Finding(f"{end}, {finding.subject}", finding.message, finding.error)
+        yield replace(finding, subject=f"{end}, {finding.subject}")
 
 
 def _forget(_token: str) -> None:

@@ -70,6 +70,13 @@ CUSTOMER_SOURCES: frozenset[str] = frozenset(
 )
 """Paths in the body of ``GET /v1/customers/{id}`` that hold one value (docs/api/partner-center.md section 6)."""
 
+DELEGATED_SOURCES: frozenset[str] = frozenset(
+    {"tenant.domainPrefix"}
+    | {path for path in CUSTOMER_SOURCES if path.startswith("companyProfile.address.")}
+    | {"companyProfile.email"}
+)
+"""Sources that Partner Center hides from partners without delegated access (docs/api/partner-center.md section 6)."""
+
 DERIVED_SOURCES: frozenset[str] = frozenset(
     {
         "tenant.id",

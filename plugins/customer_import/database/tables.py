@@ -136,6 +136,8 @@ staged_customers = Table(
     Column("source", LargeBinary),
     Column("body", LargeBinary),
     Column("has_billing_profile", Boolean),
+    # False: Partner Center keeps domains, company address and company e-mail from this partner.
+    Column("has_delegated_access", Boolean),
     # Counted subscriptions: [{"id", "status", "partnerId"}]
     Column("subscriptions", LargeBinary),
     Column("domain_prefix", String(250)),

@@ -23,11 +23,13 @@ class Finding:
         subject: What it was.
         message: What was found, in words; of something wrong also what to do about it.
         error: Why an import cannot work with it; ``None`` when it can.
+        is_warning: Whether a person should do something about it although an import can work with it.
     """
 
     subject: str
     message: str
     error: CustomerImportError | None = None
+    is_warning: bool = False
 
     @classmethod
     def wrong(cls, subject: str, error: CustomerImportError) -> Finding:

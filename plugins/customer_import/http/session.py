@@ -83,6 +83,7 @@ class ApiSession:
         base_url: Scheme, host and port.
         tokens: Where bearer tokens come from.
         read_detail: The service's reader of error bodies.
+        token_refusals: Codes of a 401 that no new token would change, to what to do about it.
         headers: Sent with every request.
         concurrency: Most requests under way at once; also the size of the connection pool.
         timeout_s: Bound on one request, from its start to the last byte.
@@ -102,6 +103,7 @@ class ApiSession:
         base_url: str,
         tokens: TokenSource,
         read_detail: DetailReader,
+        token_refusals: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         concurrency: int = 16,
         timeout_s: float = 60.0,
@@ -117,6 +119,7 @@ class ApiSession:
         self.requests = 0
         self._tokens = tokens
         self._read_detail = read_detail
+        self._token_refusals = token_refusals or {}
         self._headers = dict(headers or {})
         self._concurrency = self._in_use = concurrency
         self._slots = asyncio.Semaphore(concurrency)
@@ -171,6 +174,7 @@ class ApiSession:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         limiter: Limiter | None = None,
+        on_headers: Callable[[Mapping[str, str]], None] | None = None,
     ) -> Value:
         """GET and parse; tried again on whatever may pass, a body that does not parse included.
 
@@ -181,6 +185,7 @@ class ApiSession:
             params: Query parameters.
             headers: Extra headers; the same for every try.
             limiter: The resource's rate limiter.
+            on_headers: Told the headers of the answer that is returned.
 
         Raises:
             AuthenticationError: The token was refused, also after it was renewed.
@@ -194,7 +199,10 @@ class ApiSession:
             answer = await self._exchange(
                 "GET", path, name, limiter, params=params, headers=headers
             )
-            return await self._parse(answer, name, parse)
+            value = await self._parse(answer, name, parse)
+            if on_headers is not None:
+                on_headers(answer.headers)
+            return value
 
         return await self._repeat(name, attempt)
 
@@ -343,23 +351,26 @@ class ApiSession:
                 if on_turn is not None:
                     await on_turn()
                 answer = await self._send(method, path, endpoint, params, all_headers, data)
-            if answer.status == 401:  # noqa: PLR2004
+            self._accepted += answer.status != 401  # noqa: PLR2004
+            error = await self._classify(answer, endpoint, all_headers, data)
+            if error is None:
+                return answer
+            if self._may_have_ended(error):
                 refusals += 1
                 if refusals <= MAX_RENEWALS or self._accepted != accepted:
                     await self._pause_before_renewal(refusals)
                     rejected, accepted = token, self._accepted
                     continue
-            else:
-                self._accepted += 1
-            error = await self._classify(answer, endpoint, all_headers, data)
-            if error is None:
-                return answer
             self._raise(error, limiter)
 
     async def _pause_before_renewal(self, refusals: int) -> None:
         """Wait, but not for the first renewal; by chance, so that two who end each other's token fall apart."""
         if refusals > 1:
             await self._sleep(self._jitter() * min(2.0 ** (refusals - 2), self._retry.max_wait_s))
+
+    def _may_have_ended(self, error: ApiError) -> bool:
+        """Whether a refusal may be of this token alone, so that a new one may be accepted."""
+        return error.status == 401 and error.code not in self._token_refusals  # noqa: PLR2004
 
     async def _classify(
         self, answer: Answer, endpoint: str, headers: Mapping[str, str], data: bytes | None
@@ -394,8 +405,11 @@ class ApiSession:
 
     def _raise(self, error: ApiError, limiter: Limiter) -> None:
         if error.status == 401:  # noqa: PLR2004
+            hint = self._token_refusals.get(error.code or "")
             message = (
-                f"{error.endpoint} refused a token that was just issued; check the connection's "
+                f"{error.endpoint}: {hint}"
+                if hint
+                else f"{error.endpoint} refused a token that was just issued; check the connection's "
                 "credentials and audience"
             )
             raise AuthenticationError(message, service=self.service, code=error.code) from error

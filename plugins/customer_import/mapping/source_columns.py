@@ -8,13 +8,14 @@ trimmed or changed in case: that is the mapping's to say. Texts are clean since 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
+from customer_import.config.mapping import DELEGATED_SOURCES
 from customer_import.errors import CustomerImportError
 from customer_import.text import INVISIBLE, is_blank
 
@@ -40,12 +41,14 @@ class SourceColumns:
     Attributes:
         texts: Source (``billingProfile.email``, ``tenant.id``, ...) to its texts.
         not_text: Per source that holds lists or objects, the rows that do.
+        hidden: Per source that Partner Center may have and does not show, the rows without it.
         size: Customers.
     """
 
     texts: Mapping[str, Texts]
     not_text: Mapping[str, Flags]
     size: int
+    hidden: Mapping[str, Flags] = field(default_factory=dict)
 
 
 def source_columns(
@@ -68,7 +71,17 @@ def source_columns(
         if not {list, dict}.isdisjoint(map(type, values)):
             not_text[path] = np.array([type(value) in {list, dict} for value in values], np.bool_)
     columns |= _derived_columns(rows, run, organisation)
-    return SourceColumns(columns, not_text, len(rows))
+    return SourceColumns(columns, not_text, len(rows), _hidden(rows, columns))
+
+
+def _hidden(rows: Sequence[StagedRow], columns: Mapping[str, Texts]) -> dict[str, Flags]:
+    is_kept_back = np.array([row.has_delegated_access is False for row in rows], np.bool_)
+    if not is_kept_back.any():
+        return {}
+    return {
+        source: is_kept_back & [text is None for text in columns[source]]
+        for source in DELEGATED_SOURCES & columns.keys()
+    }
 
 
 def _customer_columns(rows: Sequence[StagedRow], run: Run) -> dict[str, list[object]]:

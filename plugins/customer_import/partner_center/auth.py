@@ -35,6 +35,7 @@ from customer_import.http.sign_in import (
     unanswered,
 )
 from customer_import.http.token import AccessToken, is_token
+from customer_import.partner_center.error_body import CONSENT_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,14 +47,13 @@ _MICROSOFT_HOSTS = WELL_KNOWN_AUTHORITY_HOSTS | {"login.partner.microsoftonline.
 _TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
 _TRANSIENT_CODES = frozenset({"90033", "90006", "90024"})
 
-_CONSENT_AGAIN = "a person must sign in with MFA, consent again and store the new refresh token"
 _HINTS: dict[str, str] = {
-    "700082": f"the refresh token has expired; {_CONSENT_AGAIN}",
-    "70008": f"the refresh token has expired; {_CONSENT_AGAIN}",
-    "50173": f"the refresh token was revoked; {_CONSENT_AGAIN}",
-    "50076": f"multi-factor authentication is needed; {_CONSENT_AGAIN}",
-    "50078": f"the multi-factor authentication is too old; {_CONSENT_AGAIN}",
-    "50079": f"the person must enrol in multi-factor authentication; {_CONSENT_AGAIN}",
+    "700082": f"the refresh token has expired; {CONSENT_AGAIN}",
+    "70008": f"the refresh token has expired; {CONSENT_AGAIN}",
+    "50173": f"the refresh token was revoked; {CONSENT_AGAIN}",
+    "50076": f"multi-factor authentication is needed; {CONSENT_AGAIN}",
+    "50078": f"the multi-factor authentication is too old; {CONSENT_AGAIN}",
+    "50079": f"the person must enrol in multi-factor authentication; {CONSENT_AGAIN}",
     "65001": "nobody has consented to the application; give consent in the partner's tenant",
     "7000215": "the client secret is wrong; the connection needs its value, not its id",
     "7000222": "the client secret has expired; put a new one into the connection's password",
@@ -62,7 +62,7 @@ _HINTS: dict[str, str] = {
     "90002": "the tenant does not exist; check tenant_id in the connection's extra",
     "500011": "the tenant does not know the API; check scope_base in the connection's extra",
     "53003": "Conditional Access blocks the sign-in; an administrator must allow this application",
-    "70000": f"the refresh token is not valid; {_CONSENT_AGAIN}",
+    "70000": f"the refresh token is not valid; {CONSENT_AGAIN}",
 }
 
 

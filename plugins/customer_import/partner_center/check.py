@@ -1,4 +1,4 @@
-"""Looks at a Partner Center connection before an import: a token, one customer, the resellers.
+"""Looks at a Partner Center connection before an import: a token, its MFA, one customer, the resellers.
 
 Cheap and read-only; run before every extraction, by the mode ``check`` and by the command.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from customer_import.errors import CustomerImportError
 from customer_import.http.finding import SIGN_IN, Finding, look_at
 from customer_import.partner_center.client import PartnerCenterClient
+from customer_import.partner_center.error_body import NO_MFA
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.vocabulary import ImportType
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from customer_import.config.instances import PartnerCenterConfig
     from customer_import.http.finding import Look
     from customer_import.http.session import ApiSession
+    from customer_import.partner_center.models import Peek
+
+_MFA = "MFA"
 
 
 def check_partner_center(
@@ -55,6 +59,8 @@ async def _check(
 ) -> tuple[Finding, ...]:
     async with session:
         client = PartnerCenterClient(session, config)
+        is_app_user = hook.settings.is_app_user
+        peeks: list[Peek] = []
 
         async def sign_in() -> str:
             await session.sign_in()
@@ -62,7 +68,9 @@ async def _check(
             return f"{said}; {hook.renewal_trouble}" if hook.renewal_trouble else said
 
         async def customers() -> str:
-            return "can be read" if await client.has_tenants() else "can be read, there are none"
+            peek = await client.peek(validates_mfa=is_app_user)
+            peeks.append(peek)
+            return "can be read" if peek.has_tenants else "can be read, there are none"
 
         async def resellers() -> str:
             return f"can be read, there are {len(await client.resellers())}"
@@ -70,4 +78,21 @@ async def _check(
         looks: dict[str, Look] = {"customers": customers}
         if import_type is ImportType.INDIRECT:
             looks["resellers"] = resellers
-        return await look_at(sign_in, looks)
+        findings = await look_at(sign_in, looks)
+        return (*findings, *(_judge_mfa(peek) for peek in peeks if is_app_user))
+
+
+def _judge_mfa(peek: Peek) -> Finding:
+    """Say what Partner Center says of the token; what it refuses already is an error of the call."""
+    match peek.is_mfa_compliant:
+        case True:
+            return Finding(_MFA, "the token is compliant")
+        case None:
+            return Finding(_MFA, "Partner Center does not say whether the token is compliant")
+        case _:
+            enforced = (
+                "Partner Center refuses such calls with code 900421, step by step more of them"
+            )
+            return Finding(
+                _MFA, f"the token is not compliant: {NO_MFA}. {enforced}", is_warning=True
+            )

@@ -1,7 +1,7 @@
 """The calls to Partner Center that the import makes, each with its limiter and its shape check.
 
-Only reads. Bodies are turned into small values at once; nothing here decides what they mean for the
-import.
+Only reads, also with the one POST. Bodies are turned into small values at once; nothing here decides what they mean for
+the import.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from customer_import.partner_center.models import (
     MAX_MPN_ID,
     CountryRules,
     ListedTenant,
+    Peek,
     Reseller,
     Subscription,
     domain_of,
@@ -38,7 +39,7 @@ from customer_import.partner_center.paging import Item, Link, Page, list_pages, 
 from customer_import.text import trim
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from datetime import date
 
     from customer_import.config.instances import PartnerCenterConfig
@@ -57,7 +58,10 @@ _SUBSCRIPTIONS = "/v1/customers/{id}/subscriptions"
 _RELATIONSHIPS = "/v1/relationships"
 _COUNTRY_RULES = "/v1/countryvalidationrules/{iso2}"
 _AUDIT_RECORDS = "/v1/auditrecords"
+_VALIDATE_RESELLERS = "/v1/partners/validateresellers"
 _AUDIT_PAGE_SIZE = 500
+_VALIDATE_MFA = (("ValidateMfa", "true"),)
+_MFA_ANSWERS = {"true": True, "false": False}
 
 
 class PartnerCenterClient:
@@ -128,12 +132,23 @@ class PartnerCenterClient:
                 )
             yield tenants
 
-    async def has_tenants(self) -> bool:
-        """Read one customer, to see that it can be done."""
+    async def peek(self, *, validates_mfa: bool) -> Peek:
+        """Read one customer, to see that it can be done.
+
+        Args:
+            validates_mfa: Ask whether the token proves multi-factor authentication
+                (docs/api/partner-center.md section 3.3); only App+User tokens have to.
+        """
+        told: list[str | None] = []
         page = await self._read(
-            Link(f"{_CUSTOMERS}?size=1"), _CUSTOMERS, parse_page, self._customers
+            Link(f"{_CUSTOMERS}?size=1", _VALIDATE_MFA if validates_mfa else ()),
+            _CUSTOMERS,
+            parse_page,
+            self._customers,
+            lambda headers: told.append(headers.get("isMfaCompliant")),
         )
-        return bool(page.items)
+        is_compliant = _MFA_ANSWERS.get((told[-1] or "").strip().lower())
+        return Peek(bool(page.items), is_compliant if validates_mfa else None)
 
     async def subscriptions(self, tenant_id: str) -> tuple[Subscription, ...]:
         """Read all subscriptions of a customer, of any status."""
@@ -168,6 +183,22 @@ class PartnerCenterClient:
         path = _COUNTRY_RULES.format(iso2=quote(iso2, safe=""))
         return await self._read(Link(path), _COUNTRY_RULES, _parse_country_rules, None)
 
+    async def validate_resellers(self, mpn_ids: Sequence[str]) -> dict[str, bool]:
+        """Ask which MPN ids are an authorised reseller's (docs/api/partner-center.md section 7).
+
+        Returns:
+            MPN id to whether it is one; ids of which nothing is said are left out.
+        """
+        return await self._session.write(
+            "POST",
+            _VALIDATE_RESELLERS,
+            endpoint=_VALIDATE_RESELLERS,
+            json={"partnerIds": list(mpn_ids)},
+            parse=_parse_validations,
+            is_idempotent=True,
+            headers={"MS-RequestId": _new_request_id()},
+        )
+
     async def audit_records(self, start: date, end: date) -> AsyncIterator[list[AuditRecord]]:
         """List audit records page by page (docs/api/partner-center.md section 11); they name no values.
 
@@ -196,13 +227,23 @@ class PartnerCenterClient:
             yield page
 
     async def _read(
-        self, link: Link, endpoint: str, parse: Callable[[bytes], Value], limiter: Limiter | None
+        self,
+        link: Link,
+        endpoint: str,
+        parse: Callable[[bytes], Value],
+        limiter: Limiter | None,
+        on_headers: Callable[[Mapping[str, str]], None] | None = None,
     ) -> Value:
         # One request id for all tries of a call: docs/api/partner-center.md section 4.
         headers = {**dict(link.headers), "MS-RequestId": _new_request_id()}
         try:
             return await self._session.read(
-                link.path, endpoint=endpoint, parse=parse, headers=headers, limiter=limiter
+                link.path,
+                endpoint=endpoint,
+                parse=parse,
+                headers=headers,
+                limiter=limiter,
+                on_headers=on_headers,
             )
         except RejectedRequestError as error:
             if (in_words := run_ending_error(error)) is not None:
@@ -278,6 +319,19 @@ def _parse_subscriptions(body: bytes) -> Page:
         message = "items.partnerId: not a text"
         raise ValueError(message)
     return page
+
+
+def _parse_validations(body: bytes) -> dict[str, bool]:
+    """Read what is legible; nothing depends on it."""
+    content = read_json(body)
+    results = content.get("validationResults") if isinstance(content, dict) else None
+    return {
+        mpn_id: is_valid
+        for item in (results if isinstance(results, list) else ())
+        if isinstance(item, dict)
+        and (mpn_id := text_or_number(item.get("partnerId"))) is not None
+        and isinstance(is_valid := item.get("isValidPartnerIdOnRecord"), bool)
+    }
 
 
 def _parse_country_rules(body: bytes) -> CountryRules:

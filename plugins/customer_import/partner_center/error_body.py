@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 _MAX_MESSAGE_LENGTH = 200
 
+CONSENT_AGAIN = "a person must sign in with MFA, consent again and store the new refresh token"
+NO_MFA = f"the sign-in behind the refresh token had no multi-factor authentication (MFA); {CONSENT_AGAIN}"
+TOKEN_REFUSALS = {
+    "900420": "the token is for another audience; remove scope_base from the connection's extra, or correct it",
+    "900421": NO_MFA,
+}
+"""Codes of a 401 that no new token would change, to what to do about it."""
+
 _NEEDS_APP_USER = (
     "this call needs App+User; set flow to app_user in the extra and give a refresh token"
 )

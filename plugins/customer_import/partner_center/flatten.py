@@ -26,8 +26,11 @@ TENANT_DOMAIN_SUFFIXES = (
     ".onmicrosoft.us",
     ".ccsctp.net",
 )
-"""Ends of the domains that Microsoft gives to tenants (docs/api/partner-center.md section 6)."""
-_MAIL_SUFFIX = ".mail.onmicrosoft.com"
+"""Ends of the domains that Microsoft gives to tenants (docs/api/partner-center.md section 6).
+
+Exactly one label stands before them in a tenant's own domain. More are a sub-domain or a mail routing domain, such as
+``contoso.mail.onmicrosoft.com``.
+"""
 _MAX_PREFIX_LENGTH = 250  # of the staging column; real ones have 27 characters at most
 _CREDENTIALS = "userCredentials"
 _BOM = b"\xef\xbb\xbf"
@@ -57,12 +60,15 @@ class FlatCustomer:
         body: The whole body as JSON, clean, without byte order mark and credentials; one beyond
             ``MAX_KEPT_BODY`` is not kept.
         has_billing_profile: Whether there is one that is not null.
-        domain_prefix: Of the tenant's onmicrosoft domain; ``None`` when it has none.
+        has_delegated_access: Whether Partner Center shows what it keeps from partners without delegated access (DAP,
+            GDAP): domains, company address and company e-mail. When not, they are hidden instead of absent.
+        domain_prefix: Of the tenant's onmicrosoft domain; ``None`` when it has none, or it is hidden.
     """
 
     source: Mapping[str, object] = field(repr=False)
     body: bytes = field(repr=False)
     has_billing_profile: bool
+    has_delegated_access: bool
     domain_prefix: str | None
 
 
@@ -96,12 +102,15 @@ def flatten_customer(
         source=_take(customer, paths),
         body=body if len(body) <= MAX_KEPT_BODY else b"{}",
         has_billing_profile=customer.get("billingProfile") is not None,
+        # GDAP, which allowDelegatedAccess does not speak of, shows in the domains.
+        has_delegated_access=customer.get("allowDelegatedAccess") is True
+        or bool(customer.get("customDomains")),
         domain_prefix=find_domain_prefix(_domains(customer)),
     )
 
 
 def find_domain_prefix(domains: list[object]) -> str | None:
-    """Return what stands before the tenant suffix of the first domain that has one.
+    """Return the label before the tenant suffix of the first domain that is one label and such a suffix.
 
     Args:
         domains: In order of preference; values that are not text are passed over.
@@ -110,11 +119,9 @@ def find_domain_prefix(domains: list[object]) -> str | None:
         if not isinstance(value, str):
             continue
         domain = trim(without_format(value)).lower().rstrip(".")
-        if domain.endswith(_MAIL_SUFFIX):
-            continue
         for suffix in TENANT_DOMAIN_SUFFIXES:
             prefix = domain.removesuffix(suffix)
-            if prefix != domain and 0 < len(prefix) <= _MAX_PREFIX_LENGTH:
+            if prefix != domain and "." not in prefix and 0 < len(prefix) <= _MAX_PREFIX_LENGTH:
                 return prefix
     return None
 

@@ -34,7 +34,7 @@ from customer_import.http.session import ApiSession
 from customer_import.http.token import TokenSource
 from customer_import.partner_center.auth import SERVICE, Credentials, Flow, PartnerCenterAuth
 from customer_import.partner_center.client import PartnerCenterClient
-from customer_import.partner_center.error_body import read_detail
+from customer_import.partner_center.error_body import NO_MFA, TOKEN_REFUSALS, read_detail
 from customer_import.partner_center.refresh_token import RefreshTokenVariable
 
 if TYPE_CHECKING:
@@ -95,6 +95,11 @@ class ConnectionSettings:
     base_url: str
     credentials: Credentials
     refresh_token_variable: str | None
+
+    @property
+    def is_app_user(self) -> bool:
+        """Whether calls are made with the rights of a person, who then must have signed in with MFA."""
+        return self.credentials.flow is Flow.APP_USER
 
     @property
     def partner(self) -> str:
@@ -191,6 +196,7 @@ class PartnerCenterHook(BaseHook):
             base_url=self.settings.base_url,
             tokens=tokens,
             read_detail=read_detail,
+            token_refusals=TOKEN_REFUSALS,
             headers={
                 "Accept": "application/json",
                 "MS-Contract-Version": "v1",
@@ -217,9 +223,11 @@ class PartnerCenterHook(BaseHook):
 
         async def read() -> str:
             async with session:
-                has_customers = await PartnerCenterClient(session, config).has_tenants()
-            found = "customers can be read" if has_customers else "there are no customers"
-            return f"Signed in (flow {hook.settings.credentials.flow}); {found}"
+                client = PartnerCenterClient(session, config)
+                peek = await client.peek(validates_mfa=hook.settings.is_app_user)
+            found = "customers can be read" if peek.has_tenants else "there are no customers"
+            said = f"Signed in (flow {hook.settings.credentials.flow}); {found}"
+            return f"{said}; but {NO_MFA}" if peek.is_mfa_compliant is False else said
 
         return asyncio.run(read())
 

@@ -91,6 +91,20 @@ class Subscription:
     partner_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """What reading one customer showed.
+
+    Attributes:
+        has_tenants: Whether there is one.
+        is_mfa_compliant: Whether Partner Center says that the token proves multi-factor authentication; ``None`` when
+            it says nothing of it, or was not asked.
+    """
+
+    has_tenants: bool
+    is_mfa_compliant: bool | None = None
+
+
 def is_guid(text: str) -> bool:
     """Whether a lower-cased text is a GUID in its usual form; nothing else is put into a path."""
     return _GUID.fullmatch(text) is not None

@@ -32,6 +32,7 @@ class StagedRow(NamedTuple):
     tenant_name: str | None
     domain: str | None
     has_billing_profile: bool | None
+    has_delegated_access: bool | None
     domain_prefix: str | None
     reseller_mpn_id: str | None
     reseller_name: str | None

@@ -41,7 +41,8 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
     ):
         if finding.error is not None:
             raise finding.error
-        log.info("Partner Center, %s: %s", finding.subject, finding.message)
+        level = logging.WARNING if finding.is_warning else logging.INFO
+        log.log(level, "Partner Center, %s: %s", finding.subject, finding.message)
     organisation = asyncio.run(_read_organisation(run, waits_for_outages=waits))
     put_reference(engine, run.key, ReferenceName.ORGANISATION, organisation.model_dump(mode="json"))
     log.info(

@@ -110,6 +110,22 @@ def test_an_audited_change_is_read_and_written(scene: Scene) -> None:
     assert account.values["billingAddress"]["city"] == "Nafplio"
 
 
+@on("sqlite")
+def test_licences_and_users_of_customers_cost_no_request_beyond_their_records(scene: Scene) -> None:
+    customers = imported(scene)
+    operations = ("update_customer_user_licenses", "create_customer_user", "policy_updated")
+    for customer in customers:
+        for operation in operations * 50:
+            scene.sandbox.source.note(customer.tenant_id, operation)
+    scene.sandbox.source.note(customers[4].tenant_id, "create_order")
+
+    report = changed(scene)
+
+    assert reads(scene) == {customers[4].tenant_id}
+    assert scene.sandbox.requests.count(AUDIT) == 2  # 901 records
+    assert report.counts() == {"unchanged": 6}
+
+
 def test_a_new_customer_is_imported_also_without_an_audit_record(scene: Scene) -> None:
     imported(scene)
     (new,) = scene.sell(DIRECT)

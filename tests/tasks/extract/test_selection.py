@@ -103,8 +103,9 @@ def test_a_reseller_whom_nobody_knows_stops_the_extraction(
 ) -> None:
     known = next(iter(sandbox.source.resellers.values())).mpn_id
     run = make_run(ImportType.INDIRECT, reseller_mpn_ids=[known, f"{known}9"])
-    with pytest.raises(ConfigurationError, match=f"did you mean {known}"):
+    with pytest.raises(ConfigurationError, match=f"did you mean {known}") as error:
         extract_customers(run, engine, make_hook())
+    assert f"Microsoft does not confirm {known}9 as an authorised reseller's" in str(error.value)
 
 
 def test_a_customer_that_left_may_stay_in_the_list_of_those_left_out(

@@ -84,6 +84,17 @@ def test_blank_values_fall_back_and_missing_values_are_null():
     assert body["phone"] is None
 
 
+def test_what_is_hidden_is_left_out_and_what_is_absent_is_null():
+    absent, hidden, staged_before, shown = (
+        transform([customer(domain_prefix=prefix, has_delegated_access=access)])
+        for prefix, access in ((None, True), (None, False), (None, None), ("company0", False))
+    )
+    assert bodies(absent.sync_options) == [{"Domain prefix": None}]
+    assert bodies(hidden.sync_options) == [{}]
+    assert staged_before.content_hashes == absent.content_hashes
+    assert shown.content_hashes == transform([customer()]).content_hashes
+
+
 def test_an_address_without_a_country_is_not_sent():
     assert "billingAddress" not in account({ADDRESS + "country": "XX"})
 

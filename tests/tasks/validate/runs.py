@@ -90,6 +90,7 @@ def customer(number=0, *, source=None, **columns):
         "state": "fetched",
         "source": orjson.dumps(GOOD | (source or {})),
         "has_billing_profile": True,
+        "has_delegated_access": True,
         "domain_prefix": f"company{number}",
         "is_discovered": True,
         "reseller_mpn_id": None,

@@ -124,6 +124,14 @@ def test_each_fault_breaks_its_rule_and_no_other(shipped, source, expected):
             ("critical", "has_billing_profile", "customer.billingProfile"),
         ),
         ({"domain_prefix": None}, ("warning", "domain_prefix_known", "tenant.domainPrefix")),
+        (
+            {"domain_prefix": None, "has_delegated_access": None},
+            ("warning", "domain_prefix_known", "tenant.domainPrefix"),
+        ),
+        (
+            {"domain_prefix": None, "has_delegated_access": False},
+            ("warning", "domain_prefix_shown", "tenant.domainPrefix"),
+        ),
     ],
 )
 def test_each_fault_of_the_customer_itself_breaks_its_rule(shipped, columns, expected):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     Text,
     and_,
+    bindparam,
     case,
     cast,
     exists,
@@ -34,9 +36,9 @@ from customer_import.runs.results import record_selected_results, result_columns
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode, Scope, StagedState, TaskId
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine, Update
 
     from customer_import.runs.run import Run
     from customer_import.tasks.extract.watermark import Decision
@@ -65,12 +67,31 @@ class Vanished:
     names: tuple[str, ...]
 
 
-def mark_changed(engine: Engine, run: Run, tenant_ids: Sequence[str]) -> None:
-    """Mark the tenants that a page of audit records names; tenants that are not listed are passed over."""
-    if not tenant_ids:
+def mark_changed(
+    engine: Engine,
+    run: Run,
+    tenant_ids: Sequence[str],
+    domain_prefixes: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Mark the tenants that a page of audit records names; tenants that are not listed are passed over.
+
+    Args:
+        engine: The run's database.
+        run: The run.
+        tenant_ids: Who changed.
+        domain_prefixes: By tenant; for those whose domains Partner Center does not show.
+    """
+    if not tenant_ids and not domain_prefixes:
         return
     with engine.begin() as connection:
         _mark(connection, run, "audit", _staged.tenant_id.in_(tenant_ids))
+        if domain_prefixes:
+            connection.execute(
+                _listed(run, _staged.tenant_id == bindparam("tenant")).values(
+                    domain_prefix=bindparam("prefix")
+                ),
+                [{"tenant": key, "prefix": prefix} for key, prefix in domain_prefixes.items()],
+            )
 
 
 def settle_scope(
@@ -156,15 +177,13 @@ def slice_size(population: int, since: datetime, now: datetime, every: timedelta
 
 
 def _mark(connection: Connection, run: Run, reason: str, condition: ColumnElement[bool]) -> None:
-    connection.execute(
-        update(staged_customers)
-        .where(
-            _staged.run_id == run.key,
-            _staged.state == StagedState.LISTED.value,
-            _staged.due.is_(None),
-            condition,
-        )
-        .values(due=reason)
+    connection.execute(_listed(run, _staged.due.is_(None), condition).values(due=reason))
+
+
+def _listed(run: Run, *conditions: ColumnElement[bool]) -> Update:
+    """Return an update of the run's customers that are still to be asked for."""
+    return update(staged_customers).where(
+        _staged.run_id == run.key, _staged.state == StagedState.LISTED.value, *conditions
     )
 
 

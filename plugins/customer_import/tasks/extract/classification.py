@@ -33,6 +33,7 @@ class Classification:
         reseller_mpn_id: The reseller's MPN ID, as the subscription names it.
         reseller_name: The reseller's name.
         is_in_both_lists: Whether the direct and the indirect import both find it.
+        unknown_mpn_ids: MPN ids of its subscriptions, when it ends here because no reseller has any of them.
     """
 
     is_discovered: bool
@@ -41,6 +42,14 @@ class Classification:
     reseller_mpn_id: str | None = None
     reseller_name: str | None = None
     is_in_both_lists: bool = False
+    unknown_mpn_ids: tuple[str, ...] = ()
+
+    def with_more(self, said: str) -> Classification:
+        """Return the same with one more sentence in the reason for which the tenant ends here."""
+        if self.verdict is None or not said:
+            return self
+        verdict = self.verdict._replace(reason=f"{self.verdict.reason} {said}")
+        return replace(self, verdict=verdict)
 
     @classmethod
     def ended(cls, outcome: Outcome, code: ReasonCode, reason: str, text: str) -> Classification:
@@ -195,6 +204,7 @@ class Classifier:
             ),
             reseller_mpn_id=unknown[0][:50],
             is_in_both_lists=is_mixed,
+            unknown_mpn_ids=tuple(unknown),
         )
 
     def _own_reseller(self, tenant: ListedTenant) -> Classification | None:
@@ -273,7 +283,7 @@ def _check_relationship(tenant: ListedTenant, found: Classification) -> Classifi
         f"The relationship with this customer is {relationship!r}, not 'reseller'. "
         "Ask the customer to accept the reseller relationship, then run the import again.",
     )
-    return replace(found, verdict=verdict)
+    return replace(found, verdict=verdict, unknown_mpn_ids=())
 
 
 def _not_ours(text: str) -> Classification:

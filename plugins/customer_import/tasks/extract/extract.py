@@ -40,6 +40,7 @@ from customer_import.tasks.extract.classification import (
 from customer_import.tasks.extract.country_rules import read_country_rules
 from customer_import.tasks.extract.plan import Plan, plan_extraction
 from customer_import.tasks.extract.rate_windows import RateWindows, open_limits
+from customer_import.tasks.extract.reseller_check import ResellerCheck
 from customer_import.tasks.extract.selection import Selection, check_selected
 from customer_import.tasks.extract.staging import CustomerStaging, PendingTenant, StagedTenant
 from customer_import.vocabulary import (
@@ -209,6 +210,7 @@ class _Extraction:
         self._client = client
         self._staging = staging
         self._classifier = Classifier(run.import_type, run.instance)
+        self._reseller_check = ResellerCheck(client)
         self._resellers: tuple[Reseller, ...] = ()
         # Tenant to its resellers, when the instance groups by relationship.
         self._reseller_ids: dict[str, list[str]] | None = None
@@ -250,7 +252,7 @@ class _Extraction:
     async def _list_resellers(self) -> None:
         self._resellers = resellers = await self._client.resellers()
         log.info("Listed %s resellers", len(resellers))
-        await asyncio.to_thread(self._check_resellers, resellers)
+        await self._check_resellers(resellers)
         body = [reseller.model_dump(mode="json", by_alias=True) for reseller in resellers]
         await asyncio.to_thread(
             put_reference, self._engine, self._run.key, ReferenceName.RESELLERS, body
@@ -264,13 +266,16 @@ class _Extraction:
         if self._run.instance.group_by == "relationships":
             self._reseller_ids = await self._list_relationships(resellers)
 
-    def _check_resellers(self, resellers: tuple[Reseller, ...]) -> None:
+    async def _check_resellers(self, resellers: tuple[Reseller, ...]) -> None:
         known = {reseller.mpn_id for reseller in resellers if reseller.mpn_id}
         nobody = "no indirect reseller of this partner has the MPN ID"
-        for mpn_id in sorted(set(self._run.instance.exclude_reseller_mpn_ids) - known):
-            log.warning("exclude_reseller_mpn_ids of the instance names %s, but %s", mpn_id, nobody)
+        if excluded := sorted(set(self._run.instance.exclude_reseller_mpn_ids) - known):
+            told = await self._reseller_check.describe(excluded)
+            named = f"exclude_reseller_mpn_ids of the instance names {', '.join(excluded)}"
+            log.warning("%s, but %s. %s", named, nobody, told)
         unknown = set(self._run.params.reseller_mpn_ids) - known
-        check_selected("reseller_mpn_ids", unknown, known, nobody=nobody)
+        told = await self._reseller_check.describe(unknown)
+        check_selected("reseller_mpn_ids", unknown, known, nobody=nobody, told=told)
 
     async def _list_relationships(self, resellers: tuple[Reseller, ...]) -> dict[str, list[str]]:
         """Ask for every reseller's customers: way A of docs/api/partner-center.md section 7."""
@@ -318,6 +323,9 @@ class _Extraction:
             return StagedTenant(pending, not_a_tenant(tenant.tenant_id))
         try:
             found, counted = await self._classify(tenant)
+            if found.unknown_mpn_ids:
+                told = await self._reseller_check.describe(found.unknown_mpn_ids)
+                found = found.with_more(told)
             if found.is_discovered and found.verdict is None and self._reads_bodies:
                 paths = self._run.mappings.customer_paths
                 reached("before_detail")

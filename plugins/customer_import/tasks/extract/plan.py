@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from customer_import.errors import ApiError, AuthenticationError
-from customer_import.partner_center.audit import changed_since
+from customer_import.partner_center.audit import changed_since, domain_prefixes
 from customer_import.runs.fingerprint import combined, fingerprint_of
 from customer_import.runs.reference_data import get_reference
 from customer_import.tasks.extract.carry_forward import (
@@ -91,7 +91,8 @@ async def _mark_audited(
     since = decision.since or datetime.now(UTC)
     try:
         async for page in client.audit_records(since.date(), datetime.now(UTC).date()):
-            await asyncio.to_thread(mark_changed, engine, run, changed_since(page, since))
+            changed, prefixes = changed_since(page, since), domain_prefixes(page)
+            await asyncio.to_thread(mark_changed, engine, run, changed, prefixes)
     except (ApiError, AuthenticationError) as error:
         status = getattr(error, "status", None)
         told = f"HTTP {status}" if status else "no usable answer"

@@ -84,7 +84,7 @@ class Selection:
 
 
 def check_selected(
-    parameter: str, unknown: Collection[str], known: Iterable[str], *, nobody: str
+    parameter: str, unknown: Collection[str], known: Iterable[str], *, nobody: str, told: str = ""
 ) -> None:
     """Refuse names of a parameter that nobody has.
 
@@ -93,6 +93,7 @@ def check_selected(
         unknown: The names that nobody has.
         known: Names that somebody has.
         nobody: What is wrong, before the names.
+        told: What else is known of the names, as a sentence.
 
     Raises:
         ConfigurationError: There is such a name.
@@ -104,10 +105,11 @@ def check_selected(
     known = list(known)
     similar = [close for name in named if (close := nearest(name, known))]
     meant = f"did you mean {', '.join(dict.fromkeys(similar))}? " if similar else ""
+    told = f"{told} " if told else ""
     message = f"{nobody} {', '.join(named)}{more}; nothing was written to the BSS"
     raise ConfigurationError(
         message,
         source="run parameters",
         path=parameter,
-        hint=f"{meant}correct the list or take the names out, and start the import again",
+        hint=f"{meant}{told}correct the list or take the names out, and start the import again",
     )

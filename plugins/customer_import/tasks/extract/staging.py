@@ -43,10 +43,11 @@ Row = dict[str, Any]  # column to value, for SQLAlchemy
 
 @dataclass(frozen=True, slots=True)
 class PendingTenant:
-    """A tenant that is still to be asked for, and its place in the run."""
+    """A tenant that is still to be asked for, its place in the run, and the domain prefix of its audit record."""
 
     position: int
     tenant: ListedTenant
+    domain_prefix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,12 @@ class CustomerStaging:
         table = staged_customers.c
         query = (
             select(
-                table.position, table.tenant_id, table.tenant_name, table.domain, table.relationship
+                table.position,
+                table.domain_prefix,
+                table.tenant_id,
+                table.tenant_name,
+                table.domain,
+                table.relationship,
             )
             .where(
                 table.run_id == self._run.key,
@@ -182,8 +188,8 @@ class CustomerStaging:
         )
         with reading(self._engine) as connection:
             return [
-                PendingTenant(position, ListedTenant(*values))
-                for position, *values in connection.execute(query)
+                PendingTenant(position, ListedTenant(*values), domain_prefix)
+                for position, domain_prefix, *values in connection.execute(query)
             ]
 
     def counts(self) -> StageCounts:
@@ -286,7 +292,8 @@ class CustomerStaging:
             "body": customer.body if customer else None,
             "has_billing_profile": customer.has_billing_profile if customer else None,
             "subscriptions": _dump_subscriptions(item.subscriptions),
-            "domain_prefix": customer.domain_prefix if customer else None,
+            "has_delegated_access": customer.has_delegated_access if customer else None,
+            "domain_prefix": (customer and customer.domain_prefix) or item.pending.domain_prefix,
             "is_discovered": found.is_discovered,
             "reseller_mpn_id": found.reseller_mpn_id,
             "reseller_name": found.reseller_name,

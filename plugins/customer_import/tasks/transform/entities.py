@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import orjson
 import pandas as pd
 
@@ -33,19 +34,19 @@ from customer_import.mapping.lookups import Ids, resolve_ids, row_countries
 from customer_import.mapping.selection import select_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from customer_import.bss.models import Organisation
     from customer_import.config.mapping import FieldMapping
-    from customer_import.mapping.source_columns import SourceColumns, Texts
+    from customer_import.mapping.source_columns import Flags, SourceColumns, Texts
     from customer_import.runs.run import Run
 
 _HASH_BYTES = 20
 UNKNOWN: Final = object()
 """In a column: what the value should be is not known, as with a state that the BSS does not have.
 
-This is also the place of a value that Partner Center does not show to us: it is neither there nor
-absent. An address with such a part is to be left out whole, because it is one value.
+So is a value that Partner Center does not show to us: it is neither there nor absent. An address with such a part
+is left out whole, because it is one value.
 """
 _Body = dict[str, Any]  # Any: text, id, or the nested address
 
@@ -104,7 +105,8 @@ def build_entities(source: SourceColumns, run: Run, organisation: Organisation) 
             {target: own for target, own in texts[entity].items() if target not in ids}, fields
         )
         cut |= {f"{entity}.{target}": count for target, count in counts.items()}
-        columns = shortened | _with_unknown(ids, texts[entity])
+        known: dict[str, Sequence[object]] = {**shortened, **_with_unknown(ids, texts[entity])}
+        columns = _without_hidden(known, fields, source.hidden)
         records = pd.DataFrame(columns, index=range(source.size), dtype=object)
         records = records.drop(columns=refused, errors="ignore")
         bodies[entity] = _dump(records)
@@ -156,6 +158,27 @@ def _with_unknown(ids: Mapping[str, Ids], texts: Mapping[str, Texts]) -> dict[st
         ]
         for target, own in ids.items()
     }
+
+
+def _without_hidden(
+    columns: Mapping[str, Sequence[object]],
+    fields: Mapping[str, FieldMapping],
+    hidden: Mapping[str, Flags],
+) -> dict[str, Sequence[object]]:
+    """Mark what none of its sources gives and one of them may have, but hides."""
+    address = [target for target in columns if target.startswith(ADDRESS_PREFIX)]
+    marked = dict(columns)
+    for target, values in columns.items():
+        flags = [hidden[source] for source in fields[target].sources if source in hidden]
+        if not flags:
+            continue
+        rows = np.logical_or.reduce(flags) & [value is None for value in values]
+        for each in address if target in address else [target]:
+            marked[each] = [
+                UNKNOWN if is_hidden else value
+                for value, is_hidden in zip(marked[each], rows.tolist(), strict=True)
+            ]
+    return marked
 
 
 def _written_once(records: pd.DataFrame, fields: Mapping[str, FieldMapping]) -> list[str]:

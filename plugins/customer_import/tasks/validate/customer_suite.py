@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from customer_import.mapping.selection import fields_of
 from customer_import.tasks.validate.field_rules import length_of, lengths
 from customer_import.tasks.validate.rules import (
@@ -26,7 +28,9 @@ if TYPE_CHECKING:
 
 NAME = "customer"
 _GUID = r"\A[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z"
-_DOMAIN_PREFIX_LENGTH = length_of("tenant.domainPrefix")
+_PREFIX = "tenant.domainPrefix"
+_PREFIX_LENGTH = length_of(_PREFIX)
+_PREFIX_IS_SHOWN = f"{_PREFIX} is shown"
 _TELL = "Report it to whoever runs the import: Partner Center should not list such a customer."
 
 
@@ -34,17 +38,19 @@ def customer_suite(run: Run) -> Suite:
     """Return the suite for a run; the domain prefix is asked for only when a sync option is made of it."""
     rules = list(_RULES)
     options = fields_of(run.mappings.sync_options, run.import_type)
-    if any("tenant.domainPrefix" in option.sources for option in options.values()):
-        rules.append(_DOMAIN_PREFIX)
+    if any(_PREFIX in option.sources for option in options.values()):
+        rules += _DOMAIN_PREFIX
     return Suite(NAME, tuple(rules), _columns, needs_billing_profile=False)
 
 
 def _columns(chunk: Chunk) -> Columns:
     tenant_ids = chunk.source.texts["tenant.id"]
+    is_hidden = chunk.source.hidden.get(_PREFIX, np.zeros(chunk.source.size, np.bool_))
     return {
         "tenant.id": [key and key.lower() for key in tenant_ids],
         "has billing profile": chunk.has_billing_profile,
-        _DOMAIN_PREFIX_LENGTH: lengths(chunk.source.texts["tenant.domainPrefix"]),
+        _PREFIX_LENGTH: np.where(is_hidden, 0.0, lengths(chunk.source.texts[_PREFIX])),
+        _PREFIX_IS_SHOWN: ~is_hidden,
     }
 
 
@@ -89,12 +95,25 @@ _RULES = (
         expectation=must_be_true("has billing profile"),
     ),
 )
-_DOMAIN_PREFIX = Rule(
-    name="domain_prefix_known",
-    field="tenant.domainPrefix",
-    severity=Severity.WARNING,
-    message="The tenant has no onmicrosoft.com domain (companyProfile.domain); the domain prefix stays empty.",
-    hint="Enter it at the account's sync options in the BSS.",
-    source="companyProfile.domain",
-    expectation=must_be_present(_DOMAIN_PREFIX_LENGTH),
+_DOMAIN_PREFIX = (
+    Rule(
+        name="domain_prefix_known",
+        field=_PREFIX,
+        severity=Severity.WARNING,
+        message="The tenant has no onmicrosoft.com domain (companyProfile.domain); the domain prefix stays empty.",
+        hint="Enter it at the account's sync options in the BSS.",
+        source="companyProfile.domain",
+        expectation=must_be_present(_PREFIX_LENGTH),
+    ),
+    Rule(
+        name="domain_prefix_shown",
+        field=_PREFIX,
+        severity=Severity.WARNING,
+        message="Partner Center does not show the tenant's domains (customDomains), because this partner has no "
+        "delegated access to it; the domain prefix stays as it is in the BSS.",
+        hint="Ask the customer for a GDAP relationship with the role Directory readers, or enter the prefix at the "
+        "account's sync options in the BSS.",
+        source="customDomains",
+        expectation=must_be_true(_PREFIX_IS_SHOWN),
+    ),
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from customer_import.config.mapping import DELEGATED_SOURCES
 from customer_import.config.targets import ID_TARGETS
 from customer_import.mapping.selection import LOOKUPS
 from customer_import.tasks.validate.rules import (
@@ -54,7 +55,7 @@ def required(column: str, mapping: FieldMapping) -> Rule:
         name="required",
         field=column,
         severity=Severity.CRITICAL,
-        message=f"The {describe(mapping)} is missing.",
+        message=_missing(mapping),
         hint="Add it in Partner Center.",
         source=mapping.source,
         expectation=must_be_present(length_of(column)),
@@ -67,11 +68,18 @@ def advised(column: str, mapping: FieldMapping, expectation: Expectation | None 
         name="present",
         field=column,
         severity=Severity.WARNING,
-        message=f"The {describe(mapping)} is missing.",
+        message=_missing(mapping),
         hint="Add it in Partner Center.",
         source=mapping.source,
         expectation=expectation or must_be_present(length_of(column)),
     )
+
+
+def _missing(mapping: FieldMapping) -> str:
+    said = f"The {describe(mapping)} is missing"
+    if DELEGATED_SOURCES.isdisjoint(mapping.sources):
+        return f"{said}."
+    return f"{said}, or not shown to a partner without delegated access (GDAP)."
 
 
 def email_accepted(column: str, mapping: FieldMapping) -> Rule:
