@@ -21,7 +21,6 @@ from sandbox.demo.airflow_api import AirflowApi
 from sandbox.demo.processes import ChildProcess, DemoError, free_port
 from sandbox.demo.settings import (
     DAG_INSTANCES,
-    POOL,
     airflow_environment,
     connections,
     variables,
@@ -192,7 +191,6 @@ def _configure(api: AirflowApi, info: SandboxInfo) -> None:
         api.put_connection(connection)
     for key, value in variables(info).items():
         api.put_variable(key, value)
-    api.put_pool(POOL)
 
 
 def _trigger(api: AirflowApi) -> list[ImportRun]:

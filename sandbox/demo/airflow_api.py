@@ -59,12 +59,6 @@ class AirflowApi:
         """Create a variable, or bring it up to date."""
         self._put("variables", {"key": key, "value": value}, "key")
 
-    def put_pool(self, pool: dict[str, Any]) -> None:
-        """Create a pool unless there is one."""
-        answer = self.http.post(f"{self.url}/api/v2/pools", json=pool, timeout=TIMEOUT_S)
-        if answer.status_code != _CONFLICT:
-            answer.raise_for_status()
-
     def has_dag(self, dag_id: str) -> bool:
         """Whether the DAG was parsed."""
         answer = self.http.get(f"{self.url}/api/v2/dags/{dag_id}", timeout=TIMEOUT_S)

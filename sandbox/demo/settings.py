@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from sandbox.info import OrganisationInfo, SandboxInfo
 
 ROOT = Path(__file__).resolve().parents[2]
-POOL = {
-    "name": "partner_center",
-    "slots": 1,
-    "description": "One extraction at a time per partner tenant",
-}
 DAG_INSTANCES = {
     "import_direct_customers": "sandbox",
     "import_indirect_customers": "sandbox",

@@ -28,7 +28,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from sandbox.demo.airflow_api import AirflowApi
 from sandbox.demo.processes import ChildProcess, free_port
-from sandbox.demo.settings import POOL, airflow_environment, connections, variables, write_instances
+from sandbox.demo.settings import airflow_environment, connections, variables, write_instances
 from sandbox.info import SandboxInfo
 
 if TYPE_CHECKING:
@@ -165,7 +165,6 @@ def _start_airflow(stack: ExitStack, home: Path, info: SandboxInfo) -> World:
         api.put_connection(connection)
     for key, value in variables(info).items():
         api.put_variable(key, value)
-    api.put_pool(POOL)
     for dag_id in dag_ids:
         api.unpause(dag_id)
     return World(api.url, api, info, {name: _token(api.url, name) for name in (USER, VIEWER)})

@@ -24,7 +24,6 @@ from sandbox.demo.airflow_api import AirflowApi
 from sandbox.demo.processes import ChildProcess, free_port
 from sandbox.demo.settings import (
     DAG_INSTANCES,
-    POOL,
     ROOT,
     airflow_environment,
     connections,
@@ -234,7 +233,6 @@ def _airflow(folder: Path, info: SandboxInfo) -> Iterator[AirflowApi]:
             api.put_connection(connection)
         for key, value in variables(info).items():
             api.put_variable(key, value)
-        api.put_pool(POOL)
         for dag_id in DAG_INSTANCES:
             api.unpause(dag_id)
         yield api

@@ -21,7 +21,7 @@ import psutil
 
 from sandbox.demo.airflow_api import AirflowApi
 from sandbox.demo.processes import ChildProcess, free_port
-from sandbox.demo.settings import POOL, airflow_environment, connections, variables
+from sandbox.demo.settings import airflow_environment, connections, variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -147,7 +147,6 @@ class RealAirflow:
             self.api.put_connection(connection)
         for key, value in variables(info).items():
             self.api.put_variable(key, value)
-        self.api.put_pool(POOL)
         self.api.unpause(dag_id)
 
     def start_scheduler(self) -> None:

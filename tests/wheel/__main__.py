@@ -24,7 +24,6 @@ from sandbox import SandboxConfig, SandboxServer
 from sandbox.demo.airflow_api import AirflowApi
 from sandbox.demo.processes import ChildProcess, free_port
 from sandbox.demo.settings import (
-    POOL,
     airflow_environment,
     connections,
     variables,
@@ -205,7 +204,6 @@ class WheelTest:
     def _configure(self, api: AirflowApi, info: SandboxInfo) -> None:
         for connection in connections(info):
             api.put_connection(connection)
-        api.put_pool(POOL)
 
     def _import(self, api: AirflowApi) -> None:
         dag_id = "import_direct_customers"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -463,3 +465,24 @@ def _stop_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
         write(self, batch)
 
     monkeypatch.setattr(CustomerStaging, "_write", dying)
+
+
+def test_two_extractions_of_one_partner_tenant_follow_each_other(
+    make_run: MakeRun, make_hook: MakeHook, engine: Engine, sandbox: SandboxServer
+) -> None:
+    runs = [make_run(ImportType.DIRECT), make_run(ImportType.DIRECT)]
+    listed: list[float] = []
+
+    def extract(run: Run) -> None:
+        extract_customers(run, engine, make_hook("app_only"))
+        listed.append(time.monotonic())
+
+    tasks = [threading.Thread(target=extract, args=(run,)) for run in runs]
+    started = time.monotonic()
+    for task in tasks:
+        task.start()
+    for task in tasks:
+        task.join()
+    first, second = (moment - started for moment in listed)
+    assert second - first > first / 2, "the second began when the first had ended"
+    assert len(staged(engine, runs[0])) == len(staged(engine, runs[1])) > 0
