@@ -88,6 +88,10 @@ outages: $(STAMP) ## What an outage of either service costs: LENGTHS="20 60 300"
 canary: $(STAMP) ## Do secrets or personal data turn up where they must not? Whole imports with faults in real Airflow
 	$(BIN)/python -W ignore -m tests.canary
 
+.PHONY: hostile
+hostile: $(STAMP) ## A server that lies, stalls, floods and leads elsewhere: right outcome, no stall, bounded memory? (some minutes)
+	$(BIN)/python -W ignore -m tests.hostile
+
 .PHONY: fuzz
 fuzz: $(STAMP) ## Property tests with many examples: EXAMPLES=10000
 	$(BIN)/python -W ignore -m tests.properties $(EXAMPLES)

@@ -53,7 +53,9 @@ def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail
 def _message(body: dict[str, object], kind: str | None, request_texts: Collection[str]) -> str:
     said = reason_of(body.get("developerMessage"), request_texts, MAX_MESSAGE_LENGTH)
     place = ".".join(
-        part for part in (_name(body.get("entity")), _name(body.get("property"))) if part
+        name
+        for name in (_name(body.get(key), request_texts) for key in ("entity", "property"))
+        if name
     )
     parts = (kind, f"at {place}" if place else "", said)
     return ": ".join(filter(None, (" ".join(filter(None, parts[:2])), parts[2])))
@@ -66,7 +68,7 @@ def _fields(body: dict[str, object], request_texts: Collection[str]) -> tuple[st
     in words ("'Credit Limit' must not be empty"), so only letters are compared; the names of ordering fields are long
     enough not to turn up by chance.
     """
-    named = _name(body.get("property"))
+    named = _name(body.get("property"), request_texts)
     if named:
         return (named,)
     message = body.get("developerMessage")
@@ -75,6 +77,8 @@ def _fields(body: dict[str, object], request_texts: Collection[str]) -> tuple[st
     return tuple(name for name in ORDERING_FIELDS if name.casefold() in letters)
 
 
-def _name(value: object) -> str | None:
-    """Return the name of an entity or property; anything that does not look like a name is left out."""
-    return value if isinstance(value, str) and _NAME.fullmatch(value) else None
+def _name(value: object, request_texts: Collection[str]) -> str | None:
+    """Return the name of an entity or property; what does not look like one, or was sent as a value, is left out."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        return None
+    return value if redact(value, request_texts) == value else None

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.util import Retry
 from yarl import URL
@@ -37,6 +36,7 @@ from customer_import.http.body import (
     read_response,
 )
 from customer_import.http.classify import is_transient, retry_after_s
+from customer_import.http.exchange import BoundedAdapter, exchange
 from customer_import.http.no_answer import why_no_answer
 from customer_import.http.sign_in import SignInSession, unanswered
 
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = (10.0, 60.0)
 """To connect, and between two pieces of an answer."""
+LONGEST_S = 600.0
+"""For a whole answer."""
 _UNAUTHORIZED = 401
 
 
@@ -67,7 +69,7 @@ RETRIES = _Retry(
 )
 
 
-class _Adapter(HTTPAdapter):
+class _Adapter(BoundedAdapter):
     """Never waits without end, and takes in no answer without end; one that the caller streams is the caller's."""
 
     def __init__(self, retries: Retry, max_body: int) -> None:
@@ -82,13 +84,14 @@ class _Adapter(HTTPAdapter):
         *args: Any,  # noqa: ANN401
         **options: Any,  # noqa: ANN401
     ) -> requests.Response:
-        response = super().send(request, stream, timeout or TIMEOUT_S, *args, **options)
-        if not stream:
-            try:
-                response._content = read_response(response, self._max_body)
-            except OversizedBodyError:
-                message = f"the answer is larger than {self._max_body / MEGABYTE:g} MB"
-                raise requests.RequestException(message, request=request) from None
+        with exchange(LONGEST_S):
+            response = super().send(request, stream, timeout or TIMEOUT_S, *args, **options)
+            if not stream:
+                try:
+                    response._content = read_response(response, self._max_body)
+                except OversizedBodyError:
+                    message = f"the answer is larger than {self._max_body / MEGABYTE:g} MB"
+                    raise requests.RequestException(message, request=request) from None
         return response
 
 
@@ -223,7 +226,14 @@ def fetch_token(
             )
         except requests.RequestException as error:
             raise unanswered(SERVICE, ENDPOINT, error, url) from None
-    return read_token(url, response.status_code, response.headers, response.content, mask)
+    return read_token(
+        url,
+        response.status_code,
+        response.headers,
+        response.content,
+        mask,
+        credentials.sent_texts,
+    )
 
 
 def _mount(session: requests.Session, retries: Retry, max_body: int) -> None:

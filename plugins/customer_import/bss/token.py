@@ -26,7 +26,7 @@ from customer_import.http.token import AccessToken, is_token
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 SERVICE = "BSS"
 TOKEN_TIMEOUT_S = 30.0
@@ -50,6 +50,18 @@ class BssCredentials:
     client_key: str = field(repr=False)
     client_secret: str = field(repr=False)
 
+    @property
+    def basic(self) -> str:
+        """The value of the Basic header."""
+        return aiohttp.encode_basic_auth(self.client_key, self.client_secret)
+
+    @property
+    def sent_texts(self) -> tuple[str, ...]:
+        """What a sign-in carries, which an answer may repeat; the longest first."""
+        basic = self.basic.rpartition(" ")[2]
+        sent = (self.username, self.password, self.client_key, self.client_secret, basic)
+        return tuple(sorted(sent, key=len, reverse=True))
+
 
 async def fetch_token(
     base_url: str,
@@ -70,24 +82,22 @@ async def fetch_token(
         RetriableError: The endpoint could not be reached or is out of order. No API request was sent.
     """
     url = base_url + TOKEN_PATH
-    basic = aiohttp.encode_basic_auth(credentials.client_key, credentials.client_secret)
     timeout = aiohttp.ClientTimeout(total=TOKEN_TIMEOUT_S)
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True, **client_options()) as client,
+            aiohttp.ClientSession(timeout=timeout, trust_env=True, **client_options(tls)) as client,
             client.post(
                 url,
                 data=password_grant(credentials),
-                headers={"Authorization": basic},
-                ssl=tls or True,
+                headers={"Authorization": credentials.basic},
                 allow_redirects=False,
             ) as response,
         ):
             status, headers = response.status, response.headers
             body = await read_body(response, MAX_ERROR_BODY)
     except (aiohttp.ClientError, TimeoutError, ConnectionError, OversizedBodyError) as error:
-        raise unanswered(SERVICE, ENDPOINT, error, url) from error
-    return read_token(url, status, headers, body, mask)
+        raise unanswered(SERVICE, ENDPOINT, error, url) from None
+    return read_token(url, status, headers, body, mask, credentials.sent_texts)
 
 
 def password_grant(credentials: BssCredentials) -> dict[str, str]:
@@ -100,7 +110,12 @@ def password_grant(credentials: BssCredentials) -> dict[str, str]:
 
 
 def read_token(
-    url: str, status: int, headers: Mapping[str, str], body: bytes, mask: Callable[[str], None]
+    url: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    mask: Callable[[str], None],
+    sent: Collection[str],
 ) -> AccessToken:
     """Read what the token endpoint answered; errors as for ``fetch_token``.
 
@@ -110,9 +125,10 @@ def read_token(
         headers: As answered; ``Retry-After`` and ``Location`` are read, whatever their case.
         body: As answered.
         mask: Told the token.
+        sent: What the sign-in carried; removed from whatever is shown.
     """
     if is_redirect(status):
-        raise redirected(SERVICE, url, status, headers.get("Location"))
+        raise redirected(SERVICE, url, status, headers.get("Location"), sent)
     try:
         answer = read_json(body)
     except ValueError:
@@ -123,7 +139,7 @@ def read_token(
         wait = retry_after_s(headers.get("Retry-After"), datetime.now(UTC))
         raise out_of_order(SERVICE, ENDPOINT, url, status, wait)
     if status >= 300:  # noqa: PLR2004 - whatever is not a success
-        code = code_of(fields.get("error")) or f"HTTP {status}"
+        code = code_of(fields.get("error"), sent) or f"HTTP {status}"
         message = _HINTS.get(
             code,
             "the sign-in was refused; check the connection's host, user, client key and secret",

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import io
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+import socket
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar
 
 import aiohttp
+import requests
 
 from customer_import.garbage_collection import gc_paused
 from customer_import.http.reader import SMALL
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
-    import requests
+    from typing_extensions import Buffer
 
 Value = TypeVar("Value")
 
@@ -55,12 +58,42 @@ class OversizedBodyError(Exception):
     """An answer is larger than its bound."""
 
 
-async def read_body(response: aiohttp.ClientResponse, max_body: int) -> bytes:
+class Turn:
+    """The turn of one request to take in a large answer; from then on it is held until the block ends.
+
+    Args:
+        lock: Shared by all requests that are under way together: their answers would fill the memory.
+    """
+
+    def __init__(self, lock: asyncio.Lock) -> None:
+        self._lock = lock
+        self._is_held = False
+
+    async def take(self) -> None:
+        """Wait for the turn."""
+        if not self._is_held:
+            await self._lock.acquire()
+            self._is_held = True
+
+    def __enter__(self) -> Self:
+        """Begin without the turn."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Give the turn to the next."""
+        if self._is_held:
+            self._lock.release()
+
+
+async def read_body(
+    response: aiohttp.ClientResponse, max_body: int, turn: Turn | None = None
+) -> bytes:
     """Read a body up to its bound, with pauses for others; of an error only its beginning.
 
     Args:
         response: Open.
         max_body: Decompressed bytes of a success.
+        turn: Taken when the body proves to be large.
 
     Raises:
         OversizedBodyError: A success is larger than that.
@@ -78,6 +111,8 @@ async def read_body(response: aiohttp.ClientResponse, max_body: int) -> bytes:
                     raise OversizedBodyError
                 break
             body.write(piece)
+            if turn is not None and size > SMALL:
+                await turn.take()
             unbroken += len(piece)
             if unbroken > MEGABYTE:
                 await asyncio.sleep(0)
@@ -97,15 +132,19 @@ def read_response(response: requests.Response, max_body: int = MAX_BODY) -> byte
     is_error = response.status_code >= _SUCCESS_ENDS
     bound = MAX_ERROR_BODY if is_error else max_body
     body, size = io.BytesIO(), 0
-    for piece in response.iter_content(_PIECE):
-        size += len(piece)
-        if size > bound:
-            body.write(piece[: len(piece) + bound - size])
-            response.close()
-            if not is_error:
-                raise OversizedBodyError
-            break
-        body.write(piece)
+    try:
+        for piece in response.iter_content(_PIECE):
+            size += len(piece)
+            if size > bound:
+                body.write(piece[: len(piece) + bound - size])
+                response.close()
+                if not is_error:
+                    raise OversizedBodyError
+                break
+            body.write(piece)
+    except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ContentDecodingError):
+        if not is_error:
+            raise
     return body.getvalue()
 
 
@@ -133,6 +172,28 @@ def in_utf8(body: bytes, charset: str | None) -> bytes:
     return body
 
 
-def client_options() -> dict[str, Any]:
-    """Return what every ``aiohttp`` client of the import is made with."""
-    return {**HEADER_LIMITS, "headers": ACCEPT_ENCODING, "cookie_jar": aiohttp.DummyCookieJar()}
+class _Socket(socket.socket):
+    """Hands over little at once: a flood of interim answers is parsed in one go, however many came."""
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        return super().recv(min(size, _PIECE), flags)
+
+    def recv_into(self, buffer: Buffer, size: int = 0, flags: int = 0) -> int:
+        return super().recv_into(buffer, min(size or _PIECE, _PIECE), flags)
+
+
+def client_options(tls: ssl.SSLContext | None = None, connections: int = 1) -> dict[str, Any]:
+    """Return what every ``aiohttp`` client of the import is made with; to be called in its event loop.
+
+    Args:
+        tls: TLS settings; ``None`` for the system's.
+        connections: Most at once.
+    """
+    return {
+        **HEADER_LIMITS,
+        "headers": ACCEPT_ENCODING,
+        "cookie_jar": aiohttp.DummyCookieJar(),
+        "connector": aiohttp.TCPConnector(
+            limit=connections, ssl=tls or True, socket_factory=lambda info: _Socket(*info[:3])
+        ),
+    }

@@ -52,8 +52,12 @@ class DetailReader(Protocol):
 
 
 def is_transient(status: int) -> bool:
-    """Whether the same request may succeed later: 408, 425, 429 and 5xx; not 501, which no wait changes."""
-    return status in _TRANSIENT or (status >= 500 and status != _NOT_IMPLEMENTED)  # noqa: PLR2004 - HTTP's own class
+    """Whether the same request may succeed later: 408, 425, 429 and 5xx; not 501, which no wait changes.
+
+    An interim answer (1xx) that is left for the last one is none.
+    """
+    is_final = 200 <= status < 500 or status == _NOT_IMPLEMENTED  # noqa: PLR2004 - HTTP's own classes
+    return status in _TRANSIENT or not is_final
 
 
 def classify(

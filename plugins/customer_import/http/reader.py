@@ -49,6 +49,7 @@ _TO_BE_CLEANED = re2.compile(
     _BYTES,
 )
 _MAX_ID = 2**63
+_MOST_DIGITS = 310
 _Json = Any  # JSON of any shape
 
 
@@ -116,9 +117,14 @@ def _is_clean(body: bytes) -> bool:
 def _read_lenient(body: bytes) -> _Json:
     try:
         text = body.decode(json.detect_encoding(body), "surrogatepass")
-        return json.loads(text, strict=False, parse_constant=lambda _: None)
+        return json.loads(text, strict=False, parse_int=_integer, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         _refuse("not JSON")
+
+
+def _integer(digits: str) -> float:
+    """Read a whole number; one that no float can hold is not worth its time, which grows with the square."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
 
 
 def _cleaned(value: _Json, levels: int) -> _Json:

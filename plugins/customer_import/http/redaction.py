@@ -23,6 +23,8 @@ LOOKED_AT = 2_000
 MAX_CODE_LENGTH = 80
 _GONE = "\x01"
 """Stands for what was removed until the patterns are through: ``re2`` takes ASCII alone for a replacement."""
+_UNMISTAKABLE = 16
+"""Characters of a text that stands nowhere by chance; a shorter one may be part of a word."""
 _SHORTEST = 2  # a single character tells nothing, and removing it would make the text unreadable
 _QUOTED = re2.compile(r"""["'`“‘«][^"'`“”‘’»«]*(?:["'`”’»“‘«]|$)""")
 _PERSONAL = (
@@ -46,12 +48,17 @@ def request_texts(headers: Mapping[str, str], data: bytes | None) -> tuple[str, 
 
 
 def redact(text: str, request_texts: Collection[str]) -> str:
-    """Replace in a text whatever was sent, as whole words and in any case."""
+    """Replace in a text whatever was sent, in any case; short texts as whole words only."""
     findable = [sent for sent in request_texts if len(sent) <= len(text)]
     if not findable:
         return text
-    either = "|".join(map(re.escape, findable))
-    return re.sub(rf"(?<!\w)(?:{either})(?!\w)", "…", text, flags=re.IGNORECASE)
+    either = "|".join(map(_pattern, findable))
+    return re.sub(either, "…", text, flags=re.IGNORECASE)
+
+
+def _pattern(sent: str) -> str:
+    escaped = re.escape(sent)
+    return escaped if len(sent) >= _UNMISTAKABLE else rf"(?<!\w){escaped}(?!\w)"
 
 
 def scrub(text: str, max_length: int) -> str:

@@ -32,6 +32,7 @@ from customer_import.http.body import (
     MAX_BODY,
     MEGABYTE,
     OversizedBodyError,
+    Turn,
     client_options,
     parse_body,
     read_body,
@@ -39,7 +40,7 @@ from customer_import.http.body import (
 from customer_import.http.breaker import Breaker, RetrySettings
 from customer_import.http.classify import DetailReader, classify
 from customer_import.http.limiter import Limiter, Unlimited
-from customer_import.http.no_answer import why_no_answer
+from customer_import.http.no_answer import NoAnswer, why_no_answer
 from customer_import.http.proxy import environment_proxy
 from customer_import.http.redaction import request_texts
 
@@ -122,6 +123,7 @@ class ApiSession:
         self._token_refusals = token_refusals or {}
         self._headers = dict(headers or {})
         self._concurrency = self._in_use = concurrency
+        self._large = asyncio.Lock()
         self._slots = asyncio.Semaphore(concurrency)
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
         self._max_body = max_body
@@ -137,12 +139,10 @@ class ApiSession:
 
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
-        connector = aiohttp.TCPConnector(limit=self._concurrency, ssl=self._tls or True)
         self._client = aiohttp.ClientSession(
-            connector=connector,
             timeout=self._timeout,
             proxy=environment_proxy(self.base_url),
-            **client_options(),
+            **client_options(self._tls, self._concurrency),
         )
         return self
 
@@ -196,10 +196,12 @@ class ApiSession:
         name = f"GET {endpoint}"
 
         async def attempt() -> Value:
-            answer = await self._exchange(
-                "GET", path, name, limiter, params=params, headers=headers
-            )
-            value = await self._parse(answer, name, parse)
+            with Turn(self._large) as turn:
+                exchange = self._exchange(
+                    "GET", path, name, limiter, params=params, headers=headers, turn=turn
+                )
+                answer = await exchange
+                value = await self._parse(answer, name, parse)
             if on_headers is not None:
                 on_headers(answer.headers)
             return value
@@ -250,10 +252,17 @@ class ApiSession:
         data = orjson.dumps(json)
         sent_headers = {**(headers or {}), "Content-Type": content_type}
 
-        async def attempt() -> Value:
+        async def exchange(turn: Turn) -> Answer:
             try:
-                answer = await self._exchange(
-                    method, path, name, limiter, headers=sent_headers, data=data, on_turn=on_turn
+                return await self._exchange(
+                    method,
+                    path,
+                    name,
+                    limiter,
+                    headers=sent_headers,
+                    data=data,
+                    on_turn=on_turn,
+                    turn=turn,
                 )
             except RejectedRequestError as error:
                 if is_idempotent or error.status is None or error.status < 500:  # noqa: PLR2004
@@ -266,7 +275,10 @@ class ApiSession:
                     status=error.status,
                     code=error.code,
                 ) from error
-            return await self._parse(answer, name, parse)
+
+        async def attempt() -> Value:
+            with Turn(self._large) as turn:
+                return await self._parse(await exchange(turn), name, parse)
 
         return await self._repeat(name, attempt, is_harmless=is_idempotent, settle=settle)
 
@@ -307,10 +319,14 @@ class ApiSession:
         try:
             return await parse_body(parse, answer.body)
         except ValueError as error:
-            message = "the answer is malformed"
-            raise RetriableError(
-                message, service=self.service, endpoint=endpoint, status=answer.status
-            ) from error
+            why = str(error)
+        # Outside of the handler, and without the answer: who keeps an error keeps all that its frames hold.
+        status = answer.status
+        del answer
+        message = "the answer is malformed"
+        raise RetriableError(
+            message, service=self.service, endpoint=endpoint, status=status
+        ) from ValueError(why)
 
     async def _is_up(self) -> bool:
         """Whether the service answers a request that concerns no customer; a refusal is an answer, too."""
@@ -335,6 +351,7 @@ class ApiSession:
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
         on_turn: Callable[[], Awaitable[None]] | None = None,
+        turn: Turn | None = None,
     ) -> Answer:
         """One request, sent again with a new token when the token has ended.
 
@@ -350,7 +367,7 @@ class ApiSession:
             async with limiter, self._slot(limiter):
                 if on_turn is not None:
                     await on_turn()
-                answer = await self._send(method, path, endpoint, params, all_headers, data)
+                answer = await self._send(method, path, endpoint, params, all_headers, data, turn)
             self._accepted += answer.status != 401  # noqa: PLR2004
             error = await self._classify(answer, endpoint, all_headers, data)
             if error is None:
@@ -429,27 +446,40 @@ class ApiSession:
         params: Mapping[str, str] | None,
         headers: Mapping[str, str],
         data: bytes | None,
+        turn: Turn | None,
+    ) -> Answer:
+        try:
+            return await self._receive(method, path, params, headers, data, turn)
+        except OversizedBodyError:
+            message = f"the answer is larger than {self._max_body // MEGABYTE} MB"
+            found = NoAnswer(message, is_sent=True)
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            found = why_no_answer(error, self.base_url, self._timeout.total)
+        # Outside of the handler: aiohttp's words repeat what the server sent, and its frames hold it.
+        raise RetriableError(
+            found.message, service=self.service, endpoint=endpoint, is_sent=found.is_sent
+        )
+
+    async def _receive(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str],
+        data: bytes | None,
+        turn: Turn | None,
     ) -> Answer:
         if self._client is None:
             message = "the session is not open; use it as an async context manager"
             raise RuntimeError(message)
         self.requests += 1
-        try:
-            async with self._client.request(
-                method,
-                self.base_url + path,
-                params=params,
-                headers=headers,
-                data=data,
-                allow_redirects=False,
-            ) as response:
-                body = await read_body(response, self._max_body)
-                return Answer(response.status, response.headers, body)
-        except OversizedBodyError as error:
-            message = f"the answer is larger than {self._max_body // MEGABYTE} MB"
-            raise RetriableError(message, service=self.service, endpoint=endpoint) from error
-        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            found = why_no_answer(error, self.base_url, self._timeout.total)
-            raise RetriableError(
-                found.message, service=self.service, endpoint=endpoint, is_sent=found.is_sent
-            ) from error
+        async with self._client.request(
+            method,
+            self.base_url + path,
+            params=params,
+            headers=headers,
+            data=data,
+            allow_redirects=False,
+        ) as response:
+            body = await read_body(response, self._max_body, turn)
+            return Answer(response.status, response.headers, body)

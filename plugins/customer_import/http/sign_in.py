@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import math
 import re
+from typing import TYPE_CHECKING
 
 import requests
 from yarl import URL
 
 from customer_import.errors import AuthenticationError, RetriableError
+from customer_import.http.exchange import BoundedAdapter
 from customer_import.http.no_answer import place_of, why_no_answer
+from customer_import.http.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,253}")
 _REDIRECTS = range(300, 400)
@@ -23,6 +29,11 @@ _MOST_LIFETIME_S = 86_400.0
 class SignInSession(requests.Session):
     """A ``requests`` session that follows no redirect, and does not even look where one leads."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, BoundedAdapter())
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Tell of no redirect."""
 
@@ -32,7 +43,9 @@ def is_redirect(status: int) -> bool:
     return status in _REDIRECTS
 
 
-def redirected(service: str, url: str, status: int, location: str | None) -> AuthenticationError:
+def redirected(
+    service: str, url: str, status: int, location: str | None, sent: Collection[str]
+) -> AuthenticationError:
     """Return the error of a sign-in that was answered with a redirect.
 
     Args:
@@ -40,8 +53,9 @@ def redirected(service: str, url: str, status: int, location: str | None) -> Aut
         url: Where the sign-in was sent.
         status: HTTP status.
         location: The header of that name, as answered.
+        sent: The secrets; a host that spells one is not named.
     """
-    target = _host_of(url, location)
+    target = _host_of(url, location, sent)
     message = (
         f"the sign-in at {place_of(url)} leads to {target}; nothing was sent there, because a sign-in carries "
         "secrets. Check the address in the connection, and whether a proxy answers in the service's place"
@@ -49,17 +63,18 @@ def redirected(service: str, url: str, status: int, location: str | None) -> Aut
     return AuthenticationError(message, service=service, code=f"HTTP {status}")
 
 
-def elsewhere(service: str, url: str, told: str) -> AuthenticationError:
+def elsewhere(service: str, url: str, told: str, sent: Collection[str]) -> AuthenticationError:
     """Return the error of a sign-in service that wants the secrets at another host than its own.
 
     Args:
         service: Name for messages.
         url: Where the sign-in service is.
         told: Where it wants them.
+        sent: The secrets; a host that spells one is not named.
     """
     message = (
-        f"the sign-in service at {place_of(url)} wants the secrets sent to {_host_of(url, told)}; nothing was sent "
-        "there. Check the address in the connection, and whether a proxy answers in the service's place"
+        f"the sign-in service at {place_of(url)} wants the secrets sent to {_host_of(url, told, sent)}; nothing was "
+        "sent there. Check the address in the connection, and whether a proxy answers in the service's place"
     )
     return AuthenticationError(message, service=service)
 
@@ -107,13 +122,13 @@ def lifetime_s(value: object) -> float:
     return min(lifetime, _MOST_LIFETIME_S) if lifetime > 0 else _LIFETIME_S
 
 
-def _host_of(url: str, location: str | None) -> str:
+def _host_of(url: str, location: str | None, sent: Collection[str]) -> str:
     """Return scheme and host that an answer names, as far as it is safe to show."""
     try:
         target = URL(url).join(URL((location or "")[:2_000]))
         host = target.host_subcomponent or ""
     except ValueError:
         host = ""
-    if not location or not _HOST.fullmatch(host):
+    if not location or not _HOST.fullmatch(host) or redact(host, sent) != host:
         return "another address"
     return f"{target.scheme}://{host}" if target.scheme in {"http", "https"} else host

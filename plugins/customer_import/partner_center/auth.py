@@ -22,6 +22,7 @@ from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS
 from customer_import.errors import AuthenticationError, RetriableError
 from customer_import.http.body import MAX_ERROR_BODY, OversizedBodyError, read_response
 from customer_import.http.classify import is_transient, retry_after_s
+from customer_import.http.exchange import exchange
 from customer_import.http.reader import read_json
 from customer_import.http.redaction import code_of
 from customer_import.http.sign_in import (
@@ -38,11 +39,12 @@ from customer_import.http.token import AccessToken, is_token
 from customer_import.partner_center.error_body import CONSENT_AGAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 SERVICE = "Partner Center"
 _ENDPOINT = "POST /oauth2/v2.0/token"
 _TIMEOUT_S = (10, 30)
+_WHOLE_TIMEOUT_S = 60.0
 _MICROSOFT_HOSTS = WELL_KNOWN_AUTHORITY_HOSTS | {"login.partner.microsoftonline.cn"}
 _TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
 _TRANSIENT_CODES = frozenset({"90033", "90006", "90024"})
@@ -134,29 +136,34 @@ class PartnerCenterAuth:
         try:
             answer = self._acquire()
         except requests.RequestException as error:
-            raise unanswered(SERVICE, _ENDPOINT, error, authority) from error
-        except (LookupError, TypeError, AttributeError) as error:  # JSON, but not msal's
-            raise out_of_order(SERVICE, _ENDPOINT, authority, status=200) from error
-        except ValueError as error:
+            raise unanswered(SERVICE, _ENDPOINT, error, authority) from None
+        except (LookupError, TypeError, AttributeError):  # JSON, but not msal's
+            raise out_of_order(SERVICE, _ENDPOINT, authority, status=200) from None
+        except ValueError:
             message = (
                 "the sign-in service does not know this tenant; check tenant_id and authority in "
                 "the connection's extra"
             )
-            raise AuthenticationError(message, service=SERVICE) from error
-        if "access_token" not in answer:
-            raise _refusal(answer)
-        token = answer["access_token"]
+            raise AuthenticationError(message, service=SERVICE) from None
+        token = answer.get("access_token")
+        if token is None and "error" in answer:
+            raise _refusal(answer, self._sent_texts)
         if not is_token(token):
             raise out_of_order(SERVICE, _ENDPOINT, authority, status=200)
         self._mask(token)
         self._rotate(answer.get("refresh_token"))
         return AccessToken(token, lifetime_s(answer.get("expires_in")))
 
+    @property
+    def _sent_texts(self) -> tuple[str, ...]:
+        sent = (self._credentials.client_secret, self._refresh_token or "")
+        return tuple(sorted(filter(None, sent), key=len, reverse=True))
+
     def _acquire(self) -> dict[str, Any]:
         """Ask msal, with a new application each time: an old one would answer from its caches."""
         given = self._credentials
         is_microsoft = urlsplit(given.authority).hostname in _MICROSOFT_HOSTS
-        with _HttpClient(given.authority, given.ca_file) as http:
+        with _HttpClient(given.authority, given.ca_file, self._sent_texts) as http:
             app = msal.ConfidentialClientApplication(
                 given.client_id,
                 client_credential=given.client_secret,
@@ -185,8 +192,9 @@ class PartnerCenterAuth:
 class _HttpClient(SignInSession):
     """The HTTP client of msal: with time-outs, our CA file beats the environment's, secrets go to one host only."""
 
-    def __init__(self, authority: str, ca_file: str | None) -> None:
+    def __init__(self, authority: str, ca_file: str | None, sent: Collection[str]) -> None:
         super().__init__()
+        self._sent = sent
         self._authority = authority
         self._ca_file = ca_file
 
@@ -197,16 +205,21 @@ class _HttpClient(SignInSession):
         **options: Any,  # noqa: ANN401 - passed on
     ) -> requests.Response:
         if method == "POST" and not _is_of(self._authority, url):
-            raise elsewhere(SERVICE, self._authority, url)
+            raise elsewhere(SERVICE, self._authority, url, self._sent)
         options.setdefault("timeout", _TIMEOUT_S)
         if self._ca_file:
             # REQUESTS_CA_BUNDLE beats the session's attribute, but not the call's argument.
             options["verify"] = self._ca_file
         options["stream"] = True
+        with exchange(_WHOLE_TIMEOUT_S):
+            return self._ask(method, url, options)
+
+    def _ask(self, method: str, url: str, options: dict[str, Any]) -> requests.Response:
         response = super().request(method, url, **options)
         if is_redirect(response.status_code):
             response.close()
-            raise redirected(SERVICE, url, response.status_code, response.headers.get("Location"))
+            location = response.headers.get("Location")
+            raise redirected(SERVICE, url, response.status_code, location, self._sent)
         try:
             response._content = read_response(response, MAX_ERROR_BODY)
         except OversizedBodyError as error:
@@ -216,7 +229,7 @@ class _HttpClient(SignInSession):
             # Left to msal, it would come out as a wrong tenant or as an error of msal's own.
             wait = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
             raise out_of_order(SERVICE, _ENDPOINT, url, response.status_code, wait)
-        response._content = orjson.dumps(answer)
+        response._content, response.encoding = orjson.dumps(answer), "utf-8"
         return response
 
 
@@ -247,6 +260,8 @@ def _answer(response: requests.Response) -> dict[str, object] | None:
         for name, value in answer.items()
         if isinstance(value, str) and name not in {"expires_in", "id_token", "client_info"}
     }
+    if response.status_code >= 400:  # noqa: PLR2004 - HTTP's classes of errors
+        known.setdefault("error", f"HTTP {response.status_code}")
     if isinstance(codes := answer.get("error_codes"), list):
         known["error_codes"] = codes
     if "expires_in" in answer:
@@ -254,10 +269,10 @@ def _answer(response: requests.Response) -> dict[str, object] | None:
     return known
 
 
-def _refusal(answer: dict[str, Any]) -> AuthenticationError | RetriableError:
+def _refusal(answer: dict[str, Any], sent: Collection[str]) -> AuthenticationError | RetriableError:
     codes = answer.get("error_codes")
-    code = (code_of(codes[0]) if isinstance(codes, list) and codes else None) or ""
-    error = code_of(answer.get("error")) or "no token in the answer"
+    code = (code_of(codes[0], sent) if isinstance(codes, list) and codes else None) or ""
+    error = code_of(answer.get("error"), sent) or "no token in the answer"
     if error in _TRANSIENT_ERRORS or code in _TRANSIENT_CODES:
         message = "the sign-in service is not able to answer now"
         return not_had(SERVICE, _ENDPOINT, message, code=code or error)
