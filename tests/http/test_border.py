@@ -393,7 +393,7 @@ async def test_throttling_without_end_is_given_up_after_the_budget(
     script.answers = [answer(b'{"message": "Try again in 57 seconds"}', 429)]
     with pytest.raises(OutageError, match="has not answered since"):
         await read(session)
-    assert len(script.asked) == 10, "nine waits of 57 seconds and some fit into ten minutes"
+    assert len(script.asked) == 11, "ten waits of 57 seconds and some fit into ten minutes"
 
 
 async def test_throttling_without_a_word_waits_for_the_window(

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customer_import.errors import AuthenticationError, ConfigurationError, RejectedRequestError
+from customer_import.errors import (
+    ApiError,
+    AuthenticationError,
+    ConfigurationError,
+    RejectedRequestError,
+    RetriableError,
+)
+from customer_import.http.classify import classify
 from customer_import.partner_center.error_body import not_a_provider, read_detail, run_ending_error
 
 
@@ -78,3 +85,23 @@ def test_other_refusals_are_about_one_customer(status: int, code: str | None) ->
 def test_1002_on_the_resellers_means_no_provider() -> None:
     assert isinstance(not_a_provider(refusal(403, "1002")), ConfigurationError)
     assert not_a_provider(refusal(403, "20002")) is None
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("body", [b"", b"<html>blocked</html>", b'{"code": "200'])
+def test_only_partner_centers_own_words_say_that_a_customer_left(status: int, body: bytes) -> None:
+    def meant(body: bytes) -> ApiError | None:
+
+        return classify(
+            service="Partner Center",
+            endpoint="GET /v1/customers/{id}",
+            status=status,
+            headers={},
+            body=body,
+            read_detail=read_detail,
+        )
+
+    assert isinstance(meant(body), RetriableError)
+    assert isinstance(
+        meant(b'{"code": 20002, "description": "No relationship"}'), RejectedRequestError
+    )

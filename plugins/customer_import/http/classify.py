@@ -23,6 +23,8 @@ _TOLD_WAIT = re2.compile(
 )
 _TRANSIENT = frozenset({408, 425, 429})
 _NOT_IMPLEMENTED = 501
+_OF_ONE_THING = frozenset({403, 404})
+"""They say that a thing may not be seen or is not there; only the service itself can say that."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class ErrorDetail:
         message: Its reason in words; empty when the body says nothing.
         is_retriable: The service's own word on a retry, when it gives one.
         is_rate_limit: Whether the body says that a limit was hit.
+        is_legible: Whether the body is one of the service's own; others come from a proxy, or were broken on the way.
         fields: Names of the sent fields that it complains of, as far as it names them.
     """
 
@@ -41,6 +44,7 @@ class ErrorDetail:
     message: str = ""
     is_retriable: bool | None = None
     is_rate_limit: bool = False
+    is_legible: bool = True
     fields: tuple[str, ...] = ()
 
 
@@ -72,9 +76,9 @@ def classify(
 ) -> ApiError | None:
     """Return the error that an answer stands for; ``None`` when it is a success.
 
-    A transient status is retriable, so is what the service itself calls retriable. Everything else
-    is final for this request. 401 is returned like them: the session handles it, because only it
-    can renew the token.
+    A transient status is retriable, so is what the service itself calls retriable, and a 403 or 404 that is not in
+    the service's own words. Everything else is final for this request. 401 is returned like them: the session handles
+    it, because only it can renew the token.
 
     Args:
         service: Name for messages.
@@ -102,7 +106,8 @@ def classify(
             retry_after=retry_after,
             is_sent=False,
         )
-    if detail.is_retriable or (detail.is_retriable is None and is_transient(status)):
+    may_pass = is_transient(status) or (status in _OF_ONE_THING and not detail.is_legible)
+    if detail.is_retriable or (detail.is_retriable is None and may_pass):
         return RetriableError(
             message,
             service=service,

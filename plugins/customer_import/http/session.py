@@ -38,7 +38,7 @@ from customer_import.http.body import (
     read_body,
 )
 from customer_import.http.breaker import Breaker, RetrySettings
-from customer_import.http.classify import DetailReader, classify
+from customer_import.http.classify import DetailReader, classify, is_transient
 from customer_import.http.limiter import Limiter, Unlimited
 from customer_import.http.no_answer import NoAnswer, why_no_answer
 from customer_import.http.proxy import environment_proxy
@@ -334,8 +334,8 @@ class ApiSession:
             return True
         try:
             await self._exchange("GET", self._probe, f"GET {self._probe.partition('?')[0]}", None)
-        except RetriableError:
-            return False
+        except RetriableError as error:
+            return error.status is not None and not is_transient(error.status)
         except ApiError:
             pass
         return True

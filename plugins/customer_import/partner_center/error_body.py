@@ -57,9 +57,9 @@ def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail
     try:
         parsed = read_json(body)
     except ValueError:
-        return ErrorDetail()
+        return ErrorDetail(is_legible=False)
     if not isinstance(parsed, dict):
-        return ErrorDetail()
+        return ErrorDetail(is_legible=False)
     code = parsed.get("code", parsed.get("statusCode"))
     message = parsed.get("description") or parsed.get("message") or ""
     return ErrorDetail(
