@@ -64,7 +64,12 @@ class RunState(StrEnum):
 
     RUNNING = "running"
     SUCCESS = "success"
+    PROBLEMS = "success with problems"
     FAILED = "failed"
+
+
+SUCCEEDED = (RunState.SUCCESS, RunState.PROBLEMS)
+"""States of a run that came to its end; with problems, when a person has to look at some of its customers."""
 
 
 class TaskId(StrEnum):

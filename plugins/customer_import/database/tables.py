@@ -66,7 +66,8 @@ import_runs = Table(
     Column("import_type", String(20), nullable=False),
     Column("instance", String(100), nullable=False),
     Column("mode", String(20), nullable=False),
-    Column("state", String(20), nullable=False),
+    # On SQLite as it was made first: it knows no length, and a change would copy the table.
+    Column("state", String(30).with_variant(String(20), "sqlite"), nullable=False),
     Column("started_by", String(250)),
     Column("params", JSON, nullable=False),
     Column("started_at", _Moment, nullable=False),

@@ -35,6 +35,7 @@ class ShownState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     SUCCESS = "success"
+    PROBLEMS = "success with problems"
     FAILED = "failed"
 
 

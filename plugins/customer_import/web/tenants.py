@@ -19,7 +19,7 @@ from customer_import.database.tables import (
     staged_customers,
     tenant_links,
 )
-from customer_import.vocabulary import ImportType, Mode, Outcome, RunState
+from customer_import.vocabulary import SUCCEEDED, ImportType, Mode, Outcome
 from customer_import.web.models import Page, ResellerView, TenantStatus, TenantView, View
 from customer_import.web.paging import Order, read_page
 from customer_import.web.results import MOST_STARTED, text_condition
@@ -79,7 +79,7 @@ def latest_hierarchy(
     statement = (
         select(import_runs)
         .where(import_runs.c.import_type == import_type, import_runs.c.instance == instance)
-        .where(or_(import_runs.c.state == RunState.SUCCESS, import_runs.c.batches.is_not(None)))
+        .where(or_(import_runs.c.state.in_(SUCCEEDED), import_runs.c.batches.is_not(None)))
         .where(import_runs.c.mode != Mode.CHECK)
         .order_by(import_runs.c.id.desc())
         .limit(_RECENT_RUNS)

@@ -15,12 +15,14 @@ from customer_import.database.tables import (
 from customer_import.vocabulary import Mode, Outcome, RunState, Severity, StagedState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy import ColumnElement, Connection, Row
 
     from customer_import.runs.tasks import TaskAttempt
 
+_PROBLEMS = (Outcome.FAILED, Outcome.AMBIGUOUS, Outcome.REJECTED)
+"""What a person has to look at."""
 _NOT_LOADED = frozenset({Outcome.SKIPPED, Outcome.AMBIGUOUS, Outcome.REJECTED, Outcome.FAILED})
 
 
@@ -119,7 +121,7 @@ def summarise(
         mode=run.mode,
         scope=run.scope,
         scope_reason=run.scope_reason,
-        state=(RunState.FAILED if error else RunState.SUCCESS).value,
+        state=_state(counts.outcomes, error).value,
         listed=_count_staged(connection, run),
         discovered=_count_staged(connection, run, is_discovered),
         carried=_count_staged(
@@ -133,6 +135,13 @@ def summarise(
         durations_s=_durations(tasks),
         error=error,
     )
+
+
+def _state(outcomes: Mapping[str, int], error: str | None) -> RunState:
+    if error:
+        return RunState.FAILED
+    has_problems = any(outcomes[outcome] for outcome in _PROBLEMS)
+    return RunState.PROBLEMS if has_problems else RunState.SUCCESS
 
 
 def _count_results(connection: Connection, run: Row[*tuple[Any, ...]]) -> _Counts:

@@ -15,7 +15,7 @@ from customer_import.errors import DataQualityError
 from customer_import.runs.latest import find_last_complete
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.shares import is_too_many
-from customer_import.vocabulary import Mode, Outcome, ReasonCode, RunState, StagedState
+from customer_import.vocabulary import SUCCEEDED, Mode, Outcome, ReasonCode, StagedState
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Engine
@@ -159,7 +159,7 @@ def _last_full_discovery(engine: Engine, run: Run) -> int:
             import_runs.c.import_type == run.import_type.value,
             import_runs.c.instance == run.params.instance,
             import_runs.c.mode == Mode.IMPORT.value,
-            import_runs.c.state == RunState.SUCCESS.value,
+            import_runs.c.state.in_(SUCCEEDED),
         )
         .order_by(import_runs.c.started_at.desc(), import_runs.c.id.desc())
     )
