@@ -13,11 +13,8 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, TypeVar
 
-import aiohttp
 import orjson
 
 from customer_import.errors import (
@@ -30,23 +27,18 @@ from customer_import.errors import (
 )
 from customer_import.http.body import (
     MAX_BODY,
-    MEGABYTE,
-    OversizedBodyError,
     Turn,
-    client_options,
     parse_body,
-    read_body,
 )
 from customer_import.http.breaker import Breaker, RetrySettings
 from customer_import.http.classify import DetailReader, classify, is_transient
 from customer_import.http.limiter import Limiter, Unlimited
-from customer_import.http.no_answer import NoAnswer, why_no_answer
-from customer_import.http.proxy import environment_proxy
 from customer_import.http.redaction import request_texts
+from customer_import.http.transport import Answer, Request, Transport
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from customer_import.http.token import TokenSource
 
@@ -57,23 +49,8 @@ Value = TypeVar("Value")
 Settle = Callable[[AmbiguousWriteError], Awaitable[Value | None]]
 """Finds out what became of a write whose outcome is unknown."""
 
-CONNECT_TIMEOUT_S = 10.0
 MAX_RENEWALS = 3
 """Tokens that a request asks for in a row, each because the one before was refused, while nothing else is accepted."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer: status, headers and the body as bytes."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-    @property
-    def is_success(self) -> bool:
-        """Whether the status is of HTTP's class of success."""
-        return 200 <= self.status < 300  # noqa: PLR2004
 
 
 class ApiSession:
@@ -116,50 +93,49 @@ class ApiSession:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.service = service
-        self.base_url = base_url.rstrip("/")
-        self.requests = 0
         self._tokens = tokens
         self._read_detail = read_detail
         self._token_refusals = token_refusals or {}
         self._headers = dict(headers or {})
-        self._concurrency = self._in_use = concurrency
-        self._large = asyncio.Lock()
-        self._slots = asyncio.Semaphore(concurrency)
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
-        self._max_body = max_body
+        self._transport = Transport(
+            service=service,
+            base_url=base_url,
+            concurrency=concurrency,
+            timeout_s=timeout_s,
+            max_body=max_body,
+            tls=tls,
+            sleep=sleep,
+        )
         self._retry = retry or RetrySettings()
         self._probe = probe
         self._breaker = Breaker(service, self._retry, self._is_up, sleep=sleep, jitter=jitter)
-        self._tls = tls
         self._sleep = sleep
         self._jitter = jitter
         self._accepted = 0
         self._unlimited = Unlimited(sleep=sleep)
-        self._client: aiohttp.ClientSession | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Scheme, host and port."""
+        return self._transport.base_url
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far, repeated ones included."""
+        return self._transport.requests
 
     async def __aenter__(self) -> Self:
         """Open the connection pool."""
-        self._client = aiohttp.ClientSession(
-            timeout=self._timeout,
-            proxy=environment_proxy(self.base_url),
-            **client_options(self._tls, self._concurrency),
-        )
+        await self._transport.__aenter__()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Close the connection pool."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        await self._transport.__aexit__(*exc_info)
 
     async def set_concurrency(self, most: int) -> None:
         """Let at most that many requests be under way at once; returns when no more are."""
-        while self._in_use > most:
-            await self._slots.acquire()
-            self._in_use -= 1
-        while self._in_use < most:
-            self._slots.release()
-            self._in_use += 1
+        await self._transport.set_concurrency(most)
 
     async def sign_in(self) -> None:
         """Fetch the token that the next request takes along; raises what ``read`` raises of tokens."""
@@ -196,7 +172,7 @@ class ApiSession:
         name = f"GET {endpoint}"
 
         async def attempt() -> Value:
-            with Turn(self._large) as turn:
+            with self._transport.turn() as turn:
                 exchange = self._exchange(
                     "GET", path, name, limiter, params=params, headers=headers, turn=turn
                 )
@@ -277,7 +253,7 @@ class ApiSession:
                 ) from error
 
         async def attempt() -> Value:
-            with Turn(self._large) as turn:
+            with self._transport.turn() as turn:
                 return await self._parse(await exchange(turn), name, parse)
 
         return await self._repeat(name, attempt, is_harmless=is_idempotent, settle=settle)
@@ -364,10 +340,11 @@ class ApiSession:
         while True:
             token = await self._tokens.get(rejected)
             all_headers = {**self._headers, **(headers or {}), "Authorization": f"Bearer {token}"}
-            async with limiter, self._slot(limiter):
+            async with limiter, self._transport.slot(limiter):
                 if on_turn is not None:
                     await on_turn()
-                answer = await self._send(method, path, endpoint, params, all_headers, data, turn)
+                request = Request(method, path, endpoint, params, all_headers, data)
+                answer = await self._transport.send(request, turn)
             self._accepted += answer.status != 401  # noqa: PLR2004
             error = await self._classify(answer, endpoint, all_headers, data)
             if error is None:
@@ -406,20 +383,6 @@ class ApiSession:
             answer.body,
         )
 
-    @asynccontextmanager
-    async def _slot(self, limiter: Limiter) -> AsyncIterator[None]:
-        """Hold a slot; one that comes free when the server has asked for a pause is left to other resources."""
-        while True:
-            await self._slots.acquire()
-            if (pause := limiter.pause_s) <= 0:
-                break
-            self._slots.release()
-            await self._sleep(pause)
-        try:
-            yield
-        finally:
-            self._slots.release()
-
     def _raise(self, error: ApiError, limiter: Limiter) -> None:
         if error.status == 401:  # noqa: PLR2004
             hint = self._token_refusals.get(error.code or "")
@@ -437,49 +400,3 @@ class ApiSession:
             limiter.throttled(wait)
             log.warning("%s %s is throttled; waiting %.1f s", self.service, error.endpoint, wait)
         raise error
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        endpoint: str,
-        params: Mapping[str, str] | None,
-        headers: Mapping[str, str],
-        data: bytes | None,
-        turn: Turn | None,
-    ) -> Answer:
-        try:
-            return await self._receive(method, path, params, headers, data, turn)
-        except OversizedBodyError:
-            message = f"the answer is larger than {self._max_body // MEGABYTE} MB"
-            found = NoAnswer(message, is_sent=True)
-        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            found = why_no_answer(error, self.base_url, self._timeout.total)
-        # Outside of the handler: aiohttp's words repeat what the server sent, and its frames hold it.
-        raise RetriableError(
-            found.message, service=self.service, endpoint=endpoint, is_sent=found.is_sent
-        )
-
-    async def _receive(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, str] | None,
-        headers: Mapping[str, str],
-        data: bytes | None,
-        turn: Turn | None,
-    ) -> Answer:
-        if self._client is None:
-            message = "the session is not open; use it as an async context manager"
-            raise RuntimeError(message)
-        self.requests += 1
-        async with self._client.request(
-            method,
-            self.base_url + path,
-            params=params,
-            headers=headers,
-            data=data,
-            allow_redirects=False,
-        ) as response:
-            body = await read_body(response, self._max_body, turn)
-            return Answer(response.status, response.headers, body)
