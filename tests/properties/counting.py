@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 EXAMPLES_VARIABLE = "PROPERTY_EXAMPLES"
-EXAMPLES = int(os.environ.get(EXAMPLES_VARIABLE, "1000"))
+EXAMPLES = int(os.environ.get(EXAMPLES_VARIABLE, "300"))
 
 tried: Counter[str] = Counter()
 
