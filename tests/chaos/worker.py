@@ -29,7 +29,7 @@ from customer_import.tasks.load.load import load_batch
 from customer_import.tasks.start import prepare_run
 from customer_import.tasks.transform.transform import transform_customers
 from customer_import.tasks.validate.validate import validate_customers
-from customer_import.vocabulary import ImportType, RunState
+from customer_import.vocabulary import SUCCEEDED, ImportType
 from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
 from tests.support.library_run import INSTANCES, apply_environment
 from tests.support.runs import begin_run
@@ -155,7 +155,7 @@ def _load(run: Run, engine: Engine, batch: int, number: int) -> None:
 
 def _finish(run: Run, engine: Engine) -> None:
     summary = close_run(engine, run.key, {})
-    if summary.state != RunState.SUCCESS:
+    if summary.state not in SUCCEEDED:
         sys.exit(summary.error)
 
 
