@@ -27,12 +27,12 @@ def test_a_service_that_is_away_for_a_while_is_waited_for(scene: Scene, service:
     )
     scene.sell(ImportType.DIRECT, 60)
 
-    # Three tries take less than two seconds: everybody would have failed.
-    outage = import_through(scene, service, 5, after=40)
+    # Three tries take two seconds at most: everybody would have failed.
+    outage = import_through(scene, service, 3, after=40)
 
     assert outage.report.counts() == {"created": 60}
     assert outage.half_made == 0
-    assert 5 <= outage.refused < 60, "it was met, and not by everybody again and again"
+    assert 3 <= outage.refused < 60, "it was met, and not by everybody again and again"
 
 
 @pytest.mark.parametrize("service", [BSS, PARTNER_CENTER])
