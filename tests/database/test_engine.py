@@ -44,6 +44,24 @@ def test_without_connection_the_database_is_a_file_in_the_airflow_home(
     assert database_url() == f"sqlite:///{tmp_path}/customer_import.db"
 
 
+@pytest.mark.parametrize("name", ["what?", "a%20b", "c#d", "e f", "g&h=i"])
+@pytest.mark.parametrize("is_connection", [False, True], ids=["home", "connection"])
+def test_a_path_that_means_something_in_a_url_is_the_path_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, is_connection: bool
+) -> None:
+    home = tmp_path / name
+    home.mkdir()
+    file = home / "customer_import.db"
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("AIRFLOW_HOME", str(home))
+    if is_connection:
+        monkeypatch.setenv(VARIABLE, json.dumps({"conn_type": "sqlite", "host": str(file)}))
+    engine = open_engine(database_url())
+    with engine.connect():
+        assert file.exists()
+    engine.dispose()
+
+
 def test_a_postgres_connection_keeps_password_port_and_tls_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

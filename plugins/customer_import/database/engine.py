@@ -45,7 +45,7 @@ def database_url() -> str:
         connection = BaseHook.get_connection(CONNECTION_ID)
     except AirflowNotFoundException:
         home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser()
-        return f"sqlite:///{home / 'customer_import.db'}"
+        return _sqlite_url(str(home / "customer_import.db"))
     kind = (connection.conn_type or "").lower()
     source = f"connection {CONNECTION_ID}"
     parts = {
@@ -64,7 +64,7 @@ def database_url() -> str:
         )
         return url.render_as_string(hide_password=False)
     if kind == "sqlite":
-        return f"sqlite:///{parts['host']}"
+        return _sqlite_url(parts["host"])
     message = f"the connection type {connection.conn_type!r} is not supported"
     raise ConfigurationError(
         message,
@@ -72,6 +72,11 @@ def database_url() -> str:
         path="conn_type",
         hint="use postgres, sqlite, or no connection at all",
     )
+
+
+def _sqlite_url(path: str | None) -> str:
+    """Return the URL of a file whose path may hold what means something in a URL, such as ``?`` or ``%20``."""
+    return URL.create("sqlite", database=path).render_as_string()
 
 
 def open_engine(url: str | None = None) -> Engine:
