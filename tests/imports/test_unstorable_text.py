@@ -1,0 +1,46 @@
+"""Text that a database cannot hold is cleaned where bodies are parsed: a whole import goes through with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import orjson
+
+from customer_import.vocabulary import ImportType
+from tests.imports.scene import on
+
+if TYPE_CHECKING:
+    from tests.imports.scene import Scene
+
+NUL = "\x00"
+LONE_SURROGATE = rb"\ud800"
+
+pytestmark = on("postgres", "sqlite")
+
+
+def test_nul_characters_from_either_api_end_no_run(scene: Scene):
+    named, subscribed = scene.sell(ImportType.DIRECT, 2)
+    scene.edit(
+        named,
+        companyProfile={"companyName": f"Nul{NUL} Company"},
+        billingProfile={"defaultAddress": {"city": f"Vo{NUL}los"}},
+    )
+    scene.change(subscribed, subscriptions=[subscribed.subscriptions[0] | {"partnerId": NUL}])
+    scene.bss(ImportType.DIRECT).create_account(
+        {"name": f"Somebody{NUL} Else"}, {}, existing_kind="test"
+    )
+
+    report = scene.run(ImportType.DIRECT)
+
+    assert report.counts() == {"created": 2}
+    assert NUL not in str(scene.account_of(ImportType.DIRECT, named).values)
+
+
+def test_lone_surrogates_end_no_run(scene: Scene):
+    (customer,) = scene.sell(ImportType.DIRECT, 1, companyProfile={"companyName": "MARK Company"})
+    raw = orjson.dumps(customer.document).replace(b"MARK", LONE_SURROGATE)
+    assert LONE_SURROGATE in raw
+    scene.sandbox.source.put(replace(customer, raw=raw))
+
+    assert scene.run(ImportType.DIRECT).counts() == {"created": 1}
