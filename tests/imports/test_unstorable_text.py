@@ -31,6 +31,8 @@ def test_nul_characters_from_either_api_end_no_run(scene: Scene):
         {"name": f"Somebody{NUL} Else"}, {}, existing_kind="test"
     )
 
+    scene.expect([subscribed], "created")  # a partner id of nothing else is none
+
     report = scene.run(ImportType.DIRECT)
 
     assert report.counts() == {"created": 2}
