@@ -273,6 +273,7 @@ class ApiSession:
                 try:
                     value = await attempt()
                 except RetriableError as error:
+                    error.__traceback__ = None  # its frames hold the answer, however long the pause
                     await trial.failed(error)
                     final: ApiError = error
                     if error.is_sent and not is_harmless:
