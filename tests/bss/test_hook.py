@@ -364,3 +364,10 @@ async def test_accounts_are_listed_over_pages_without_repeats(sandbox: SandboxSe
     assert len({account.id for page in pages for account in page}) == 1203
     assert [account.name for account in named] == ["Page Company 7"]
     assert not records.counters.violations
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_whose_limits_are_shared_is_told_without_the_key() -> None:
+    organisation = BssHook().organisation
+    assert organisation == BssHook().organisation
+    assert BssHook().connection.extra.client_key not in organisation

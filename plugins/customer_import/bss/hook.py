@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.http.hooks.http import HttpHook
@@ -110,12 +111,13 @@ class BssHook(HttpHook):
 
     @property
     def organisation(self) -> str:
-        """Whose limits the requests share: the BSS's address and the organisation's client.
+        """Whose limits the requests share: the BSS's address and a digest of the organisation's client key.
 
         Raises:
             ConfigurationError: As for ``connection``.
         """
-        return f"{self.connection.address.base_url} {self.connection.extra.client_key}"
+        client = blake2b(self.connection.extra.client_key.encode(), digest_size=16).hexdigest()
+        return f"{self.connection.address.base_url} {client}"
 
     def session(self, config: BssConfig, *, waits_for_outages: bool = True) -> ApiSession:
         """Return the import's session; the connection is resolved now, the token is fetched with the first request.

@@ -40,7 +40,7 @@ class SlotShare:
 
     Args:
         engine: The import's database.
-        service: Whose slots.
+        service: Whose slots: an address, a blank, and who is counted together there.
         holder: The task, the same for each of its tries. Holders whose names begin with this one and a blank are its
             parts: they have ended when it begins.
         total: Slots that there are.
@@ -72,7 +72,7 @@ class SlotShare:
         await self._apply(0)
         await self._balance()
         if self._slots == 0:
-            log.info("Another task uses all that %s allows; this one waits for it.", self._service)
+            log.info("Another task uses all that %s allows; this one waits for it.", self._address)
         while self._slots == 0:
             await asyncio.sleep(_LOOK_EVERY_S)
             await self._balance()
@@ -84,7 +84,14 @@ class SlotShare:
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
-        await asyncio.to_thread(self._leave)
+        try:
+            await asyncio.to_thread(self._leave)
+        except Exception as error:  # noqa: BLE001 - what was done is done, and the lease ends by itself
+            log.warning("The share of %s could not be given back: %s", self._address, error)
+
+    @property
+    def _address(self) -> str:
+        return self._service.partition(" ")[0]
 
     async def _keep(self) -> None:
         while True:
@@ -92,7 +99,7 @@ class SlotShare:
             try:
                 await self._balance()
             except Exception as error:  # noqa: BLE001 - whatever the database has: the share ends only with its lease
-                log.warning("The share of %s could not be renewed: %s", self._service, error)
+                log.warning("The share of %s could not be renewed: %s", self._address, error)
                 if time.monotonic() - self._stored_at > LEASE.total_seconds():
                     await self._use(0)
 
