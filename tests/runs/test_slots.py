@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from customer_import.database.tables import service_slots
 from customer_import.runs import slots as slots_module
@@ -102,6 +103,28 @@ async def test_a_dead_tasks_slots_come_free_with_its_lease_and_its_next_try_has_
     use = Use()
     async with use.share(engine, "run 1", 4):  # what goes before all batches
         assert use.now == {"run 1": 4}
+
+
+async def test_what_is_no_longer_counted_is_deleted_whenever_its_lease_ends(engine: Engine):
+    begin = datetime.now(UTC)
+    for lease_s in range(8):
+        row = {"service": SERVICE, "holder": "dead", "slots": 4}
+        with engine.begin() as connection:
+            until = begin + timedelta(seconds=lease_s)
+            connection.execute(insert(service_slots).values(row | {"lease_until": until}))
+        seconds = itertools.count()
+        share = SlotShare(
+            engine,
+            SERVICE,
+            "run 1",
+            4,
+            _nothing,
+            now=lambda ticks=seconds: begin + timedelta(seconds=next(ticks)),
+        )
+        async with share:
+            with engine.connect() as connection:
+                holders = connection.execute(select(service_slots.c.holder)).scalars().all()
+            assert "dead" not in holders, lease_s
 
 
 async def test_another_services_tasks_are_not_counted(engine: Engine):

@@ -122,23 +122,23 @@ class SlotShare:
     def _look(self) -> tuple[int, bool]:
         """Return how many slots are due to this task and free, and whether its row says what it uses."""
         with reading(self._engine) as connection:
-            held = self._held(connection)
+            held = self._held(connection, self._now())
         return self._due(held), held.get(self._holder) == self._slots
 
     def _store(self) -> int:
         """Write down the share and return it; never less than what is in use, so that others do not take it."""
-        now = self._now()
-        row = {"service": self._service, "holder": self._holder, "lease_until": now + LEASE}
-        nobody = row | {"holder": _NOBODY, "slots": 0}
         slots = service_slots.c
+        nobody = {"service": self._service, "holder": _NOBODY, "slots": 0}
         with self._engine.begin() as connection:
-            insert_missing(connection, service_slots, [nobody])
+            insert_missing(connection, service_slots, [nobody | {"lease_until": self._now()}])
             lock = select(slots.holder).where(
                 slots.service == self._service, slots.holder == _NOBODY
             )
             connection.execute(lock.with_for_update()).all()
-            granted = max(self._due(self._held(connection)), self._slots)
-            upsert(connection, service_slots, [row | {"slots": granted}])
+            now = self._now()  # one moment, after any wait: what is not counted is deleted
+            granted = max(self._due(self._held(connection, now)), self._slots)
+            row = {"holder": self._holder, "slots": granted, "lease_until": now + LEASE}
+            upsert(connection, service_slots, [nobody | row])
             connection.execute(
                 delete(service_slots).where(
                     slots.service == self._service,
@@ -150,12 +150,12 @@ class SlotShare:
             )
         return granted
 
-    def _held(self, connection: Connection) -> dict[str, int]:
+    def _held(self, connection: Connection, now: datetime) -> dict[str, int]:
         slots = service_slots.c
         query = select(slots.holder, slots.slots).where(
             slots.service == self._service,
             slots.holder != _NOBODY,
-            slots.lease_until >= self._now(),
+            slots.lease_until >= now,
         )
         return {row.holder: row.slots for row in connection.execute(query)}
 
