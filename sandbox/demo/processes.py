@@ -61,7 +61,7 @@ class ChildProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads yet
+                preexec_fn=_prepare_child,  # noqa: PLW1509 - no threads yet
             )
         return self
 
@@ -128,9 +128,14 @@ def free_port(wanted: int, tries: int = 50) -> int:
     raise DemoError(message)
 
 
-def _die_with_parent() -> None:
-    """Let Linux end the child when the demo itself is killed."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+def _prepare_child() -> None:
+    """Let the child end by Ctrl-C's signal, which a shell's background job ignores and its children inherit.
+
+    On Linux it gets that signal when the demo itself is killed.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _end_group(group: int) -> None:

@@ -53,9 +53,11 @@ def _expected(source: Source, run: Run, customer: Customer) -> set[str | None]:
     truth, odd = source.truth(customer), set(customer.peculiarities)
     is_indirect = run.import_type is ImportType.INDIRECT
     is_under_nobody = is_indirect and "unknown_partner_id" in odd
+    is_own = run.import_type.value in truth.classes
     if truth.access != "open" or is_under_nobody:
-        return {"skipped"}
-    if run.import_type.value not in truth.classes:
+        # An import that never knew whose customer it was reports it too.
+        return {"skipped"} if is_own or is_under_nobody else {"skipped", None}
+    if not is_own:
         return {None}
     if odd & NO_RESELLER:
         return {"skipped"}

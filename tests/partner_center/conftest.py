@@ -12,8 +12,6 @@ from sqlalchemy import Engine, insert
 
 from customer_import.config.instances import InstanceConfig
 from customer_import.config.mapping import load_mappings
-from customer_import.database.engine import open_engine
-from customer_import.database.migrate import migrate
 from customer_import.database.tables import import_runs
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.runs.parameters import RunParams
@@ -52,21 +50,9 @@ def sandbox(shared_sandbox: SandboxServer) -> Iterator[SandboxServer]:
 
 
 @pytest.fixture
-def engine(sqlite_database_url: str) -> Iterator[Engine]:
+def engine(sqlite_engine: Engine) -> Engine:
     """SQLite only: what differs on PostgreSQL has a test of its own."""
-    yield from migrated(sqlite_database_url)
-
-
-@pytest.fixture
-def postgres_engine(postgres_database_url: str) -> Iterator[Engine]:
-    yield from migrated(postgres_database_url)
-
-
-def migrated(url: str) -> Iterator[Engine]:
-    engine = open_engine(url)
-    migrate(engine)
-    yield engine
-    engine.dispose()
+    return sqlite_engine
 
 
 @pytest.fixture

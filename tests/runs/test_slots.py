@@ -7,6 +7,7 @@ import itertools
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -112,16 +113,9 @@ async def test_what_is_no_longer_counted_is_deleted_whenever_its_lease_ends(engi
         with engine.begin() as connection:
             until = begin + timedelta(seconds=lease_s)
             connection.execute(insert(service_slots).values(row | {"lease_until": until}))
-        seconds = itertools.count()
-        share = SlotShare(
-            engine,
-            SERVICE,
-            "run 1",
-            4,
-            _nothing,
-            now=lambda ticks=seconds: begin + timedelta(seconds=next(ticks)),
-        )
-        async with share:
+        moments = (begin + timedelta(seconds=count) for count in itertools.count())
+        now = partial(next, moments)
+        async with SlotShare(engine, SERVICE, "run 1", 4, _nothing, now):
             with engine.connect() as connection:
                 holders = connection.execute(select(service_slots.c.holder)).scalars().all()
             assert "dead" not in holders, lease_s

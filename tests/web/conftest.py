@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from sqlalchemy import make_url
 
 from customer_import.config.paths import INSTANCES_VARIABLE
 from customer_import.database.engine import open_engine
-from customer_import.database.migrate import migrate
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
@@ -84,10 +85,10 @@ def database_url(tmp_path: Path, airflow_app: FastAPI, monkeypatch: pytest.Monke
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Engine]:
+def database(database_url: str, migrated_sqlite: Path) -> Iterator[Engine]:
     """The migrated database that the pages read."""
+    shutil.copy2(migrated_sqlite, make_url(database_url).database or "")
     engine = open_engine(database_url)
-    migrate(engine)
     yield engine
     engine.dispose()
 

@@ -16,7 +16,7 @@ from customer_import.vocabulary import Outcome
 
 Run = dict[str, Any]
 
-_FACTS = ("instance", "mode", "state", "discovered")
+_FACTS = ("instance", "mode", "state", "discovered", "unclassified")
 
 
 def read_runs() -> list[Run]:

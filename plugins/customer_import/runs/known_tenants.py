@@ -1,23 +1,25 @@
 """Stores, when a run is closed, what its reads came to, for the next run to carry forward.
 
-Also a failed run's reads count: what it found out is true. Only the claim that everybody was looked at, and
-so the removal of tenants that vanished, takes a complete run.
+Also a failed run's reads count: what it found out is true. Only what a lost right can make look so takes a complete
+run: that a customer left, and that those who are not listed vanished.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, exists, func, literal, select
+from sqlalchemy import and_, case, delete, exists, func, literal, null, select
 
 from customer_import.database.engine import upsert_from_select
 from customer_import.database.tables import import_results, known_tenants, staged_customers
 from customer_import.runs.fingerprint import combined
 from customer_import.runs.parameters import RunParams
-from customer_import.vocabulary import Mode, StagedState
+from customer_import.vocabulary import LEFT, Mode, StagedState
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row
+
+    from customer_import.runs.run import Run
 
 _READ = (StagedState.FETCHED.value, StagedState.LEFT.value, StagedState.FAILED.value)
 _FROM_RESULT = ("outcome", "reason_code", "reason", "warnings", "account_id", "contact_id")
@@ -31,6 +33,19 @@ _FROM_STAGED = (
     "is_in_both_lists",
     "classification",
 )
+
+
+def of_import(run: Run) -> ColumnElement[bool]:
+    """Return the condition for what is known of a run's instance and import type."""
+    known = known_tenants.c
+    return and_(known.instance == run.params.instance, known.import_type == run.import_type.value)
+
+
+def same_tenant(run: Run) -> ColumnElement[bool]:
+    """Return the condition that joins a run's staged customers with what is known of them."""
+    staged = staged_customers.c
+    same = known_tenants.c.tenant_id == staged.tenant_id
+    return and_(of_import(run), same, staged.run_id == run.key)
 
 
 def is_complete(run: Row[Any], *, has_failed: bool) -> bool:
@@ -66,6 +81,7 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
         ),
         **{name: staged[name] for name in _FROM_STAGED},
         **{name: results[name] for name in _FROM_RESULT},
+        "outcome": _outcome(complete=complete),
     }
     same = and_(results.run_id == staged.run_id, results.tenant_id == staged.tenant_id)
     read = (
@@ -76,6 +92,14 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
     upsert_from_select(connection, known_tenants, list(values), read)
     if complete:
         _delete_vanished(connection, run)
+
+
+def _outcome(*, complete: bool) -> ColumnElement[str | None]:
+    """Return what became of a tenant; of one without outcome nothing is settled, and the next run reads it again."""
+    staged, results = staged_customers.c, import_results.c
+    # A tenant that failed may not be of this import, which then gives it no result.
+    outcome = func.coalesce(results.outcome, staged.outcome)
+    return outcome if complete else case((results.reason_code.in_(LEFT), null()), else_=outcome)
 
 
 def _delete_vanished(connection: Connection, run: Row[Any]) -> None:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, import_runs
-from customer_import.vocabulary import ImportType, Outcome
+from customer_import.vocabulary import ImportType, Outcome, ReasonCode
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, Row
 
     from customer_import.runs.run import Run
+
+_UNCLASSIFIED = "unclassified"
+_kind = case(
+    (import_results.c.reason_code == ReasonCode.NOT_CLASSIFIED.value, _UNCLASSIFIED),
+    else_=import_results.c.outcome,
+).label("kind")
+"""What a result counts as: its outcome, but that of a tenant which is not discovered."""
 
 
 def find_last_complete(engine: Engine, run: Run) -> Row[*tuple[Any, ...]] | None:
@@ -36,8 +43,9 @@ def find_last_complete(engine: Engine, run: Run) -> Row[*tuple[Any, ...]] | None
 def latest_runs(engine: Engine) -> list[dict[str, Any]]:
     """Return the newest run of each import type that has one, with a count per outcome.
 
-    Each is a dict of ``import_type``, ``run_id`` (Airflow's), ``instance``, ``mode``, ``state``, ``discovered`` and one
-    key per outcome; a run that is still going has the counts so far.
+    Each is a dict of ``import_type``, ``run_id`` (Airflow's), ``instance``, ``mode``, ``state``, ``discovered``, one
+    key per outcome, which together are those discovered, and ``unclassified``; a run that is still going has the
+    counts so far.
     """
     runs = []
     with reading(engine) as connection:
@@ -51,11 +59,11 @@ def latest_runs(engine: Engine) -> list[dict[str, Any]]:
             if row is None:
                 continue
             counts = connection.execute(
-                select(import_results.c.outcome, func.count().label("tenants"))
+                select(_kind, func.count().label("tenants"))
                 .where(import_results.c.run_id == row.id)
-                .group_by(import_results.c.outcome)
+                .group_by(_kind)
             )
-            by_outcome: dict[str, int] = {row.outcome: row.tenants for row in counts}
+            by_outcome: dict[str, int] = {row.kind: row.tenants for row in counts}
             runs.append(
                 {
                     "import_type": row.import_type,
@@ -64,6 +72,7 @@ def latest_runs(engine: Engine) -> list[dict[str, Any]]:
                     "mode": row.mode,
                     "state": row.state,
                     "discovered": row.discovered or 0,
+                    _UNCLASSIFIED: by_outcome.get(_UNCLASSIFIED, 0),
                     **{outcome.value: by_outcome.get(outcome.value, 0) for outcome in Outcome},
                 }
             )

@@ -5,6 +5,7 @@ The counts of an ended run are in its summary; only a run that works is counted 
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from customer_import.web.models import Page, Progress, RunView, ShownState
 from customer_import.web.paging import Order, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -119,8 +120,11 @@ def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's col
     state, error = _state(connection, row)
     is_active = state in {ShownState.QUEUED, ShownState.RUNNING}
     summary = row.summary or {}
-    outcomes = summary.get("outcomes") if not is_active else None
-    counts = _known(outcomes) if outcomes is not None else _count(connection, row.id)
+    unclassified = summary.get("unclassified", 0)
+    if not is_active and "outcomes" in summary:
+        counts = _known(Counter(summary["outcomes"]) + Counter({Outcome.FAILED: unclassified}))
+    else:
+        counts = _count(connection, row.id)
     return RunView(
         key=row.id,
         dag_id=row.dag_id,
@@ -134,6 +138,7 @@ def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's col
         ended_at=as_utc(row.ended_at) if row.ended_at else None,
         listed=row.listed,
         discovered=row.discovered,
+        unclassified=unclassified,
         outcomes=counts,
         warnings=summary.get("warnings"),
         error=error,
@@ -162,7 +167,7 @@ def _last_error(connection: Connection, key: int) -> str | None:
     return f"{failed[-1].name}: {failed[-1].error}" if failed else None
 
 
-def _known(outcomes: dict[str, int]) -> dict[Outcome, int]:
+def _known(outcomes: Mapping[str, int]) -> dict[Outcome, int]:
     return {outcome: outcomes[outcome] for outcome in Outcome if outcomes.get(outcome)}
 
 

@@ -115,9 +115,10 @@ def test_a_process_that_ignores_its_signals_is_ended_for_good(
 
 
 PARENT = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from sandbox.demo.processes import ChildProcess
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell's background job has it
 with ChildProcess("a child", ["sleep", "600"], os.environ, Path(sys.argv[1]) / "log") as child:
     (Path(sys.argv[1]) / "pid").write_text(str(child._process.pid))
     time.sleep(600)

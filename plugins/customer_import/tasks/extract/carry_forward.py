@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     Text,
-    and_,
     bindparam,
     case,
     cast,
@@ -32,6 +31,7 @@ from customer_import.database.tables import (
     known_tenants,
     staged_customers,
 )
+from customer_import.runs.known_tenants import of_import, same_tenant
 from customer_import.runs.results import record_selected_results, result_columns
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode, Scope, StagedState, TaskId
 
@@ -107,7 +107,7 @@ def settle_scope(
     now = datetime.now(UTC)
     with engine.begin() as connection:
         if decision.scope is Scope.CHANGED and decision.watermark is not None:
-            mine = _same_tenant(run)
+            mine = same_tenant(run)
             _mark(connection, run, "new", ~exists(select(_known.tenant_id).where(mine)))
             for reason, condition in (
                 ("listed", _known.listed_hash.is_distinct_from(_staged.listed_hash)),
@@ -144,9 +144,9 @@ def find_vanished(engine: Engine, run: Run) -> Vanished:
     """Find the customers that an earlier run discovered and this one's list no longer has."""
     with engine.begin() as connection:
         gone = (
-            _of_import(run),
+            of_import(run),
             _known.is_discovered.is_(True),
-            ~exists(select(_staged.tenant_id).where(_same_tenant(run))),
+            ~exists(select(_staged.tenant_id).where(same_tenant(run))),
         )
         count = connection.execute(
             select(func.count()).select_from(known_tenants).where(*gone)
@@ -193,12 +193,12 @@ def _mark_slice(connection: Connection, run: Run, since: datetime, now: datetime
     every = timedelta(days=run.instance.full_read_every_days)
     population, overdue = connection.execute(
         select(func.count(), func.count(case((_known.read_at <= now - every, 1))))
-        .select_from(staged_customers.outerjoin(known_tenants, _same_tenant(run)))
+        .select_from(staged_customers.outerjoin(known_tenants, same_tenant(run)))
         .where(_staged.run_id == run.key)
     ).one()
     oldest = (
         select(_staged.tenant_id)
-        .select_from(staged_customers.join(known_tenants, _same_tenant(run)))
+        .select_from(staged_customers.join(known_tenants, same_tenant(run)))
         .where(
             _staged.run_id == run.key,
             _staged.state == StagedState.LISTED.value,
@@ -213,13 +213,13 @@ def _mark_slice(connection: Connection, run: Run, since: datetime, now: datetime
 def _is_unsettled(run: Run) -> ColumnElement[bool]:
     """What must be tried again though the customer did not change."""
     conditions: list[ColumnElement[bool]] = [
-        _known.outcome.is_(None),
+        _known.outcome.is_(None) & _known.is_discovered.is_not(False),
         _known.outcome.in_(_UNSETTLED),
         _known.reason_code.in_(_UNSETTLED_REASONS),
     ]
     if run.params.on_existing is not OnExisting.SKIP:
         conditions.append(_known.reason_code == ReasonCode.EXISTING_SKIPPED.value)
-    return and_(_known.is_discovered.is_(True), or_(*conditions))
+    return or_(*conditions)
 
 
 def _carry_forward(connection: Connection, run: Run, now: datetime) -> None:
@@ -246,7 +246,7 @@ def _carry_forward(connection: Connection, run: Run, now: datetime) -> None:
     )
     known = (
         select(*columns)
-        .select_from(staged_customers.join(known_tenants, _same_tenant(run)))
+        .select_from(staged_customers.join(known_tenants, same_tenant(run)))
         .where(*is_carried, _known.is_discovered.is_(True))
         .order_by(_staged.position)
     )
@@ -254,7 +254,7 @@ def _carry_forward(connection: Connection, run: Run, now: datetime) -> None:
     taken = ("is_discovered", "reseller_mpn_id", "reseller_name", "is_in_both_lists")
     connection.execute(
         update(staged_customers)
-        .where(*is_carried, _same_tenant(run))
+        .where(*is_carried, same_tenant(run))
         .values(
             {
                 **{name: _known[name] for name in (*taken, "classification")},
@@ -266,11 +266,3 @@ def _carry_forward(connection: Connection, run: Run, now: datetime) -> None:
             }
         )
     )
-
-
-def _of_import(run: Run) -> ColumnElement[bool]:
-    return and_(_known.instance == run.params.instance, _known.import_type == run.import_type.value)
-
-
-def _same_tenant(run: Run) -> ColumnElement[bool]:
-    return and_(_of_import(run), _known.tenant_id == _staged.tenant_id, _staged.run_id == run.key)

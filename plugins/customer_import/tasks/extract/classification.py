@@ -27,7 +27,7 @@ class Classification:
     """What the import thinks of a tenant.
 
     Attributes:
-        is_discovered: Whether it belongs to the import type.
+        is_discovered: Whether it belongs to the import type; ``None`` when nobody could tell.
         text: Why it does, or why not.
         verdict: Set when the tenant ends here.
         reseller_mpn_id: The reseller's MPN ID, as the subscription names it.
@@ -36,7 +36,7 @@ class Classification:
         unknown_mpn_ids: MPN ids of its subscriptions, when it ends here because no reseller has any of them.
     """
 
-    is_discovered: bool
+    is_discovered: bool | None
     text: str
     verdict: Verdict | None = None
     reseller_mpn_id: str | None = None
@@ -213,20 +213,24 @@ class Classifier:
         return None
 
 
-def customer_left() -> Classification:
-    """Classify a tenant whose relationship with the partner has ended."""
-    return Classification.ended(
-        Outcome.SKIPPED,
+def customer_left(known: Classification | None) -> Classification:
+    """Classify a tenant whose relationship with the partner has ended.
+
+    Args:
+        known: What is known of it; one that nobody ever knew counts as discovered.
+    """
+    return _skipped(
+        known,
         ReasonCode.CUSTOMER_LEFT,
         "Partner Center lists this customer but says that there is no relationship with it any more.",
         "Cannot be told: access is refused.",
     )
 
 
-def customer_gone() -> Classification:
-    """Classify a tenant that Partner Center no longer has."""
-    return Classification.ended(
-        Outcome.SKIPPED,
+def customer_gone(known: Classification | None) -> Classification:
+    """Classify a tenant that Partner Center no longer has; ``known`` as with ``customer_left``."""
+    return _skipped(
+        known,
         ReasonCode.CUSTOMER_GONE,
         "Partner Center lists this customer but no longer has it.",
         "Cannot be told: the customer is gone.",
@@ -244,18 +248,38 @@ def not_a_tenant(tenant_id: str) -> Classification:
     )
 
 
-def not_usable(problem: str) -> Classification:
+def not_usable(problem: str, known: Classification | None) -> Classification:
     """Classify a tenant for which there was no usable answer.
 
     Args:
         problem: What happened, without personal data.
+        known: What is known of it, by another answer or by the last run that had one. Without it no import may claim
+            the tenant: it is named, and not discovered.
     """
-    return Classification.ended(
-        Outcome.FAILED,
-        ReasonCode.EXTRACTION_ERROR,
-        f"Partner Center gave no usable answer ({problem}). Run the import again.",
-        "Cannot be told: there was no usable answer.",
+    reason = f"Partner Center gave no usable answer ({problem})."
+    if known is None:
+        verdict = Verdict(
+            Outcome.FAILED,
+            ReasonCode.NOT_CLASSIFIED,
+            f"{reason} It is not known yet whether this import is the customer's. Run the import again.",
+        )
+        text = "Cannot be told: there was no usable answer."
+        return Classification(is_discovered=None, text=text, verdict=verdict)
+    verdict = Verdict(
+        Outcome.FAILED, ReasonCode.EXTRACTION_ERROR, f"{reason} Run the import again."
     )
+    return replace(known, verdict=verdict, unknown_mpn_ids=())
+
+
+def _skipped(
+    known: Classification | None, code: ReasonCode, reason: str, text: str
+) -> Classification:
+    if known is None:
+        return Classification.ended(Outcome.SKIPPED, code, reason, text)
+    if not known.is_discovered:
+        return known
+    verdict = Verdict(Outcome.SKIPPED, code, reason)
+    return replace(known, verdict=verdict, unknown_mpn_ids=())
 
 
 def _classify_direct(named_ids: list[str], *, is_mixed: bool, has_any: bool) -> Classification:

@@ -85,7 +85,7 @@ class ExtractSummary:
         carried: Discovered tenants that were not read, because nothing about them changed.
         skipped: Discovered tenants that end here for a reason.
         ambiguous: Discovered tenants under several resellers.
-        failed: Tenants without a usable answer.
+        failed: Tenants without a usable answer, also those that nobody could classify.
         vanished: Customers of an earlier run that are no longer listed.
         scope: ``full`` or ``changed``, as it was done.
         scope_reason: Why, in words.
@@ -312,7 +312,7 @@ class _Extraction:
         while (pending := await queue.take()) is not None:
             staged = await self._fetch(pending)
             self._done += 1
-            self._discovered += staged.classification.is_discovered
+            self._discovered += staged.classification.is_discovered is True
             await self._staging.add(staged)
 
     async def _fetch(self, pending: PendingTenant) -> StagedTenant:
@@ -321,8 +321,10 @@ class _Extraction:
         customer: FlatCustomer | None = None
         if not is_guid(tenant.tenant_id):
             return StagedTenant(pending, not_a_tenant(tenant.tenant_id))
+        known = pending.known
         try:
-            found, counted = await self._classify(tenant)
+            known, counted = await self._classify(tenant)
+            found = known
             if found.unknown_mpn_ids:
                 told = await self._reseller_check.describe(found.unknown_mpn_ids)
                 found = found.with_more(told)
@@ -332,9 +334,9 @@ class _Extraction:
                 customer = await self._client.customer(tenant.tenant_id, paths)
                 reached("after_detail")
         except RejectedRequestError as error:
-            found = _classify_refusal(error)
+            found = _classify_refusal(error, known)
         except (RetriableError, EndlessListError) as error:
-            found = not_usable(_describe(error))
+            found = not_usable(_describe(error), known)
         return StagedTenant(pending, found, counted, customer)
 
     async def _classify(
@@ -392,12 +394,12 @@ class _Shared:
             return await anext(self._tenants, None)
 
 
-def _classify_refusal(error: RejectedRequestError) -> Classification:
+def _classify_refusal(error: RejectedRequestError, known: Classification | None) -> Classification:
     if tells_that_customer_left(error):
-        return customer_left()
+        return customer_left(known)
     if tells_that_customer_is_gone(error):
-        return customer_gone()
-    return not_usable(_describe(error))
+        return customer_gone(known)
+    return not_usable(_describe(error), known)
 
 
 def _describe(error: ApiError) -> str:

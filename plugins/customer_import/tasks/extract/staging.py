@@ -17,37 +17,46 @@ import orjson
 from sqlalchemy import func, select
 
 from customer_import.database.engine import insert_missing, reading, upsert
-from customer_import.database.tables import staged_customers
+from customer_import.database.tables import known_tenants, staged_customers
 from customer_import.failpoints import reached
 from customer_import.partner_center.models import ListedTenant
 from customer_import.runs.fingerprint import listed_hash
+from customer_import.runs.known_tenants import same_tenant
 from customer_import.runs.results import Replaces, Result, record_results
+from customer_import.tasks.extract.classification import Classification
 from customer_import.vocabulary import Outcome, StagedState, TaskId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, Row
 
     from customer_import.partner_center.flatten import FlatCustomer
     from customer_import.partner_center.models import Subscription
     from customer_import.runs.run import Run
-    from customer_import.tasks.extract.classification import Classification
 
 BATCH_ROWS = 200
 _READ_ROWS = 2_000
 _PENDING_ROWS = 1_000
 
-Row = dict[str, Any]  # column to value, for SQLAlchemy
+Values = dict[str, Any]  # column to value, for SQLAlchemy
 
 
 @dataclass(frozen=True, slots=True)
 class PendingTenant:
-    """A tenant that is still to be asked for, its place in the run, and the domain prefix of its audit record."""
+    """A tenant that is still to be asked for.
+
+    Attributes:
+        position: Its place in the run.
+        tenant: The tenant.
+        domain_prefix: That of its audit record.
+        known: What the last run that could classify it found; it ends nowhere.
+    """
 
     position: int
     tenant: ListedTenant
     domain_prefix: str | None = None
+    known: Classification | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +177,7 @@ class CustomerStaging:
             position = page[-1].position
 
     def _pending_after(self, position: int) -> list[PendingTenant]:
-        table = staged_customers.c
+        table, known = staged_customers.c, known_tenants.c
         query = (
             select(
                 table.position,
@@ -177,7 +186,13 @@ class CustomerStaging:
                 table.tenant_name,
                 table.domain,
                 table.relationship,
+                known.is_discovered,
+                known.classification,
+                known.reseller_mpn_id,
+                known.reseller_name,
+                known.is_in_both_lists,
             )
+            .select_from(staged_customers.outerjoin(known_tenants, same_tenant(self._run)))
             .where(
                 table.run_id == self._run.key,
                 table.state == StagedState.LISTED.value,
@@ -188,8 +203,13 @@ class CustomerStaging:
         )
         with reading(self._engine) as connection:
             return [
-                PendingTenant(position, ListedTenant(*values), domain_prefix)
-                for position, domain_prefix, *values in connection.execute(query)
+                PendingTenant(
+                    row.position,
+                    ListedTenant(row.tenant_id, row.tenant_name, row.domain, row.relationship),
+                    row.domain_prefix,
+                    _known(row),
+                )
+                for row in connection.execute(query)
             ]
 
     def counts(self) -> StageCounts:
@@ -271,6 +291,7 @@ class CustomerStaging:
             Result.of(self._run, item, verdict, TaskId.EXTRACT_CUSTOMERS, recorded_at=now)
             for item in batch
             if (verdict := item.classification.verdict)
+            and item.classification.is_discovered is not False
         ]
         with self._engine.begin() as connection:
             upsert(connection, staged_customers, [self._row(item, now) for item in batch])
@@ -278,7 +299,7 @@ class CustomerStaging:
             reached("before_staging_commit")
         reached("after_staging_commit")
 
-    def _row(self, item: StagedTenant, now: datetime) -> Row:
+    def _row(self, item: StagedTenant, now: datetime) -> Values:
         found, customer, verdict = item.classification, item.customer, item.classification.verdict
         return {
             "run_id": self._run.key,
@@ -304,6 +325,18 @@ class CustomerStaging:
             "reason": verdict.reason if verdict else None,
             "fetched_at": now,
         }
+
+
+def _known(row: Row[*tuple[Any, ...]]) -> Classification | None:
+    if row.is_discovered is None:
+        return None
+    return Classification(
+        is_discovered=row.is_discovered,
+        text=row.classification,
+        reseller_mpn_id=row.reseller_mpn_id,
+        reseller_name=row.reseller_name,
+        is_in_both_lists=row.is_in_both_lists,
+    )
 
 
 def _state(found: Classification) -> StagedState:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _CAUSES = {
     ReasonCode.BSS_ERROR: "most likely the BSS was away, or its application user lost a right",
     ReasonCode.EXTRACTION_ERROR: "most likely Partner Center was away, or the signed-in user lost a role",
+    ReasonCode.NOT_CLASSIFIED: "most likely Partner Center was away, or the signed-in user lost a role",
     ReasonCode.CONFIGURATION: "most likely a profile or the instance holds a value that the BSS does not take",
     ReasonCode.NOT_REACHED: "the load did not come to them",
 }
@@ -60,12 +61,13 @@ def too_many_failed(run: Row[Any], summary: Summary) -> str | None:
         summary: What it came to.
     """
     limit = RunParams.parse(run.params).max_failed_percent
-    failed = summary.outcomes[Outcome.FAILED]
-    if not failed or not is_too_many(failed, summary.discovered, limit, even_in_small=True):
+    failed = summary.outcomes[Outcome.FAILED] + summary.unclassified
+    total = summary.discovered + summary.unclassified
+    if not failed or not is_too_many(failed, total, limit, even_in_small=True):
         return None
     cause = max(_CAUSES, key=lambda code: summary.reasons.get(code, 0))
     return (
-        f"{failed} of {summary.discovered} customers failed ({failed / summary.discovered:.1%}), more than the "
+        f"{failed} of {total} customers failed ({failed / total:.1%}), more than the "
         f"{limit:g} % that max_failed_percent allows; {_CAUSES[cause]}. What was written is remembered: start the "
         "import again when it is mended"
     )

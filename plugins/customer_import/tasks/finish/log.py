@@ -27,6 +27,12 @@ def log_summary(summary: Summary) -> None:
     )
     log.info("  %-14s %8d", "listed", summary.listed)
     log.info("  %-14s %8d", "discovered", summary.discovered)
+    if summary.unclassified:
+        log.warning(
+            "  %-14s %8d (no answer told whose they are; not discovered)",
+            "unclassified",
+            summary.unclassified,
+        )
     if summary.scope:
         log.info("  scope %s: %s", summary.scope, summary.scope_reason)
     if summary.carried:

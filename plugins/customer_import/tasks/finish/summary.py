@@ -12,10 +12,10 @@ from customer_import.database.tables import (
     staged_customers,
     validation_findings,
 )
-from customer_import.vocabulary import Mode, Outcome, RunState, Severity, StagedState
+from customer_import.vocabulary import Mode, Outcome, ReasonCode, RunState, Severity, StagedState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from sqlalchemy import ColumnElement, Connection, Row
 
@@ -44,6 +44,8 @@ class Summary:
         discovered: Tenants of the import type among them.
         carried: Discovered tenants that were not read, because nothing about them changed.
         vanished: Customers of an earlier run that Partner Center no longer lists; their accounts stay.
+        unclassified: Tenants of which nobody could tell whose they are. Each has a result ``failed``, but is not
+            discovered, and so not among the outcomes.
         outcomes: Count per outcome, every outcome present.
         reasons: Count per reason code of tenants that were not loaded.
         broken_rules: Count of tenants per critical rule.
@@ -65,6 +67,7 @@ class Summary:
     discovered: int
     carried: int
     vanished: int
+    unclassified: int
     outcomes: dict[str, int]
     reasons: dict[str, int]
     broken_rules: dict[str, int]
@@ -94,6 +97,7 @@ class _Counts:
     outcomes: dict[str, int]
     reasons: dict[str, int]
     warned: int
+    unclassified: int
 
 
 def summarise(
@@ -121,13 +125,14 @@ def summarise(
         mode=run.mode,
         scope=run.scope,
         scope_reason=run.scope_reason,
-        state=_state(counts.outcomes, error).value,
+        state=_state(counts, error).value,
         listed=_count_staged(connection, run),
         discovered=_count_staged(connection, run, is_discovered),
         carried=_count_staged(
             connection, run, is_discovered, staged_customers.c.state == StagedState.CARRIED.value
         ),
         vanished=run.vanished or 0,
+        unclassified=counts.unclassified,
         outcomes=counts.outcomes,
         reasons=dict(sorted(counts.reasons.items())),
         broken_rules=_broken_rules(connection, run),
@@ -137,15 +142,15 @@ def summarise(
     )
 
 
-def _state(outcomes: Mapping[str, int], error: str | None) -> RunState:
+def _state(counts: _Counts, error: str | None) -> RunState:
     if error:
         return RunState.FAILED
-    has_problems = any(outcomes[outcome] for outcome in _PROBLEMS)
+    has_problems = counts.unclassified or any(counts.outcomes[outcome] for outcome in _PROBLEMS)
     return RunState.PROBLEMS if has_problems else RunState.SUCCESS
 
 
 def _count_results(connection: Connection, run: Row[*tuple[Any, ...]]) -> _Counts:
-    counts = _Counts({outcome.value: 0 for outcome in Outcome}, {}, 0)
+    counts = _Counts({outcome.value: 0 for outcome in Outcome}, {}, 0, 0)
     rows = connection.execute(
         select(
             import_results.c.outcome,
@@ -157,7 +162,10 @@ def _count_results(connection: Connection, run: Row[*tuple[Any, ...]]) -> _Count
         .group_by(import_results.c.outcome, import_results.c.reason_code)
     )
     for outcome, code, count, with_warnings in rows:
-        counts.outcomes[outcome] += count
+        if code == ReasonCode.NOT_CLASSIFIED:
+            counts.unclassified += count
+        else:
+            counts.outcomes[outcome] += count
         if outcome != Outcome.REJECTED:  # its reason says more
             counts.warned += with_warnings
         if outcome in _NOT_LOADED and code:

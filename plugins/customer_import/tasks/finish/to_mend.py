@@ -27,6 +27,7 @@ MENDS: dict[ReasonCode, str] = {
     ReasonCode.NOT_A_RESELLER_RELATIONSHIP: "ask the customer to accept the reseller relationship",
     ReasonCode.CONFIGURATION: "correct the profile or the instance; each reason names the field",
     ReasonCode.BSS_ERROR: "start the import again; it continues where this one ended",
+    ReasonCode.NOT_CLASSIFIED: "start the import again; if it repeats, look at the customer in Partner Center",
     ReasonCode.EXTRACTION_ERROR: "start the import again; if it repeats, look at the customer in Partner Center",
     ReasonCode.NOT_REACHED: "mend what ended the run, then start the import again",
 }

@@ -15,14 +15,12 @@ from customer_import.errors import DataQualityError
 from customer_import.runs.latest import find_last_complete
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.shares import is_too_many
-from customer_import.vocabulary import SUCCEEDED, Mode, Outcome, ReasonCode, StagedState
+from customer_import.vocabulary import LEFT, SUCCEEDED, Mode, Outcome, StagedState
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Engine
 
     from customer_import.runs.run import Run
-
-_LEFT = (ReasonCode.CUSTOMER_LEFT.value, ReasonCode.CUSTOMER_GONE.value)
 
 
 def check_rejected(engine: Engine, run: Run, rejected: int) -> None:
@@ -60,20 +58,20 @@ def check_failed(engine: Engine, run: Run) -> None:
 
     Args:
         engine: The staging database.
-        run: Its parameter ``max_failed_percent`` is the limit, in percent of the discovered customers.
+        run: Its parameter ``max_failed_percent`` is the limit, in percent of the customers that are or may be its own.
 
     Raises:
         DataQualityError: There are more than that.
     """
     limit = run.params.max_failed_percent
-    discovered = _count_discovered(engine, run.key)
-    failed = _count_discovered(
-        engine, run.key, staged_customers.c.state == StagedState.FAILED.value
-    )
-    if is_too_many(failed, discovered, limit, even_in_small=True):
+    # Those that nobody could classify may be of this import.
+    ours = staged_customers.c.is_discovered.is_not(False)
+    total = _count(engine, run.key, ours)
+    failed = _count(engine, run.key, ours, staged_customers.c.state == StagedState.FAILED.value)
+    if is_too_many(failed, total, limit, even_in_small=True):
         message = (
-            f"Partner Center gave no usable answer for {failed} of {discovered} customers "
-            f"({failed / max(discovered, 1):.1%}), more than the {limit:g} % that max_failed_percent allows. Most "
+            f"Partner Center gave no usable answer for {failed} of {total} customers "
+            f"({failed / max(total, 1):.1%}), more than the {limit:g} % that max_failed_percent allows. Most "
             "likely Partner Center was away, or the signed-in user's permissions changed: see the reasons in Import "
             "Results. "
             "Nothing was written to the BSS. Start the import again when it is mended."
@@ -95,13 +93,13 @@ def check_left(engine: Engine, run: Run) -> None:
     if before is None:
         return
     had_left = select(import_results.c.tenant_id).where(
-        import_results.c.run_id == before.id, import_results.c.reason_code.in_(_LEFT)
+        import_results.c.run_id == before.id, import_results.c.reason_code.in_(LEFT)
     )
     discovered = _count_discovered(engine, run.key)
     newly = _count_discovered(
         engine,
         run.key,
-        staged_customers.c.reason_code.in_(_LEFT),
+        staged_customers.c.reason_code.in_(LEFT),
         staged_customers.c.tenant_id.not_in(had_left),
     )
     limit = run.params.max_failed_percent
@@ -138,10 +136,14 @@ def check_discovered(engine: Engine, run: Run) -> None:
 
 
 def _count_discovered(engine: Engine, run_key: int, *conditions: ColumnElement[bool]) -> int:
+    return _count(engine, run_key, staged_customers.c.is_discovered.is_(True), *conditions)
+
+
+def _count(engine: Engine, run_key: int, *conditions: ColumnElement[bool]) -> int:
     statement = (
         select(func.count())
         .select_from(staged_customers)
-        .where(staged_customers.c.run_id == run_key, staged_customers.c.is_discovered, *conditions)
+        .where(staged_customers.c.run_id == run_key, *conditions)
     )
     with reading(engine) as connection:
         return connection.execute(statement).scalar_one()

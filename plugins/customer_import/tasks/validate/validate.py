@@ -148,8 +148,8 @@ def validate_customers(
         rows["rejected"],
         rows["warned"],
     )
-    check_discovered(engine, run)
     check_failed(engine, run)
+    check_discovered(engine, run)
     check_left(engine, run)
     check_rejected(engine, run, rows["rejected"])
     broken = {
