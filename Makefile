@@ -61,18 +61,18 @@ check-sandbox: $(STAMP) ## What the demo's sandbox says about the imported state
 check-connections: $(STAMP) ## Try both ends of an instance with one read each: INSTANCE=name
 	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -m customer_import.cli check "$(INSTANCE)"
 
-# Tests that start a whole Airflow or many processes; those of one folder or file share them.
+# Tests that start a whole Airflow or many processes; those of one folder or file share them. Three at a time: many wait.
 SLOW := tests/browser tests/e2e tests/chaos tests/canary
 
 .PHONY: test
 test: $(STAMP) ## All tests, the fast ones first
-	$(BIN)/python -m pytest tests $(SLOW:%=--ignore %) --numprocesses 2
-	$(BIN)/python -m pytest $(SLOW) -p no:randomly --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest tests $(SLOW:%=--ignore %) --numprocesses 3
+	$(BIN)/python -m pytest $(SLOW) -p no:randomly --numprocesses 3 --dist loadfile
 
 .PHONY: coverage
 coverage: $(STAMP) ## Which lines and branches of the library the fast tests run; fails below 95 %
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest tests $(SLOW:%=--ignore %) --numprocesses 2
+	$(BIN)/coverage run -m pytest tests $(SLOW:%=--ignore %) --numprocesses 3
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -64,7 +64,7 @@ def test_json_is_one_object_a_line(book: Book, monkeypatch: pytest.MonkeyPatch, 
     assert [line["import_type"] for line in said.records] == [kind.value for kind in ImportType]
     facts = ["import_type", "run_id", "instance", "mode", "state", "discovered"]
     for line in said.records:
-        assert list(line) == [*facts, *Outcome]
+        assert list(line) == [*facts, *Outcome, "unclassified"]
         assert line["discovered"] == sum(line[outcome.value] for outcome in Outcome) == 2
         assert line["state"] in SUCCEEDED
 

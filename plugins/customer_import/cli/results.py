@@ -16,7 +16,7 @@ from customer_import.vocabulary import Outcome
 
 Run = dict[str, Any]
 
-_FACTS = ("instance", "mode", "state", "discovered", "unclassified")
+_FACTS = ("instance", "mode", "state", "discovered")
 
 
 def read_runs() -> list[Run]:
@@ -41,10 +41,10 @@ def read_runs() -> list[Run]:
 
 
 def as_table(runs: list[Run]) -> str:
-    """Return a table with one column a run; outcomes that no run has are left out."""
-    outcomes = [outcome for outcome in Outcome if any(run[outcome] for run in runs)]
+    """Return a table with one column a run; counts that are 0 in all of them are left out."""
+    counts = [name for name in (*Outcome, "unclassified") if any(run[name] for run in runs)]
     rows = [["", *(run["import_type"] for run in runs)]]
-    rows += [[name, *(str(run[name]) for run in runs)] for name in (*_FACTS, *outcomes)]
+    rows += [[name, *(str(run[name]) for run in runs)] for name in (*_FACTS, *counts)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -72,8 +72,8 @@ def latest_runs(engine: Engine) -> list[dict[str, Any]]:
                     "mode": row.mode,
                     "state": row.state,
                     "discovered": row.discovered or 0,
-                    _UNCLASSIFIED: by_outcome.get(_UNCLASSIFIED, 0),
                     **{outcome.value: by_outcome.get(outcome.value, 0) for outcome in Outcome},
+                    _UNCLASSIFIED: by_outcome.get(_UNCLASSIFIED, 0),
                 }
             )
     return runs
