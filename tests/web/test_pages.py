@@ -148,6 +148,36 @@ def test_a_customer_shows_source_mapped_and_former_value(
     assert rows["Domain prefix"] == ["company", "company", "older"]
 
 
+@pytest.mark.parametrize(
+    ("outcome", "title"),
+    [
+        ("updated", "What this run sent"),
+        ("would_update", "What an import would send"),
+        ("unchanged", "What the mapping gives"),
+        ("rejected", "What the mapping gives"),
+    ],
+)
+def test_only_what_was_sent_is_said_to_be(
+    admin: TestClient, database: Engine, outcome: str, title: str
+) -> None:
+    key = add_run(database)
+    add_results(database, key, {}, outcome=outcome)
+    page = admin.get(f"{PREFIX}/customer?dag_id={DIRECT}&tenant_id={tenant_id(0)}").text
+    assert f"<h3>{title}</h3>" in page
+
+
+def test_whose_customers_are_not_known_is_counted_apart(
+    admin: TestClient, database: Engine
+) -> None:
+    summary = {"outcomes": {"created": 2, "failed": 1}, "unclassified": 3}
+    key = add_run(database, discovered=3, listed=9, summary=summary)
+    add_results(database, key, {})
+    page = admin.get(f"{PREFIX}/?dag_id={DIRECT}").text
+    assert "<dt>Customers</dt><dd>3 of 9 listed</dd>" in page
+    assert "<dt>Whose is not known</dt><dd>3</dd>" in page
+    assert re.search(r'id="count-failed".*?<b>4</b>', page)
+
+
 def test_a_queued_run_is_shown_before_its_first_task_has_worked(
     admin: TestClient, database: Engine, add_dag_run: Callable[..., None]
 ) -> None:

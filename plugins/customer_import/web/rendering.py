@@ -82,6 +82,15 @@ def duration(seconds: float) -> str:
     return f"{whole // HOUR_S} h {whole % HOUR_S // MINUTE_S} min"
 
 
+def fields_title(outcome: Outcome) -> str:
+    """Return what the mapped values of a customer with this outcome are."""
+    if outcome in {Outcome.CREATED, Outcome.UPDATED}:
+        return "What this run sent"
+    if outcome in {Outcome.WOULD_CREATE, Outcome.WOULD_UPDATE}:
+        return "What an import would send"
+    return "What the mapping gives"
+
+
 def log_path(dag_id: str, airflow_run_id: str, task_id: str | None, map_index: int | None) -> str:
     """Return the place of a task log in Airflow's UI, relative to the pages."""
     path = f"../dags/{quote(dag_id, safe='')}/runs/{quote(airflow_run_id, safe='')}"
@@ -106,6 +115,7 @@ _environment.globals.update(
     query=query,
     static_url=static_url,
     log_path=log_path,
+    fields_title=fields_title,
     type_titles=TYPE_TITLES,
     mode_titles=MODE_TITLES,
     outcomes=tuple(Outcome),
