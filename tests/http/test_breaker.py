@@ -155,12 +155,67 @@ async def test_a_service_that_stays_away_ends_in_words_that_say_since_when(
 async def test_an_endpoint_that_answers_nobody_is_out_though_others_are_not(
     service: Service, tokens: Tokens
 ) -> None:
-    service.broken = names = {f"n{number}" for number in range(8)}
+    service.broken = names = {f"n{number}" for number in range(16)}  # as many as may be under way
     retry = RetrySettings(max_attempts=4, budget_s=0.5, base_s=0.02, max_wait_s=0.1)
     async with open_session(service, tokens, retry) as session:
         reads = (read(session, name) for name in sorted(names))
         found = await asyncio.gather(*reads, return_exceptions=True)
     assert OutageError in {type(error) for error in found}
+
+
+async def test_the_last_ones_that_are_broken_for_good_hold_nobody_up(
+    service: Service, tokens: Tokens
+) -> None:
+    service.broken = {f"bad{number}" for number in range(5)}
+    started = time.monotonic()
+    async with open_session(service, tokens) as session:
+        await read(session, "good")
+        reads = (read(session, name) for name in service.broken)
+        found = await asyncio.gather(*reads, return_exceptions=True)
+    assert {type(error) for error in found} == {RetriableError}
+    assert {service.asked[name] for name in service.broken} <= {4, 5, 6}
+    assert time.monotonic() - started < 5
+
+
+async def test_in_an_outage_what_was_answered_before_is_asked_for(
+    service: Service, tokens: Tokens
+) -> None:
+    async with open_session(service, tokens) as session:
+        await read(session, "good")
+        service.is_away = True
+
+        async def come_back() -> None:
+            await asyncio.sleep(1.5)
+            service.is_away = False
+
+        names = [f"n{number}" for number in range(16)]
+        *found, _ = await asyncio.gather(*(read(session, name) for name in names), come_back())
+    assert len(found) == 16
+    assert max(service.asked[name] for name in names) <= 3
+    assert service.asked["good"] > 5
+
+
+async def test_an_outage_after_which_nothing_answers_ends_in_words(
+    service: Service, tokens: Tokens
+) -> None:
+    retry = RetrySettings(max_attempts=4, budget_s=0.5, base_s=0.02, max_wait_s=0.1)
+    async with open_session(service, tokens, retry) as session:
+        await read(session, "good")
+        service.is_away = True
+        reads = (read(session, f"n{number}") for number in range(16))
+        found = await asyncio.gather(*reads, return_exceptions=True)
+    assert {type(error) for error in found} == {OutageError}
+
+
+async def test_the_last_writes_that_are_broken_for_good_end_with_the_budget(
+    service: Service, tokens: Tokens
+) -> None:
+    service.lost = 10_000
+    retry = RetrySettings(max_attempts=4, budget_s=0.5, base_s=0.02, max_wait_s=0.1)
+    async with open_session(service, tokens, retry) as session:
+        writes = (make(session, settle=_nothing_found) for _ in range(5))
+        found = await asyncio.gather(*writes, return_exceptions=True)
+    assert {type(error) for error in found} == {AmbiguousWriteError}
 
 
 async def test_a_write_of_unknown_outcome_is_settled_before_it_is_sent_again(
@@ -193,9 +248,10 @@ async def test_a_write_is_tried_as_often_as_a_read_and_then_its_outcome_is_unkno
 ) -> None:
     service.lost = 99
 
-    async def settle(_: AmbiguousWriteError) -> None: ...
-
     async with open_session(service, tokens) as session:
         with pytest.raises(AmbiguousWriteError, match="outcome is unknown"):
-            await make(session, settle=settle)
+            await make(session, settle=_nothing_found)
     assert service.posts == 4
+
+
+async def _nothing_found(_: AmbiguousWriteError) -> None: ...

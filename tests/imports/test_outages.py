@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,3 +61,18 @@ def test_customers_that_all_get_an_error_are_not_failed_one_by_one(scene: Scene)
     with pytest.raises(OutageError, match=r"GET /v1/customers/\{id\}"):
         scene.stage(ImportType.DIRECT)
     assert threading.active_count() < 20
+
+
+def test_customers_that_are_broken_for_good_do_not_look_like_an_outage(scene: Scene):
+    """Also when they are all that is left, and their number is that of the requests under way."""
+    good, *broken = scene.sell(ImportType.DIRECT, 6)
+    for customer in broken:
+        scene.sandbox.source.put(replace(customer, raw=b"{"))
+    scene.expect(broken, "failed")
+    started = time.monotonic()
+
+    report = scene.run(ImportType.DIRECT, max_failed_percent=100)
+
+    assert report.counts() == {"created": 1, "failed": 5}
+    assert report.of(good).outcome == "created"
+    assert time.monotonic() - started < 60  # of a budget of ten minutes

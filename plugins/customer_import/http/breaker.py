@@ -2,7 +2,8 @@
 
 What goes wrong on one endpoint is looked at together, over all requests of a session. While the endpoint answers
 others, a failure is the request's own and uses up its tries. While it answers nobody, it is the service's: nothing is
-sent but one request at a time, with growing pauses, and no request loses a try by it.
+sent but one request at a time, with growing pauses, and no request loses a try by it. That one is a request which was
+answered before, where there is one: what is broken for good cannot look like an outage.
 
 Why: docs/decisions/0011-outages.md.
 """
@@ -13,16 +14,12 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-from customer_import.errors import OutageError, ThrottledError
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from customer_import.errors import RetriableError
+from customer_import.errors import ApiError, OutageError, RetriableError, ThrottledError
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +52,7 @@ class Breaker:
         service: Name for messages.
         settings: How long a request is tried.
         is_up: Asks the service for something that concerns no customer; asked only when no other request can tell.
+        concurrency: Most requests under way at once; with fewer that want an endpoint, none waits for its turn.
         clock: Monotonic seconds.
         sleep: Waits that many seconds.
         jitter: Number between 0 and 1.
@@ -65,6 +63,7 @@ class Breaker:
         service: str,
         settings: RetrySettings,
         is_up: Callable[[], Awaitable[bool]],
+        concurrency: int,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -72,6 +71,7 @@ class Breaker:
     ) -> None:
         self.service = service
         self.settings = settings
+        self.concurrency = concurrency
         self.clock = clock
         self.sleep = sleep
         self._jitter = jitter
@@ -100,12 +100,18 @@ class Breaker:
         return pause if asked is None else asked + pause / 4
 
 
+Again = Callable[[], Awaitable[object]]
+"""Sends a request that was answered once more; raises what it raises."""
+
+
 class _Circuit:
     """What is known of one endpoint: whether it answers, and who tries it while it does not."""
 
     def __init__(self, breaker: Breaker, endpoint: str) -> None:
         self.endpoint = endpoint
         self.answers = 0
+        self.trials = 0
+        self.answered_before: Again | None = None
         self.failing_since: float | None = None
         self.troubled: set[Trial] = set()
         self.pause_s = 0.0
@@ -144,6 +150,24 @@ class _Circuit:
             self.pause_s = self._breaker.pause_s(self._probes + 1, error.retry_after)
         self.release(trial)
 
+    async def ask_again(self, trial: Trial) -> bool:
+        """Send the request that was answered before; return whether the endpoint answers others than the trial."""
+        if self.answered_before is None:
+            return True  # the trial has to find out itself
+        try:
+            await self.answered_before()
+        except ThrottledError:
+            pass
+        except RetriableError as error:
+            self.failed(trial, error)
+            return False
+        except ApiError:
+            pass
+        self.answers += 1
+        self._failures = self._probes = 0
+        self.release(trial)
+        return True
+
     def _tell(self, error: RetriableError) -> None:
         self._is_told = True
         log.warning(
@@ -155,7 +179,8 @@ class _Circuit:
             self._breaker.settings.budget_s,
         )
 
-    def answered(self, trial: Trial) -> None:
+    def answered(self, trial: Trial, again: Again | None) -> None:
+        self.answered_before = again or self.answered_before
         if self._is_told and self.failing_since is not None:
             seconds = self._breaker.clock() - self.failing_since
             log.info(
@@ -191,21 +216,35 @@ class Trial:
 
     def __enter__(self) -> Self:
         """Begin."""
+        self._circuit.trials += 1
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         """Let others try, whatever became of this request."""
+        self._circuit.trials -= 1
         self._circuit.troubled.discard(self)
         self._circuit.release(self)
 
     async def turn(self) -> None:
-        """Wait until this request may leave: at once, unless the endpoint answers nobody."""
-        if await self._circuit.turn(self):
-            await self._wait(self._circuit.pause_s)
+        """Wait until this request may leave: at once, unless the endpoint answers nobody.
 
-    def answered(self) -> None:
-        """Note an answer, be it a refusal: the service is there."""
-        self._circuit.answered(self)
+        Raises:
+            OutageError: As ``pause``.
+        """
+        while await self._circuit.turn(self):
+            await self._wait(self._circuit.pause_s)
+            if await self._circuit.ask_again(self):
+                return
+            if self._is_late:
+                raise self._outage() from self._error
+
+    def answered(self, again: Again | None = None) -> None:
+        """Note an answer, be it a refusal: the service is there.
+
+        Args:
+            again: Sends the same request once more, when that does no harm.
+        """
+        self._circuit.answered(self, again)
 
     async def failed(self, error: RetriableError) -> None:
         """Note a failure, and find out whose it is."""
@@ -219,18 +258,28 @@ class Trial:
             circuit.failed(self, error)
         self._is_own = circuit.answers != self._answers or (
             not is_throttled  # a limit that was hit is nobody's own
-            and len(circuit.troubled) < OPENS_AFTER
+            and self._may_be_alone
             and await self._breaker.is_up()
         )
         self._answers = circuit.answers
         self._own_failures += self._is_own and not is_throttled
 
     @property
+    def _may_be_alone(self) -> bool:
+        """Whether so few are in trouble that it may be theirs: from the start, or after the whole budget."""
+        circuit = self._circuit
+        is_last = circuit.trials < self._breaker.concurrency and self._is_late
+        return len(circuit.troubled) < OPENS_AFTER or is_last
+
+    @property
+    def _is_late(self) -> bool:
+        return self._spent_s + self._pause_s > self._breaker.settings.budget_s
+
+    @property
     def is_over(self) -> bool:
         """Whether the request failed for good, while the service answers others."""
-        settings = self._breaker.settings
-        is_late = self._spent_s + self._pause_s > settings.budget_s
-        return self._own_failures >= settings.max_attempts or (self._is_own and is_late)
+        is_spent = self._own_failures >= self._breaker.settings.max_attempts
+        return is_spent or (self._is_own and self._is_late)
 
     async def pause(self) -> None:
         """Wait until the next try may begin.
@@ -238,15 +287,15 @@ class Trial:
         Raises:
             OutageError: The service has answered nobody for the whole budget.
         """
-        if not self._is_own and self._spent_s + self._pause_s > self._breaker.settings.budget_s:
+        if not self._is_own and self._is_late:
             raise self._outage() from self._error
-        if not self._circuit.is_open:  # else its turn is waited for
+        if self._is_own or not self._circuit.is_open:  # else its turn is waited for
             await self._wait(self._pause_s)
 
     @property
     def _pause_s(self) -> float:
         asked = self._error.retry_after if self._error else None
-        if self._circuit.is_open:
+        if self._circuit.is_open and not self._is_own:
             return self._circuit.pause_s
         return self._breaker.pause_s(self._failures, asked)
 

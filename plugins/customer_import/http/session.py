@@ -30,7 +30,7 @@ from customer_import.http.body import (
     Turn,
     parse_body,
 )
-from customer_import.http.breaker import Breaker, RetrySettings
+from customer_import.http.breaker import Again, Breaker, RetrySettings
 from customer_import.http.classify import DetailReader, classify, is_transient
 from customer_import.http.limiter import Limiter, Unlimited
 from customer_import.http.redaction import request_texts
@@ -108,7 +108,9 @@ class ApiSession:
         )
         self._retry = retry or RetrySettings()
         self._probe = probe
-        self._breaker = Breaker(service, self._retry, self._is_up, sleep=sleep, jitter=jitter)
+        self._breaker = Breaker(
+            service, self._retry, self._is_up, concurrency, sleep=sleep, jitter=jitter
+        )
         self._sleep = sleep
         self._jitter = jitter
         self._accepted = 0
@@ -171,18 +173,18 @@ class ApiSession:
         """
         name = f"GET {endpoint}"
 
-        async def attempt() -> Value:
+        async def attempt() -> tuple[Value, Mapping[str, str]]:
             with self._transport.turn() as turn:
                 exchange = self._exchange(
                     "GET", path, name, limiter, params=params, headers=headers, turn=turn
                 )
                 answer = await exchange
-                value = await self._parse(answer, name, parse)
-            if on_headers is not None:
-                on_headers(answer.headers)
-            return value
+                return await self._parse(answer, name, parse), answer.headers
 
-        return await self._repeat(name, attempt)
+        value, answered_headers = await self._repeat(name, attempt, again=attempt)
+        if on_headers is not None:
+            on_headers(answered_headers)
+        return value
 
     async def write(
         self,
@@ -265,6 +267,7 @@ class ApiSession:
         *,
         is_harmless: bool = True,
         settle: Settle[Value] | None = None,
+        again: Again | None = None,
     ) -> Value:
         """Try until there is an answer; ``is_harmless`` says that it may have been carried out before."""
         with self._breaker.trial(endpoint) as trial:
@@ -289,7 +292,7 @@ class ApiSession:
                     trial.answered()
                     raise
                 else:
-                    trial.answered()
+                    trial.answered(again)
                     return value
 
     async def _parse(self, answer: Answer, endpoint: str, parse: Callable[[bytes], Value]) -> Value:
