@@ -127,7 +127,7 @@ staged_customers = Table(
     Column("tenant_name", Text),
     Column("domain", Text),
     Column("relationship", String(50)),
-    # listed -> fetched | failed | left | carried; only ``listed`` rows are still to be asked for.
+    # listed -> fetched | failed | left | carried | unselected; only ``listed`` rows are still to be asked for.
     Column("state", String(20), nullable=False),
     # Of the list item; a changed one tells that the customer changed.
     Column("listed_hash", String(32)),

@@ -1,7 +1,8 @@
 """Stores, when a run is closed, what its reads came to, for the next run to carry forward.
 
 Also a failed run's reads count: what it found out is true. Only what a lost right can make look so takes a complete
-run: that a customer left, and that those who are not listed vanished.
+run: that a customer left, and that those who are not listed vanished. What a run was not started for is not remembered,
+since such a tenant is not read to the end.
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
         .where(staged.run_id == run.id, staged.state.in_(_READ))
     )
     upsert_from_select(connection, known_tenants, list(values), read)
+    _forget_moved(connection, run)
     if complete:
         _delete_vanished(connection, run)
 
@@ -100,6 +102,23 @@ def _outcome(*, complete: bool) -> ColumnElement[str | None]:
     # A tenant that failed may not be of this import, which then gives it no result.
     outcome = func.coalesce(results.outcome, staged.outcome)
     return outcome if complete else case((results.reason_code.in_(LEFT), null()), else_=outcome)
+
+
+def _forget_moved(connection: Connection, run: Row[Any]) -> None:
+    """Delete tenants that the run was not started for and saw with another reseller: the next run reads them."""
+    known, staged = known_tenants.c, staged_customers.c
+    moved = select(staged.tenant_id).where(
+        staged.run_id == run.id,
+        staged.tenant_id == known.tenant_id,
+        staged.state == StagedState.UNSELECTED.value,
+        known.is_discovered.is_not(True)
+        | known.reseller_mpn_id.is_distinct_from(staged.reseller_mpn_id),
+    )
+    connection.execute(
+        delete(known_tenants).where(
+            known.instance == run.instance, known.import_type == run.import_type, exists(moved)
+        )
+    )
 
 
 def _delete_vanished(connection: Connection, run: Row[Any]) -> None:

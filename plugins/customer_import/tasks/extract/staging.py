@@ -24,6 +24,7 @@ from customer_import.runs.fingerprint import listed_hash
 from customer_import.runs.known_tenants import same_tenant
 from customer_import.runs.results import Replaces, Result, record_results
 from customer_import.tasks.extract.classification import Classification
+from customer_import.tasks.extract.selection import NOT_SELECTED
 from customer_import.vocabulary import Outcome, StagedState, TaskId
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from customer_import.partner_center.flatten import FlatCustomer
     from customer_import.partner_center.models import Subscription
     from customer_import.runs.run import Run
+    from customer_import.runs.verdict import Verdict
 
 BATCH_ROWS = 200
 _READ_ROWS = 2_000
@@ -68,12 +70,34 @@ class StagedTenant:
         classification: Whose customer it is, and whether it ends here.
         subscriptions: The counted ones; ``None`` when they were not asked for.
         customer: Its body; ``None`` when it was not asked for.
+        is_selected: Whether the run was started for its reseller.
     """
 
     pending: PendingTenant
     classification: Classification
     subscriptions: tuple[Subscription, ...] | None = None
     customer: FlatCustomer | None = None
+    is_selected: bool = True
+
+    @property
+    def is_discovered(self) -> bool | None:
+        """Whether the run has to say what becomes of it; ``None`` when nobody could tell."""
+        return self.classification.is_discovered if self.is_selected else False
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Set when the tenant ends here."""
+        return self.classification.verdict if self.is_selected else None
+
+    @property
+    def state(self) -> StagedState:
+        """How far it has come."""
+        if not self.is_selected:
+            return StagedState.UNSELECTED
+        if self.verdict is None:
+            return StagedState.FETCHED
+        is_failed = self.verdict.outcome is Outcome.FAILED
+        return StagedState.FAILED if is_failed else StagedState.LEFT
 
     @property
     def tenant_id(self) -> str:
@@ -290,8 +314,7 @@ class CustomerStaging:
         results = [
             Result.of(self._run, item, verdict, TaskId.EXTRACT_CUSTOMERS, recorded_at=now)
             for item in batch
-            if (verdict := item.classification.verdict)
-            and item.classification.is_discovered is not False
+            if (verdict := item.verdict) and item.is_discovered is not False
         ]
         with self._engine.begin() as connection:
             upsert(connection, staged_customers, [self._row(item, now) for item in batch])
@@ -300,7 +323,7 @@ class CustomerStaging:
         reached("after_staging_commit")
 
     def _row(self, item: StagedTenant, now: datetime) -> Values:
-        found, customer, verdict = item.classification, item.customer, item.classification.verdict
+        found, customer, verdict = item.classification, item.customer, item.verdict
         return {
             "run_id": self._run.key,
             "tenant_id": item.tenant_id,
@@ -308,18 +331,18 @@ class CustomerStaging:
             "tenant_name": item.tenant_name,
             "domain": item.domain,
             "relationship": item.pending.tenant.relationship,
-            "state": _state(found).value,
+            "state": item.state.value,
             "source": orjson.dumps(customer.source) if customer else None,
             "body": customer.body if customer else None,
             "has_billing_profile": customer.has_billing_profile if customer else None,
             "subscriptions": _dump_subscriptions(item.subscriptions),
             "has_delegated_access": customer.has_delegated_access if customer else None,
             "domain_prefix": (customer and customer.domain_prefix) or item.pending.domain_prefix,
-            "is_discovered": found.is_discovered,
+            "is_discovered": item.is_discovered,
             "reseller_mpn_id": found.reseller_mpn_id,
             "reseller_name": found.reseller_name,
             "is_in_both_lists": found.is_in_both_lists,
-            "classification": found.text,
+            "classification": found.text if item.is_selected else NOT_SELECTED,
             "outcome": verdict.outcome.value if verdict else None,
             "reason_code": verdict.reason_code.value if verdict else None,
             "reason": verdict.reason if verdict else None,
@@ -336,13 +359,10 @@ def _known(row: Row[*tuple[Any, ...]]) -> Classification | None:
         reseller_mpn_id=row.reseller_mpn_id,
         reseller_name=row.reseller_name,
         is_in_both_lists=row.is_in_both_lists,
+        found_under=(row.reseller_mpn_id or "",)
+        if row.reseller_name or row.reseller_mpn_id
+        else (),
     )
-
-
-def _state(found: Classification) -> StagedState:
-    if found.verdict is None:
-        return StagedState.FETCHED
-    return StagedState.FAILED if found.verdict.outcome is Outcome.FAILED else StagedState.LEFT
 
 
 def _dump_subscriptions(subscriptions: Iterable[Subscription] | None) -> bytes | None:
