@@ -18,6 +18,8 @@ from customer_import.runs.parameters import RunParams
 from customer_import.vocabulary import LEFT, Mode, StagedState
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import ColumnElement, Connection, Row
 
     from customer_import.runs.run import Run
@@ -62,7 +64,7 @@ def is_complete(run: Row[Any], *, has_failed: bool) -> bool:
 
 
 def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool) -> None:
-    """Write what a run read into ``known_tenants``; repeating it changes nothing.
+    """Write what a run read into ``known_tenants``, where no later run has; repeating it changes nothing.
 
     Args:
         connection: An open write transaction; the run's results are complete.
@@ -77,9 +79,7 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
         "import_type": literal(run.import_type),
         "config_hash": literal(combined(run.fingerprint)),
         "run_id": staged.run_id,
-        "read_at": func.coalesce(
-            staged.fetched_at, literal(run.started_at, type_=known_tenants.c.read_at.type)
-        ),
+        "read_at": func.coalesce(staged.fetched_at, _read_at(run)),
         **{name: staged[name] for name in _FROM_STAGED},
         **{name: results[name] for name in _FROM_RESULT},
         "outcome": _outcome(complete=complete),
@@ -90,7 +90,7 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
         .select_from(staged_customers.outerjoin(import_results, same))
         .where(staged.run_id == run.id, staged.state.in_(_READ))
     )
-    upsert_from_select(connection, known_tenants, list(values), read)
+    upsert_from_select(connection, known_tenants, list(values), read, ordered_by="read_at")
     _forget_moved(connection, run)
     if complete:
         _delete_vanished(connection, run)
@@ -111,6 +111,7 @@ def _forget_moved(connection: Connection, run: Row[Any]) -> None:
         staged.run_id == run.id,
         staged.tenant_id == known.tenant_id,
         staged.state == StagedState.UNSELECTED.value,
+        known.read_at <= staged.fetched_at,
         known.is_discovered.is_not(True)
         | known.reseller_mpn_id.is_distinct_from(staged.reseller_mpn_id),
     )
@@ -122,13 +123,23 @@ def _forget_moved(connection: Connection, run: Row[Any]) -> None:
 
 
 def _delete_vanished(connection: Connection, run: Row[Any]) -> None:
-    """Delete tenants that are no longer listed: one that comes back is new, and is read."""
+    """Delete tenants that are no longer listed: one that comes back is new, and is read.
+
+    Whom a later run has read meanwhile is listed again.
+    """
     known = known_tenants.c
     listed = select(staged_customers.c.tenant_id).where(
         staged_customers.c.run_id == run.id, staged_customers.c.tenant_id == known.tenant_id
     )
     connection.execute(
         delete(known_tenants).where(
-            known.instance == run.instance, known.import_type == run.import_type, ~exists(listed)
+            known.instance == run.instance,
+            known.import_type == run.import_type,
+            known.read_at <= _read_at(run),
+            ~exists(listed),
         )
     )
+
+
+def _read_at(run: Row[Any]) -> ColumnElement[datetime]:
+    return literal(run.read_at or run.started_at, type_=known_tenants.c.read_at.type)

@@ -66,6 +66,7 @@ def age(scene: Scene, days: float) -> None:
     with scene.engine.begin() as connection:
         for table, column in (
             (import_runs, import_runs.c.started_at),
+            (import_runs, import_runs.c.read_at),
             (known_tenants, known_tenants.c.read_at),
         ):
             keys = list(table.primary_key.columns)

@@ -292,9 +292,9 @@ def test_a_tenant_without_a_usable_answer_fails_alone(
 @pytest.mark.parametrize(
     ("status", "outcome", "code"),
     [
-        (403, "failed", "extraction_error"),  # without the code that speaks of this one customer
+        (403, "failed", "not_classified"),  # without the code that speaks of this one customer
         (404, "skipped", "customer_gone"),
-        (409, "failed", "extraction_error"),
+        (409, "failed", "not_classified"),
     ],
 )
 def test_a_tenant_that_is_refused_alone_has_its_own_outcome(

@@ -27,7 +27,7 @@ from customer_import.partner_center.models import is_guid
 from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.reference_data import get_reference, put_reference
 from customer_import.runs.results import find_former
-from customer_import.runs.run import record_progress
+from customer_import.runs.run import begin_reading, record_progress
 from customer_import.runs.slots import SlotShare
 from customer_import.tasks.extract.classification import (
     Classification,
@@ -131,7 +131,6 @@ def extract_customers(
 
 async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> ExtractSummary:
     started = time.monotonic()
-    staging = CustomerStaging(run, engine)
     config = run.instance.partner_center
     partner = hook.settings.partner
     windows = RateWindows(engine, partner)
@@ -142,6 +141,8 @@ async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> Extract
         open_limits(config, windows) as limits,
     ):
         client = PartnerCenterClient(session, config, limits)
+        # When its turn has come: of two extractions that read, the later one has the later moment.
+        staging = CustomerStaging(run, engine, await asyncio.to_thread(begin_reading, engine, run))
         extraction = _Extraction(run, engine, client, staging)
         await extraction.list_tenants()
         plan = await extraction.plan()

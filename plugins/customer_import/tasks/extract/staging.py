@@ -152,10 +152,12 @@ class CustomerStaging:
     Args:
         run: The run.
         engine: Its database.
+        read_at: What the readings are stamped with (``begin_reading``).
     """
 
-    def __init__(self, run: Run, engine: Engine) -> None:
+    def __init__(self, run: Run, engine: Engine, read_at: datetime) -> None:
         self._run = run
+        self._read_at = read_at
         self._engine = engine
         self._batch: list[StagedTenant] = []
         self._turn = asyncio.Lock()
@@ -317,12 +319,12 @@ class CustomerStaging:
             if (verdict := item.verdict) and item.is_discovered is not False
         ]
         with self._engine.begin() as connection:
-            upsert(connection, staged_customers, [self._row(item, now) for item in batch])
+            upsert(connection, staged_customers, [self._row(item) for item in batch])
             record_results(connection, results, replaces=Replaces.ANY)
             reached("before_staging_commit")
         reached("after_staging_commit")
 
-    def _row(self, item: StagedTenant, now: datetime) -> Values:
+    def _row(self, item: StagedTenant) -> Values:
         found, customer, verdict = item.classification, item.customer, item.verdict
         return {
             "run_id": self._run.key,
@@ -346,7 +348,7 @@ class CustomerStaging:
             "outcome": verdict.outcome.value if verdict else None,
             "reason_code": verdict.reason_code.value if verdict else None,
             "reason": verdict.reason if verdict else None,
-            "fetched_at": now,
+            "fetched_at": self._read_at,
         }
 
 
