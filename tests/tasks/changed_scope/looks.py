@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from customer_import.database.tables import import_runs, known_tenants
+from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.runs.run import as_utc
+from customer_import.tasks.extract.extract import extract_customers
 from customer_import.vocabulary import ImportType
+from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
 from tests.imports.scene import Report
 from tests.support.library_run import finish
 
 if TYPE_CHECKING:
+    from customer_import.runs.run import Run
+    from customer_import.tasks.extract.extract import ExtractSummary
     from tests.imports.scene import Scene
 
 DIRECT = ImportType.DIRECT
@@ -45,6 +50,12 @@ def reads(scene: Scene) -> set[str]:
         for entry in scene.sandbox.requests.entries
         if entry.endpoint in READS
     }
+
+
+def extract_again(scene: Scene, run: Run) -> ExtractSummary:
+    """Extract a run as its next attempt does, or as one does that was cleared."""
+    hook = PartnerCenterHook(PARTNER_CENTER_CONNECTION, save_refresh_token=lambda _: None)
+    return extract_customers(run, scene.engine, hook)
 
 
 def endings(report: Report) -> dict[str, tuple[Any, ...]]:

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from customer_import.errors import AuthenticationError
-from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.runs.run import find_run, open_run
-from customer_import.tasks.extract.extract import extract_customers
 from customer_import.tasks.transform.transform import transform_customers
 from customer_import.tasks.validate.validate import validate_customers
 from customer_import.vocabulary import ImportType, Outcome
 from sandbox import FaultKind
 from sandbox.config import CustomerClass
-from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
 from tests.imports.scene import on
 from tests.tasks.changed_scope.looks import (
     AUDIT,
@@ -24,6 +21,7 @@ from tests.tasks.changed_scope.looks import (
     age,
     changed,
     endings,
+    extract_again,
     imported,
     reads,
     unverified,
@@ -305,8 +303,7 @@ def test_an_extraction_that_died_goes_on_with_its_plan(scene: Scene) -> None:
     scene.sandbox.faults.replace(())
     scene.sandbox.requests.clear()
     (new,) = scene.sell(DIRECT)
-    hook = PartnerCenterHook(PARTNER_CENTER_CONNECTION, save_refresh_token=lambda _: None)
-    summary = extract_customers(run, scene.engine, hook)
+    summary = extract_again(scene, run)
     assert (summary.scope, summary.carried, summary.fetched) == ("changed", 4, 2)
     assert reads(scene) == {customers[3].tenant_id, new.tenant_id}
     assert scene.sandbox.requests.count(AUDIT) == 0

@@ -220,7 +220,8 @@ class _Extraction:
         self._discovered = 0
 
     async def list_tenants(self) -> None:
-        """Stage the tenants of this partner that the run was asked for."""
+        """Stage the tenants of this partner that the run was asked for, and reopen those that have to be read again."""
+        await self._staging.reopen()
         if self._run.import_type is ImportType.INDIRECT:
             await self._list_resellers()
         engine, run = self._engine, self._run

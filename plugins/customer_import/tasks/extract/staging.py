@@ -1,8 +1,8 @@
 """Writes what the extraction learns into ``staged_customers``, in batches, off the event loop.
 
 A tenant's row is ``listed`` until everything about it is known; only ``listed`` rows are asked for,
-so a restart goes on where the last attempt stopped. A tenant that ends here gets its row in
-``import_results`` in the same transaction.
+so a restart goes on where the last attempt stopped. A row that failed, or whose values were removed, is ``listed``
+again. A tenant that ends here gets its row in ``import_results`` in the same transaction.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from customer_import.database.engine import insert_missing, reading, upsert
-from customer_import.database.tables import known_tenants, staged_customers
+from customer_import.database.tables import import_results, known_tenants, staged_customers
 from customer_import.failpoints import reached
 from customer_import.partner_center.models import ListedTenant
 from customer_import.runs.fingerprint import listed_hash
 from customer_import.runs.known_tenants import same_tenant
 from customer_import.runs.results import Replaces, Result, record_results
+from customer_import.runs.staged_customers import lacks_values
 from customer_import.tasks.extract.classification import Classification
 from customer_import.tasks.extract.selection import NOT_SELECTED
 from customer_import.vocabulary import Outcome, StagedState, TaskId
@@ -163,6 +164,10 @@ class CustomerStaging:
         self._turn = asyncio.Lock()
         self._next_position: int | None = None
 
+    async def reopen(self) -> None:
+        """List again what an earlier attempt could not read, and what it read and is not there any more."""
+        await asyncio.to_thread(self._reopen)
+
     async def add_listed(
         self,
         tenants: Sequence[ListedTenant],
@@ -201,6 +206,31 @@ class CustomerStaging:
             for tenant in page:
                 yield tenant
             position = page[-1].position
+
+    def _reopen(self) -> None:
+        staged, results, key = staged_customers.c, import_results.c, self._run.key
+        is_unread = and_(staged.run_id == key, staged.state == StagedState.FAILED.value)
+        if self._run.is_loading:
+            is_unread = or_(is_unread, lacks_values(key))
+        with self._engine.begin() as connection:
+            unread = connection.execute(select(staged.tenant_id).where(is_unread)).scalars().all()
+            for first in range(0, len(unread), _PENDING_ROWS):
+                some = unread[first : first + _PENDING_ROWS]
+                connection.execute(
+                    delete(import_results).where(results.run_id == key, results.tenant_id.in_(some))
+                )
+                connection.execute(
+                    update(staged_customers)
+                    .where(staged.run_id == key, staged.tenant_id.in_(some))
+                    .values(
+                        state=StagedState.LISTED.value,
+                        is_discovered=None,
+                        outcome=None,
+                        reason_code=None,
+                        reason=None,
+                        fetched_at=None,
+                    )
+                )
 
     def _pending_after(self, position: int) -> list[PendingTenant]:
         table, known = staged_customers.c, known_tenants.c
