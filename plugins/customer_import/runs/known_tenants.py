@@ -1,21 +1,20 @@
 """Stores, when a run is closed, what its reads came to, for the next run to carry forward.
 
-Also a failed run's reads count: what it found out is true. Only what a lost right can make look so takes a complete
-run: that a customer left, and that those who are not listed vanished. What a run was not started for is not remembered,
-since such a tenant is not read to the end.
+Also a failed run's reads count: what it found out is true. Only that those who are not listed vanished takes a complete
+run. What a run was not started for is not remembered, since such a tenant is not read to the end.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, delete, exists, func, literal, null, select
+from sqlalchemy import and_, delete, exists, func, literal, select
 
 from customer_import.database.engine import upsert_from_select
 from customer_import.database.tables import import_results, known_tenants, staged_customers
 from customer_import.runs.fingerprint import combined
 from customer_import.runs.parameters import RunParams
-from customer_import.vocabulary import LEFT, Mode, StagedState
+from customer_import.vocabulary import Mode, StagedState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -82,7 +81,8 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
         "read_at": func.coalesce(staged.fetched_at, _read_at(run)),
         **{name: staged[name] for name in _FROM_STAGED},
         **{name: results[name] for name in _FROM_RESULT},
-        "outcome": _outcome(complete=complete),
+        # One that failed may be of another import, and then has no result.
+        "outcome": func.coalesce(results.outcome, staged.outcome),
     }
     same = and_(results.run_id == staged.run_id, results.tenant_id == staged.tenant_id)
     read = (
@@ -94,14 +94,6 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
     _forget_moved(connection, run)
     if complete:
         _delete_vanished(connection, run)
-
-
-def _outcome(*, complete: bool) -> ColumnElement[str | None]:
-    """Return what became of a tenant; of one without outcome nothing is settled, and the next run reads it again."""
-    staged, results = staged_customers.c, import_results.c
-    # A tenant that failed may not be of this import, which then gives it no result.
-    outcome = func.coalesce(results.outcome, staged.outcome)
-    return outcome if complete else case((results.reason_code.in_(LEFT), null()), else_=outcome)
 
 
 def _forget_moved(connection: Connection, run: Row[Any]) -> None:

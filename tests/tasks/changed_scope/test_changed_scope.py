@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,6 +28,7 @@ from tests.tasks.changed_scope.looks import (
 )
 
 if TYPE_CHECKING:
+    from sandbox.population.models import Customer
     from tests.imports.scene import Scene
 
 
@@ -238,13 +239,13 @@ def test_a_new_reseller_forces_a_full_indirect_run(scene: Scene) -> None:
 
 def test_carried_outcomes_are_those_of_a_full_run(scene: Scene) -> None:
     scene.sell(CustomerClass.DIRECT, 4)
-    for name in ("no_contact_name", "country_unknown", "relationship_none", "billing_profile_null"):
-        scene.sell(CustomerClass.DIRECT, peculiarity=name)
+    odd = ("no_contact_name", "country_unknown", "relationship_none", "billing_profile_null")
+    without_success = [scene.sell(CustomerClass.DIRECT, peculiarity=name)[0] for name in odd]
     scene.sell(CustomerClass.INDIRECT, 3)
     scene.sandbox.source.audit.clear()
     scene.run(DIRECT)
     carried = changed(scene)
-    assert reads(scene) == set()
+    assert reads(scene) == {customer.tenant_id for customer in without_success}
     full = scene.run(DIRECT, scope="full")
     assert endings(carried) == endings(full)
     assert carried.counts() == full.counts()
@@ -252,6 +253,43 @@ def test_carried_outcomes_are_those_of_a_full_run(scene: Scene) -> None:
     assert carried.summary.warnings == full.summary.warnings
     assert carried.summary.discovered == full.summary.discovered
     assert carried.summary.listed == full.summary.listed
+
+
+@on("sqlite")
+def test_who_had_no_success_is_read_by_every_run(scene: Scene) -> None:
+    """However it is mended: neither list nor audit records need show it."""
+    scene.configure(full_read_every_days=None)
+    rejected, left, gone, _ = scene.sell(DIRECT, 4)
+    indirect = ImportType.INDIRECT
+    (unknown,) = scene.sell(indirect)
+    name = {
+        "billingProfile": {
+            "firstName": "",
+            "lastName": "",
+            "defaultAddress": {"firstName": "", "lastName": ""},
+        }
+    }
+    hidden: list[tuple[Customer, dict[str, Any], dict[str, Any]]] = [
+        (rejected, {"document": name}, {"document": rejected.document}),
+        (left, {"access": "left"}, {"access": "open"}),
+        (gone, {"access": "gone"}, {"access": "open"}),
+    ]
+    for customer, broken, _ in hidden:
+        scene.sandbox.source.edit(customer.tenant_id, broken, is_audited=False)
+    scene.resubscribe(unknown, "7654321")
+    scene.sandbox.source.audit.clear()
+    scene.expect([rejected, left, gone, unknown], *Outcome, None)
+    assert scene.run(DIRECT).counts() == {"created": 1, "rejected": 1, "skipped": 2}
+    assert scene.run(indirect).counts() == {"skipped": 3}
+    for customer, _, mended in hidden:
+        scene.sandbox.source.edit(customer.tenant_id, mended, is_audited=False)
+    scene.resubscribe(unknown, scene.resellers[1].mpn_id)
+    scene.sandbox.source.audit.clear()
+    assert changed(scene).counts() == {"created": 3, "unchanged": 1}
+    assert reads(scene) == {customer.tenant_id for customer in (rejected, left, gone)}
+    assert changed(scene, indirect).of(unknown).outcome == Outcome.CREATED
+    assert changed(scene).counts() == {"unchanged": 4}
+    assert reads(scene) == set()
 
 
 def test_what_failed_is_tried_again_without_any_change(scene: Scene) -> None:
@@ -281,14 +319,14 @@ def test_a_preview_and_a_selective_run_do_not_move_the_basis(scene: Scene) -> No
 
 
 @on("sqlite")
-def test_rejected_customers_that_are_carried_count_for_the_limit(scene: Scene) -> None:
+def test_customers_that_stay_rejected_count_for_the_limit(scene: Scene) -> None:
     scene.sell(DIRECT, 18)
     scene.sell(DIRECT, 3, peculiarity="no_contact_name")
     scene.sandbox.source.audit.clear()
     scene.run(DIRECT)
     (bad,) = scene.sell(DIRECT, peculiarity="no_contact_name")
     report = changed(scene, max_rejected_percent=25)
-    assert reads(scene) == {bad.tenant_id}
+    assert report.of(bad).outcome == Outcome.REJECTED
     assert report.counts() == {"unchanged": 18, "rejected": 4}
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     case,
     cast,
     exists,
+    false,
     func,
     literal,
     or_,
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
 
 _NAMED_VANISHED = 20
 _DONE = (Outcome.CREATED.value, Outcome.UPDATED.value, Outcome.UNCHANGED.value)
-_UNSETTLED = (Outcome.FAILED.value, Outcome.AMBIGUOUS.value)
-_UNSETTLED_REASONS = (ReasonCode.CLAIMED_ELSEWHERE.value, ReasonCode.BSS_REFUSED.value)
 
 _UNREAD = (StagedState.CARRIED.value, StagedState.UNSELECTED.value)
 _FROM_KNOWN = ("reseller_mpn_id", "reseller_name", "warnings", "account_id", "contact_id")
@@ -127,7 +126,7 @@ def settle_scope(
             for reason, condition in (
                 ("listed", _known.listed_hash.is_distinct_from(_staged.listed_hash)),
                 ("configuration", _known.config_hash != combined(fingerprint)),
-                ("unsettled", _is_unsettled(run)),
+                ("unsettled", ~_is_settled(run)),
             ):
                 _mark(
                     connection, run, reason, exists(select(_known.tenant_id).where(mine, condition))
@@ -227,16 +226,18 @@ def _mark_slice(connection: Connection, run: Run, since: datetime, now: datetime
     _mark(connection, run, "slice", _staged.tenant_id.in_(oldest))
 
 
-def _is_unsettled(run: Run) -> ColumnElement[bool]:
-    """What must be tried again though the customer did not change."""
-    conditions: list[ColumnElement[bool]] = [
-        _known.outcome.is_(None) & _known.is_discovered.is_not(False),
-        _known.outcome.in_(_UNSETTLED),
-        _known.reason_code.in_(_UNSETTLED_REASONS),
-    ]
-    if run.params.on_existing is not OnExisting.SKIP:
-        conditions.append(_known.reason_code == ReasonCode.EXISTING_SKIPPED.value)
-    return or_(*conditions)
+def _is_settled(run: Run) -> ColumnElement[bool]:
+    """What there is nothing to do about: tenants of other imports, successes, and what somebody decided.
+
+    Without success nothing is taken for granted: such a customer may be mended where neither the list nor an audit
+    record shows it, and there are few.
+    """
+    decided = [ReasonCode.ALREADY_IMPORTED.value]
+    if run.params.on_existing is OnExisting.SKIP:
+        decided.append(ReasonCode.EXISTING_SKIPPED.value)
+    is_not_ours = _known.is_discovered.is_(False) & _known.outcome.is_(None)
+    settled = or_(is_not_ours, _known.outcome.in_(_DONE), _known.reason_code.in_(decided))
+    return func.coalesce(settled, false())
 
 
 def _is_carried(run: Run) -> tuple[ColumnElement[bool], ...]:
