@@ -92,6 +92,9 @@ class StagedState(StrEnum):
     LEFT = "left"  # ends in the extraction, with an outcome
     FAILED = "failed"  # Partner Center gave no usable answer
     CARRIED = "carried"  # not read: nothing about it changed since an earlier run
+    UNSELECTED = (
+        "unselected"  # of a reseller that the run was not started for: no result, no memory
+    )
 
 
 class Severity(StrEnum):

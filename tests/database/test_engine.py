@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select
 
 from customer_import.database.engine import (
     database_url,
@@ -111,14 +111,27 @@ def test_upsert_of_nothing_and_of_columns_that_are_all_kept_changes_nothing(engi
     assert rows == [(1,)]
 
 
-def test_upsert_takes_the_rows_of_a_query(engine: Engine) -> None:
+def test_upsert_takes_the_rows_of_a_query_that_are_not_older(engine: Engine) -> None:
     copied = ("instance", "tenant_id", "import_type", "created_at", "updated_at", "account_id")
     with engine.begin() as connection:
         upsert(connection, tenant_links, [link("t1", account_id=1), link("t2", account_id=2)])
         moved = select(
             *(tenant_links.c[name] for name in copied[:-1]), tenant_links.c.account_id + 10
         ).where(tenant_links.c.tenant_id == "t2")
-        upsert_from_select(connection, tenant_links, copied, moved)
+        upsert_from_select(connection, tenant_links, copied, moved, ordered_by="updated_at")
+        long_ago = literal(datetime(2001, 1, 1, tzinfo=UTC), type_=tenant_links.c.updated_at.type)
+        older = [
+            *(tenant_links.c[name] for name in copied[:-2]),
+            long_ago,
+            literal(99),
+        ]
+        upsert_from_select(
+            connection,
+            tenant_links,
+            copied,
+            select(*older).where(tenant_links.c.tenant_id == "t1"),
+            ordered_by="updated_at",
+        )
         rows = connection.execute(select(tenant_links.c.account_id).order_by("tenant_id")).all()
     assert rows == [(1,), (12,)]
 

@@ -171,20 +171,29 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
 
 
 def upsert_from_select(
-    connection: Connection, table: Table, columns: Sequence[str], rows: Select[Any]
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Select[Any],
+    *,
+    ordered_by: str,
 ) -> None:
-    """Insert the rows of a query, overwriting those whose unique key exists.
+    """Insert the rows of a query, overwriting those whose unique key exists and that are not later.
 
     Args:
         connection: An open write transaction.
         table: As for ``upsert``.
         columns: Names of the query's columns, in its order.
         rows: With a WHERE: without one SQLite takes ON CONFLICT for a join.
+        ordered_by: The column that tells which of two rows is later.
     """
     keys = _conflict_columns(table)
     statement = dialect_insert(connection.dialect.name, table).from_select(list(columns), rows)
     written = {name: statement.excluded[name] for name in columns if name not in keys}
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=written))
+    is_not_later = table.c[ordered_by] <= statement.excluded[ordered_by]
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_=written, where=is_not_later)
+    )
 
 
 def _conflict_columns(table: Table) -> list[str]:

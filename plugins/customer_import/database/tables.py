@@ -72,6 +72,8 @@ import_runs = Table(
     Column("params", JSON, nullable=False),
     Column("started_at", _Moment, nullable=False),
     Column("ended_at", _Moment),
+    # What its last extraction stamps its readings with: later than all readings before it, whatever the clock says.
+    Column("read_at", _Moment),
     # Extraction progress, written every few seconds: tenants done, tenants in all.
     Column("extracted", Integer, nullable=False, server_default="0"),
     Column("listed", Integer),
@@ -127,7 +129,7 @@ staged_customers = Table(
     Column("tenant_name", Text),
     Column("domain", Text),
     Column("relationship", String(50)),
-    # listed -> fetched | failed | left | carried; only ``listed`` rows are still to be asked for.
+    # listed -> fetched | failed | left | carried | unselected; only ``listed`` rows are still to be asked for.
     Column("state", String(20), nullable=False),
     # Of the list item; a changed one tells that the customer changed.
     Column("listed_hash", String(32)),
@@ -151,6 +153,7 @@ staged_customers = Table(
     Column("outcome", String(20)),
     Column("reason_code", String(50)),
     Column("reason", Text),
+    # When the extraction that read it began (``import_runs.read_at``): of two readings the later one holds.
     Column("fetched_at", _Moment),
     _search_key(),
     Index(None, "run_id", "position"),
@@ -240,6 +243,16 @@ known_tenants = Table(
     Index(None, "instance", "import_type", "read_at"),
 )
 """What the last full read of every listed tenant came to; a run that reads only what changed carries it forward."""
+
+audit_records_seen = Table(
+    "audit_records_seen",
+    metadata,
+    _run_key(),
+    # A hash of the record's id.
+    Column("record_key", String(32), primary_key=True),
+    Index(None, "record_key"),
+)
+"""Audit records for which a run has read, so that none makes its customer due in every run of the window."""
 
 rate_windows = Table(
     "rate_windows",

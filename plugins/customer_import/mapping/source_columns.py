@@ -91,7 +91,7 @@ def _customer_columns(rows: Sequence[StagedRow], run: Run) -> dict[str, list[obj
     """
     columns: dict[str, list[object]] = {path: [] for path in run.mappings.customer_paths}
     for first in range(0, len(rows), _ROWS_PARSED):
-        sources = [row.source or b"{}" for row in rows[first : first + _ROWS_PARSED]]
+        sources = [row.source or b"absent" for row in rows[first : first + _ROWS_PARSED]]
         joined = b"[" + b",".join(sources) + b"]"
         try:
             bodies = orjson.loads(joined)

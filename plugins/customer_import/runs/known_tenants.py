@@ -1,22 +1,24 @@
 """Stores, when a run is closed, what its reads came to, for the next run to carry forward.
 
-Also a failed run's reads count: what it found out is true. Only what a lost right can make look so takes a complete
-run: that a customer left, and that those who are not listed vanished.
+Also a failed run's reads count: what it found out is true. Only that those who are not listed vanished takes a complete
+run. What a run was not started for is not remembered, since such a tenant is not read to the end.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, delete, exists, func, literal, null, select
+from sqlalchemy import and_, delete, exists, func, literal, select
 
 from customer_import.database.engine import upsert_from_select
 from customer_import.database.tables import import_results, known_tenants, staged_customers
 from customer_import.runs.fingerprint import combined
 from customer_import.runs.parameters import RunParams
-from customer_import.vocabulary import LEFT, Mode, StagedState
+from customer_import.vocabulary import Mode, StagedState
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import ColumnElement, Connection, Row
 
     from customer_import.runs.run import Run
@@ -61,7 +63,7 @@ def is_complete(run: Row[Any], *, has_failed: bool) -> bool:
 
 
 def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool) -> None:
-    """Write what a run read into ``known_tenants``; repeating it changes nothing.
+    """Write what a run read into ``known_tenants``, where no later run has; repeating it changes nothing.
 
     Args:
         connection: An open write transaction; the run's results are complete.
@@ -76,12 +78,11 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
         "import_type": literal(run.import_type),
         "config_hash": literal(combined(run.fingerprint)),
         "run_id": staged.run_id,
-        "read_at": func.coalesce(
-            staged.fetched_at, literal(run.started_at, type_=known_tenants.c.read_at.type)
-        ),
+        "read_at": func.coalesce(staged.fetched_at, _read_at(run)),
         **{name: staged[name] for name in _FROM_STAGED},
         **{name: results[name] for name in _FROM_RESULT},
-        "outcome": _outcome(complete=complete),
+        # One that failed may be of another import, and then has no result.
+        "outcome": func.coalesce(results.outcome, staged.outcome),
     }
     same = and_(results.run_id == staged.run_id, results.tenant_id == staged.tenant_id)
     read = (
@@ -89,27 +90,48 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
         .select_from(staged_customers.outerjoin(import_results, same))
         .where(staged.run_id == run.id, staged.state.in_(_READ))
     )
-    upsert_from_select(connection, known_tenants, list(values), read)
+    upsert_from_select(connection, known_tenants, list(values), read, ordered_by="read_at")
+    _forget_moved(connection, run)
     if complete:
         _delete_vanished(connection, run)
 
 
-def _outcome(*, complete: bool) -> ColumnElement[str | None]:
-    """Return what became of a tenant; of one without outcome nothing is settled, and the next run reads it again."""
-    staged, results = staged_customers.c, import_results.c
-    # A tenant that failed may not be of this import, which then gives it no result.
-    outcome = func.coalesce(results.outcome, staged.outcome)
-    return outcome if complete else case((results.reason_code.in_(LEFT), null()), else_=outcome)
+def _forget_moved(connection: Connection, run: Row[Any]) -> None:
+    """Delete tenants that the run was not started for and saw with another reseller: the next run reads them."""
+    known, staged = known_tenants.c, staged_customers.c
+    moved = select(staged.tenant_id).where(
+        staged.run_id == run.id,
+        staged.tenant_id == known.tenant_id,
+        staged.state == StagedState.UNSELECTED.value,
+        known.read_at <= staged.fetched_at,
+        known.is_discovered.is_not(True)
+        | known.reseller_mpn_id.is_distinct_from(staged.reseller_mpn_id),
+    )
+    connection.execute(
+        delete(known_tenants).where(
+            known.instance == run.instance, known.import_type == run.import_type, exists(moved)
+        )
+    )
 
 
 def _delete_vanished(connection: Connection, run: Row[Any]) -> None:
-    """Delete tenants that are no longer listed: one that comes back is new, and is read."""
+    """Delete tenants that are no longer listed: one that comes back is new, and is read.
+
+    Whom a later run has read meanwhile is listed again.
+    """
     known = known_tenants.c
     listed = select(staged_customers.c.tenant_id).where(
         staged_customers.c.run_id == run.id, staged_customers.c.tenant_id == known.tenant_id
     )
     connection.execute(
         delete(known_tenants).where(
-            known.instance == run.instance, known.import_type == run.import_type, ~exists(listed)
+            known.instance == run.instance,
+            known.import_type == run.import_type,
+            known.read_at <= _read_at(run),
+            ~exists(listed),
         )
     )
+
+
+def _read_at(run: Row[Any]) -> ColumnElement[datetime]:
+    return literal(run.read_at or run.started_at, type_=known_tenants.c.read_at.type)

@@ -24,9 +24,9 @@ _kind = case(
 
 
 def find_last_complete(engine: Engine, run: Run) -> Row[*tuple[Any, ...]] | None:
-    """Return ``id``, ``started_at`` and ``fingerprint`` of the last complete run of the same instance and type."""
+    """Return the row of the last complete run of the same instance and type."""
     statement = (
-        select(import_runs.c.id, import_runs.c.started_at, import_runs.c.fingerprint)
+        select(import_runs)
         .where(
             import_runs.c.import_type == run.import_type.value,
             import_runs.c.instance == run.params.instance,

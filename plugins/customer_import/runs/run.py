@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from customer_import.config.instances import InstanceConfig, load_instance
 from customer_import.config.mapping import Mappings, load_mappings
 from customer_import.database.engine import reading, upsert
 from customer_import.database.tables import (
+    audit_records_seen,
     bss_accounts,
     import_results,
     import_runs,
+    known_tenants,
     reference_data,
     run_tasks,
     staged_accounts,
@@ -38,9 +40,13 @@ _RUN_TABLES = (
     staged_contacts,
     staged_accounts,
     staged_customers,
+    audit_records_seen,
     reference_data,
     run_tasks,
 )
+
+
+_SHORTEST = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,30 @@ def record_run(
         for table in _RUN_TABLES:
             connection.execute(delete(table).where(table.c.run_id == key))
     return key
+
+
+def begin_reading(engine: Engine, run: Run, now: datetime | None = None) -> datetime:
+    """Return the moment that an extraction stamps its readings with, and store it with the run.
+
+    It is later than all readings of the instance before it, also when a clock was ahead or has been set back. So of
+    two readings the later one is known.
+
+    Args:
+        engine: The run's database.
+        run: The run.
+        now: UTC; the clock's by default.
+    """
+    name = run.params.instance
+    moment = now or datetime.now(UTC)
+    with engine.begin() as connection:
+        for table in (import_runs, known_tenants):
+            last = select(func.max(table.c.read_at)).where(table.c.instance == name)
+            if (before := connection.execute(last).scalar_one()) is not None:
+                moment = max(moment, as_utc(before) + _SHORTEST)
+        connection.execute(
+            update(import_runs).where(import_runs.c.id == run.key).values(read_at=moment)
+        )
+    return moment
 
 
 def find_run(engine: Engine, dag_id: str, airflow_run_id: str) -> int | None:

@@ -4,17 +4,21 @@ Validation and transform share it, so that both see the same rows. It pages by k
 holding a cursor open: no read transaction outlives a chunk, and memory does not grow with the
 number of customers. Tenant ids come in no order from Partner Center; in theirs, what the transform
 stages goes to one end of each index instead of all over it. It interprets nothing.
+
+A row without values was not read, or they were removed because they were old (``tasks.retention``). Such a row is never
+handed out: its customer has been loaded and is done, or the run has to read it again.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, staged_customers
-from customer_import.vocabulary import StagedState, TaskId
+from customer_import.errors import DataQualityError
+from customer_import.vocabulary import Outcome, StagedState, TaskId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,6 +45,47 @@ class StagedRow(NamedTuple):
     def without_source(self) -> StagedRow:
         """Return it without its longest part, for whoever has to keep many."""
         return StagedRow(*self[:-1], None)
+
+
+def is_loaded(run_key: int) -> ColumnElement[bool]:
+    """Return the condition for a run's customers on which the load's word stands."""
+    loaded = select(import_results.c.id).where(
+        import_results.c.run_id == run_key,
+        import_results.c.tenant_id == staged_customers.c.tenant_id,
+        import_results.c.task_id == TaskId.LOAD_CUSTOMERS.value,
+        import_results.c.outcome != Outcome.FAILED.value,
+    )
+    return loaded.exists()
+
+
+def lacks_values(run_key: int) -> ColumnElement[bool]:
+    """Return the condition for a run's customers whose values the import still needs and does not have."""
+    staged = staged_customers.c
+    return and_(
+        staged.run_id == run_key,
+        staged.state == StagedState.FETCHED.value,
+        staged.is_discovered,
+        staged.source.is_(None),
+        ~is_loaded(run_key),
+    )
+
+
+def check_values(engine: Engine, run_key: int) -> None:
+    """Refuse to go on with a run whose customers cannot be told from blank ones.
+
+    Raises:
+        DataQualityError: Values are missing.
+    """
+    query = select(func.count()).select_from(staged_customers).where(lacks_values(run_key))
+    with reading(engine) as connection:
+        count = connection.execute(query).scalar_one()
+    if count:
+        message = (
+            f"what was read of {count} customers of run {run_key} is not there any more: it was removed because it "
+            "was old. Nothing was changed. To go on with this run clear extract_customers, which reads them again; or "
+            "start the import anew"
+        )
+        raise DataQualityError(message)
 
 
 def read_customers(
@@ -91,6 +136,7 @@ def _is_due(run_key: int, *, is_validated: bool) -> list[ColumnElement[bool]]:
         staged_customers.c.state == StagedState.FETCHED.value,
         staged_customers.c.is_discovered,
         staged_customers.c.outcome.is_(None),
+        staged_customers.c.source.is_not(None),
     ]
     if is_validated:
         rejected = select(import_results.c.id).where(

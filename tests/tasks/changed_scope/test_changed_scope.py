@@ -2,85 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select, update
 
-from customer_import.database.tables import import_runs, known_tenants
 from customer_import.errors import AuthenticationError
-from customer_import.partner_center.hook import PartnerCenterHook
-from customer_import.runs.run import as_utc, find_run, open_run
-from customer_import.tasks.extract.extract import extract_customers
+from customer_import.runs.run import find_run, open_run
 from customer_import.tasks.transform.transform import transform_customers
 from customer_import.tasks.validate.validate import validate_customers
 from customer_import.vocabulary import ImportType, Outcome
 from sandbox import FaultKind
 from sandbox.config import CustomerClass
-from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
-from tests.imports.scene import Report, on
-from tests.support.library_run import finish
+from tests.imports.scene import on
+from tests.tasks.changed_scope.looks import (
+    AUDIT,
+    DIRECT,
+    READS,
+    age,
+    changed,
+    endings,
+    extract_again,
+    imported,
+    reads,
+    unverified,
+)
 
 if TYPE_CHECKING:
+    from sandbox.population.models import Customer
     from tests.imports.scene import Scene
-
-DIRECT = ImportType.DIRECT
-READS = (
-    "partner_center.customers.get",
-    "partner_center.customers.subscriptions",
-)
-LIST, AUDIT = "partner_center.customers.list", "partner_center.audit_records"
-ENDINGS = ("outcome", "reason_code", "warnings", "account_id", "contact_id", "tenant_name")
-
-
-def changed(scene: Scene, import_type: ImportType = DIRECT, **params: Any) -> Report:
-    """Run with scope ``changed``, and count the requests of this run only."""
-    scene.sandbox.requests.clear()
-    return scene.run(import_type, scope="changed", **params)
-
-
-def unverified(scene: Scene, import_type: ImportType) -> Report:
-    """Run with scope ``changed`` where the sandbox's own check would not know what is right."""
-    run = scene.load(scene.stage(import_type, scope="changed"))
-    return Report(finish(scene.engine, run), scene.results(run.key))
-
-
-def reads(scene: Scene) -> set[str]:
-    """Tenants that Partner Center was asked about one by one since the counts were cleared."""
-    return {
-        entry.path.split("/")[3].lower()
-        for entry in scene.sandbox.requests.entries
-        if entry.endpoint in READS
-    }
-
-
-def endings(report: Report) -> dict[str, tuple[Any, ...]]:
-    return {
-        key: tuple(getattr(row, name) for name in ENDINGS) for key, row in report.results.items()
-    }
-
-
-def imported(scene: Scene, count: int = 6) -> list[Any]:
-    """Customers that a complete run has imported, without any audit record."""
-    customers = scene.sell(DIRECT, count)
-    scene.sandbox.source.audit.clear()
-    scene.run(DIRECT)
-    return customers
-
-
-def age(scene: Scene, days: float) -> None:
-    """Let everything that the import remembers be that much older."""
-    with scene.engine.begin() as connection:
-        for table, column in (
-            (import_runs, import_runs.c.started_at),
-            (known_tenants, known_tenants.c.read_at),
-        ):
-            keys = list(table.primary_key.columns)
-            for row in connection.execute(select(*keys, column)).all():
-                moment = as_utc(row[-1]) - timedelta(days=days)
-                same = [key == value for key, value in zip(keys, row[:-1], strict=True)]
-                connection.execute(update(table).where(*same).values({column: moment}))
 
 
 def test_nothing_is_read_again_when_nothing_changed(scene: Scene) -> None:
@@ -290,13 +239,13 @@ def test_a_new_reseller_forces_a_full_indirect_run(scene: Scene) -> None:
 
 def test_carried_outcomes_are_those_of_a_full_run(scene: Scene) -> None:
     scene.sell(CustomerClass.DIRECT, 4)
-    for name in ("no_contact_name", "country_unknown", "relationship_none", "billing_profile_null"):
-        scene.sell(CustomerClass.DIRECT, peculiarity=name)
+    odd = ("no_contact_name", "country_unknown", "relationship_none", "billing_profile_null")
+    without_success = [scene.sell(CustomerClass.DIRECT, peculiarity=name)[0] for name in odd]
     scene.sell(CustomerClass.INDIRECT, 3)
     scene.sandbox.source.audit.clear()
     scene.run(DIRECT)
     carried = changed(scene)
-    assert reads(scene) == set()
+    assert reads(scene) == {customer.tenant_id for customer in without_success}
     full = scene.run(DIRECT, scope="full")
     assert endings(carried) == endings(full)
     assert carried.counts() == full.counts()
@@ -304,6 +253,43 @@ def test_carried_outcomes_are_those_of_a_full_run(scene: Scene) -> None:
     assert carried.summary.warnings == full.summary.warnings
     assert carried.summary.discovered == full.summary.discovered
     assert carried.summary.listed == full.summary.listed
+
+
+@on("sqlite")
+def test_who_had_no_success_is_read_by_every_run(scene: Scene) -> None:
+    """However it is mended: neither list nor audit records need show it."""
+    scene.configure(full_read_every_days=None)
+    rejected, left, gone, _ = scene.sell(DIRECT, 4)
+    indirect = ImportType.INDIRECT
+    (unknown,) = scene.sell(indirect)
+    name = {
+        "billingProfile": {
+            "firstName": "",
+            "lastName": "",
+            "defaultAddress": {"firstName": "", "lastName": ""},
+        }
+    }
+    hidden: list[tuple[Customer, dict[str, Any], dict[str, Any]]] = [
+        (rejected, {"document": name}, {"document": rejected.document}),
+        (left, {"access": "left"}, {"access": "open"}),
+        (gone, {"access": "gone"}, {"access": "open"}),
+    ]
+    for customer, broken, _ in hidden:
+        scene.sandbox.source.edit(customer.tenant_id, broken, is_audited=False)
+    scene.resubscribe(unknown, "7654321")
+    scene.sandbox.source.audit.clear()
+    scene.expect([rejected, left, gone, unknown], *Outcome, None)
+    assert scene.run(DIRECT).counts() == {"created": 1, "rejected": 1, "skipped": 2}
+    assert scene.run(indirect).counts() == {"skipped": 3}
+    for customer, _, mended in hidden:
+        scene.sandbox.source.edit(customer.tenant_id, mended, is_audited=False)
+    scene.resubscribe(unknown, scene.resellers[1].mpn_id)
+    scene.sandbox.source.audit.clear()
+    assert changed(scene).counts() == {"created": 3, "unchanged": 1}
+    assert reads(scene) == {customer.tenant_id for customer in (rejected, left, gone)}
+    assert changed(scene, indirect).of(unknown).outcome == Outcome.CREATED
+    assert changed(scene).counts() == {"unchanged": 4}
+    assert reads(scene) == set()
 
 
 def test_what_failed_is_tried_again_without_any_change(scene: Scene) -> None:
@@ -333,14 +319,14 @@ def test_a_preview_and_a_selective_run_do_not_move_the_basis(scene: Scene) -> No
 
 
 @on("sqlite")
-def test_rejected_customers_that_are_carried_count_for_the_limit(scene: Scene) -> None:
+def test_customers_that_stay_rejected_count_for_the_limit(scene: Scene) -> None:
     scene.sell(DIRECT, 18)
     scene.sell(DIRECT, 3, peculiarity="no_contact_name")
     scene.sandbox.source.audit.clear()
     scene.run(DIRECT)
     (bad,) = scene.sell(DIRECT, peculiarity="no_contact_name")
     report = changed(scene, max_rejected_percent=25)
-    assert reads(scene) == {bad.tenant_id}
+    assert report.of(bad).outcome == Outcome.REJECTED
     assert report.counts() == {"unchanged": 18, "rejected": 4}
 
 
@@ -355,8 +341,7 @@ def test_an_extraction_that_died_goes_on_with_its_plan(scene: Scene) -> None:
     scene.sandbox.faults.replace(())
     scene.sandbox.requests.clear()
     (new,) = scene.sell(DIRECT)
-    hook = PartnerCenterHook(PARTNER_CENTER_CONNECTION, save_refresh_token=lambda _: None)
-    summary = extract_customers(run, scene.engine, hook)
+    summary = extract_again(scene, run)
     assert (summary.scope, summary.carried, summary.fetched) == ("changed", 4, 2)
     assert reads(scene) == {customers[3].tenant_id, new.tenant_id}
     assert scene.sandbox.requests.count(AUDIT) == 0

@@ -20,8 +20,10 @@ SAME = {"the mapping files": "1"}
 WEEK = timedelta(days=7)
 
 
-def watermark(days: float = 1, fingerprint: dict[str, str] = SAME) -> Watermark:
-    return Watermark(7, NOW - timedelta(days=days), fingerprint)
+def watermark(
+    days: float = 1, fingerprint: dict[str, str] = SAME, *, is_in_order: bool = True
+) -> Watermark:
+    return Watermark(7, NOW - timedelta(days=days), fingerprint, is_in_order)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,9 @@ def watermark(days: float = 1, fingerprint: dict[str, str] = SAME) -> Watermark:
         ({"scope": "changed"}, None, "full", "no complete run"),
         ({"scope": "changed"}, watermark(fingerprint={}), "full", "the mapping files changed"),
         ({"scope": "full"}, watermark(), "full", "asked to read every customer"),
+        ({"scope": "changed"}, watermark(-1 / 1440), "changed", "changes since"),
+        ({"scope": "changed"}, watermark(-1 / 24), "full", "clock was ahead"),
+        ({"scope": "changed"}, watermark(is_in_order=False), "full", "or was set back"),
         ({}, watermark(), "full", "asked to read every customer"),
         ({"scope": "changed", "mode": "discover"}, watermark(), "full", "only discovers"),
     ],

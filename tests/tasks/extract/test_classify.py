@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from customer_import.config.instances import InstanceConfig
 from customer_import.partner_center.models import ListedTenant, Reseller, Subscription
-from customer_import.tasks.extract.classification import Classification, Classifier
+from customer_import.tasks.extract.classification import (
+    Classification,
+    Classifier,
+    customer_left,
+)
+from customer_import.tasks.extract.selection import ResellerSelection
 from customer_import.vocabulary import ImportType, Outcome, ReasonCode
 
 if TYPE_CHECKING:
@@ -32,16 +37,14 @@ TENANT = ListedTenant("tttt", "Contoso", "contoso.example", "reseller")
 DIRECT, INDIRECT, TENANT_RESELLER = ImportType
 
 
-def classifier(
-    import_type: ImportType, selected: tuple[str, ...] = (), **instance: object
-) -> Classifier:
+def classifier(import_type: ImportType, **instance: object) -> Classifier:
     if import_type is TENANT_RESELLER:
         instance.setdefault("reseller_mpn_id", OWN)
     config = InstanceConfig.model_validate(
         {"title": "Test", "import_types": [import_type]} | instance
     )
     resellers = RESELLERS if import_type is INDIRECT else ()
-    return Classifier(import_type, config, resellers, selected)
+    return Classifier(import_type, config, resellers)
 
 
 def subscriptions(*kinds: str | None, status: str = "active") -> list[Subscription]:
@@ -56,11 +59,10 @@ def subscriptions(*kinds: str | None, status: str = "active") -> list[Subscripti
 def classify(
     import_type: ImportType,
     *kinds: str | None,
-    selected: tuple[str, ...] = (),
     tenant: ListedTenant = TENANT,
     **instance: object,
 ) -> Classification:
-    rules = classifier(import_type, selected, **instance)
+    rules = classifier(import_type, **instance)
     return rules.by_subscriptions(tenant, subscriptions(*kinds))
 
 
@@ -180,12 +182,16 @@ def test_customers_of_an_excluded_reseller_are_left_out_by_any_of_its_ids() -> N
     assert not classify(INDIRECT, STRANGER, exclude_reseller_mpn_ids=[STRANGER]).is_discovered
 
 
-def test_only_customers_of_the_selected_resellers_are_found() -> None:
-    assert classify(INDIRECT, A, selected=(A_LOCAL,)).is_discovered
-    assert not classify(INDIRECT, B, selected=(A,)).is_discovered
-    assert not classify(INDIRECT, STRANGER, selected=(A,)).is_discovered
+def test_a_run_takes_only_customers_of_the_resellers_that_it_was_started_for() -> None:
+    by_other_id = ResellerSelection([A_LOCAL], RESELLERS)
+    assert by_other_id.takes(classify(INDIRECT, A))
+    selected = ResellerSelection([A], RESELLERS)
+    assert not selected.takes(classify(INDIRECT, B))
+    assert not selected.takes(classify(INDIRECT, STRANGER))
     # The other reseller was not selected, but the customer is still under both.
-    assert verdict_of(classify(INDIRECT, A, B, selected=(A,))).outcome is Outcome.AMBIGUOUS
+    assert selected.takes(classify(INDIRECT, A, B))
+    assert selected.takes(customer_left(None))
+    assert ResellerSelection().takes(classify(INDIRECT, B))
 
 
 @pytest.mark.parametrize("import_type", list(ImportType))

@@ -1,7 +1,8 @@
 """Marks the listed tenants that are to be read, and carries the others forward with what is known of them.
 
 All in SQL, one statement per reason: however many customers there are, none of them is held here. A tenant
-that is carried gets staged row and result as if it had been read and found as before.
+that is carried gets staged row and result as if it had been read and found as before. One of a reseller that the run
+was not started for gets neither, read or not.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy import (
     case,
     cast,
     exists,
+    false,
     func,
     literal,
     or_,
@@ -31,12 +33,14 @@ from customer_import.database.tables import (
     known_tenants,
     staged_customers,
 )
+from customer_import.runs.fingerprint import combined
 from customer_import.runs.known_tenants import of_import, same_tenant
 from customer_import.runs.results import record_selected_results, result_columns
+from customer_import.tasks.extract.selection import NOT_SELECTED
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode, Scope, StagedState, TaskId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Engine, Update
 
@@ -45,9 +49,8 @@ if TYPE_CHECKING:
 
 _NAMED_VANISHED = 20
 _DONE = (Outcome.CREATED.value, Outcome.UPDATED.value, Outcome.UNCHANGED.value)
-_UNSETTLED = (Outcome.FAILED.value, Outcome.AMBIGUOUS.value)
-_UNSETTLED_REASONS = (ReasonCode.CLAIMED_ELSEWHERE.value, ReasonCode.BSS_REFUSED.value)
 
+_UNREAD = (StagedState.CARRIED.value, StagedState.UNSELECTED.value)
 _FROM_KNOWN = ("reseller_mpn_id", "reseller_name", "warnings", "account_id", "contact_id")
 
 _known = known_tenants.c
@@ -95,14 +98,25 @@ def mark_changed(
 
 
 def settle_scope(
-    engine: Engine, run: Run, decision: Decision, config_hash: str, fingerprint: dict[str, str]
+    engine: Engine,
+    run: Run,
+    decision: Decision,
+    fingerprint: dict[str, str],
+    selected_mpn_ids: Collection[str] = (),
 ) -> dict[str, int]:
     """Store a run's scope and, when it is ``changed``, carry forward everything that need not be read.
 
     One transaction: a killed attempt has done all of it or nothing.
 
+    Args:
+        engine: The run's database.
+        run: The run.
+        decision: Its scope.
+        fingerprint: What decides beside the customers' data.
+        selected_mpn_ids: All MPN ids of the resellers that the run was started for; empty means all resellers.
+
     Returns:
-        Reason to the tenants that are read for it; ``carried`` to those that are not.
+        Reason to the tenants that are read for it; ``carried`` and ``unselected`` to those that are not.
     """
     now = datetime.now(UTC)
     with engine.begin() as connection:
@@ -111,12 +125,14 @@ def settle_scope(
             _mark(connection, run, "new", ~exists(select(_known.tenant_id).where(mine)))
             for reason, condition in (
                 ("listed", _known.listed_hash.is_distinct_from(_staged.listed_hash)),
-                ("configuration", _known.config_hash != config_hash),
-                ("unsettled", _is_unsettled(run)),
+                ("configuration", _known.config_hash != combined(fingerprint)),
+                ("unsettled", ~_is_settled(run)),
             ):
                 _mark(
                     connection, run, reason, exists(select(_known.tenant_id).where(mine, condition))
                 )
+            if selected_mpn_ids:
+                _leave_out(connection, run, selected_mpn_ids)
             _mark_slice(connection, run, decision.watermark.started_at, now)
             _carry_forward(connection, run, now)
         connection.execute(
@@ -130,9 +146,9 @@ def settle_scope(
 
 
 def count_due(engine: Engine, run: Run) -> dict[str, int]:
-    """Count the tenants of a run by the reason for which they are read, or as ``carried``."""
+    """Count the tenants of a run by the reason for which they are read, or as ``carried`` or ``unselected``."""
     kind = case(
-        (_staged.state == StagedState.CARRIED.value, StagedState.CARRIED.value),
+        (_staged.state.in_(_UNREAD), _staged.state),
         else_=func.coalesce(_staged.due, "new"),
     )
     statement = select(kind, func.count()).where(_staged.run_id == run.key).group_by(kind)
@@ -194,7 +210,7 @@ def _mark_slice(connection: Connection, run: Run, since: datetime, now: datetime
     population, overdue = connection.execute(
         select(func.count(), func.count(case((_known.read_at <= now - every, 1))))
         .select_from(staged_customers.outerjoin(known_tenants, same_tenant(run)))
-        .where(_staged.run_id == run.key)
+        .where(_staged.run_id == run.key, _staged.state != StagedState.UNSELECTED.value)
     ).one()
     oldest = (
         select(_staged.tenant_id)
@@ -210,24 +226,47 @@ def _mark_slice(connection: Connection, run: Run, since: datetime, now: datetime
     _mark(connection, run, "slice", _staged.tenant_id.in_(oldest))
 
 
-def _is_unsettled(run: Run) -> ColumnElement[bool]:
-    """What must be tried again though the customer did not change."""
-    conditions: list[ColumnElement[bool]] = [
-        _known.outcome.is_(None) & _known.is_discovered.is_not(False),
-        _known.outcome.in_(_UNSETTLED),
-        _known.reason_code.in_(_UNSETTLED_REASONS),
-    ]
-    if run.params.on_existing is not OnExisting.SKIP:
-        conditions.append(_known.reason_code == ReasonCode.EXISTING_SKIPPED.value)
-    return or_(*conditions)
+def _is_settled(run: Run) -> ColumnElement[bool]:
+    """What there is nothing to do about: tenants of other imports, successes, and what somebody decided.
+
+    Without success nothing is taken for granted: such a customer may be mended where neither the list nor an audit
+    record shows it, and there are few.
+    """
+    decided = [ReasonCode.ALREADY_IMPORTED.value]
+    if run.params.on_existing is OnExisting.SKIP:
+        decided.append(ReasonCode.EXISTING_SKIPPED.value)
+    is_not_ours = _known.is_discovered.is_(False) & _known.outcome.is_(None)
+    settled = or_(is_not_ours, _known.outcome.in_(_DONE), _known.reason_code.in_(decided))
+    return func.coalesce(settled, false())
 
 
-def _carry_forward(connection: Connection, run: Run, now: datetime) -> None:
-    is_carried = (
+def _is_carried(run: Run) -> tuple[ColumnElement[bool], ...]:
+    return (
         _staged.run_id == run.key,
         _staged.state == StagedState.LISTED.value,
         _staged.due.is_(None),
     )
+
+
+def _leave_out(connection: Connection, run: Run, selected_mpn_ids: Collection[str]) -> None:
+    """Leave out the customers of resellers that the run was not started for, as far as they need not be read."""
+    has_another = func.coalesce(_known.reseller_mpn_id, "").not_in(selected_mpn_ids)
+    connection.execute(
+        update(staged_customers)
+        .where(*_is_carried(run), same_tenant(run), _known.is_discovered.is_(True), has_another)
+        .values(
+            is_discovered=False,
+            reseller_mpn_id=_known.reseller_mpn_id,
+            reseller_name=_known.reseller_name,
+            classification=NOT_SELECTED,
+            fetched_at=_known.read_at,
+            state=StagedState.UNSELECTED.value,
+        )
+    )
+
+
+def _carry_forward(connection: Connection, run: Run, now: datetime) -> None:
+    is_carried = _is_carried(run)
     day = func.substr(cast(_known.read_at, Text), 1, 10)
     is_done = _known.outcome.in_(_DONE)
     outcome = case((is_done, Outcome.UNCHANGED.value), else_=_known.outcome)

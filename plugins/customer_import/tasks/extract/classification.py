@@ -33,6 +33,8 @@ class Classification:
         reseller_mpn_id: The reseller's MPN ID, as the subscription names it.
         reseller_name: The reseller's name.
         is_in_both_lists: Whether the direct and the indirect import both find it.
+        found_under: MPN ids of all resellers under which it is found, empty for one without; for a customer of nobody
+            known those that its subscriptions carry.
         unknown_mpn_ids: MPN ids of its subscriptions, when it ends here because no reseller has any of them.
     """
 
@@ -42,6 +44,7 @@ class Classification:
     reseller_mpn_id: str | None = None
     reseller_name: str | None = None
     is_in_both_lists: bool = False
+    found_under: tuple[str, ...] = ()
     unknown_mpn_ids: tuple[str, ...] = ()
 
     def with_more(self, said: str) -> Classification:
@@ -67,13 +70,12 @@ class _Partner:
 
 
 class Classifier:
-    """The rules of one run.
+    """The rules of an instance: what a tenant is, whichever tenants a run was started for.
 
     Args:
-        import_type: Whose customers the run imports.
+        import_type: Whose customers are imported.
         instance: Counted statuses, excluded resellers, the tenant reseller's own MPN ID.
         resellers: The partner's indirect resellers; only the indirect import needs them.
-        selected_mpn_ids: Indirect import: only these resellers' customers; empty means all.
     """
 
     def __init__(
@@ -81,7 +83,6 @@ class Classifier:
         import_type: ImportType,
         instance: InstanceConfig,
         resellers: Sequence[Reseller] = (),
-        selected_mpn_ids: Iterable[str] = (),
     ) -> None:
         self._import_type = import_type
         self._own_mpn_id = trim(instance.reseller_mpn_id or "")
@@ -89,7 +90,6 @@ class Classifier:
             status.strip().lower() for status in instance.counted_subscription_statuses
         )
         self._excluded = _trimmed(instance.exclude_reseller_mpn_ids)
-        self._selected = _trimmed(selected_mpn_ids)
         partners = _group(resellers)
         self._by_tenant = {partner.tenant_id: partner for partner in partners}
         self._by_mpn_id = {mpn_id: partner for partner in partners for mpn_id in partner.mpn_ids}
@@ -162,8 +162,6 @@ class Classifier:
         ]
         if not named:
             return _not_ours("The instance leaves out the customers of this reseller.")
-        if self._selected and not any(partner.mpn_ids & self._selected for partner, _ in named):
-            return _not_ours("The run was started for other resellers.")
         partner, mpn_id = named[0]
         if len(named) > 1:
             names = " and ".join(sorted(_describe(each, its_id) for each, its_id in named))
@@ -177,6 +175,7 @@ class Classifier:
                     "Partner Center which one it belongs to, or create the account by hand.",
                 ),
                 is_in_both_lists=is_mixed,
+                found_under=tuple(each for _, each in named),
             )
         return Classification(
             is_discovered=True,
@@ -184,14 +183,13 @@ class Classifier:
             reseller_mpn_id=mpn_id or None,
             reseller_name=partner.name or None,
             is_in_both_lists=is_mixed,
+            found_under=(mpn_id,),
         )
 
     def _classify_unknown(self, named_ids: list[str], *, is_mixed: bool) -> Classification:
         unknown = [mpn_id for mpn_id in named_ids if mpn_id not in self._excluded]
         if not unknown:
             return _not_ours("The instance leaves out the customers of this reseller.")
-        if self._selected and not self._selected & set(unknown):
-            return _not_ours("The run was started for other resellers.")
         ids = ", ".join(unknown)
         return Classification(
             is_discovered=True,
@@ -204,6 +202,7 @@ class Classifier:
             ),
             reseller_mpn_id=unknown[0][:50],
             is_in_both_lists=is_mixed,
+            found_under=tuple(unknown),
             unknown_mpn_ids=tuple(unknown),
         )
 

@@ -27,7 +27,7 @@ from customer_import.partner_center.models import is_guid
 from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.reference_data import get_reference, put_reference
 from customer_import.runs.results import find_former
-from customer_import.runs.run import record_progress
+from customer_import.runs.run import begin_reading, record_progress
 from customer_import.runs.slots import SlotShare
 from customer_import.tasks.extract.classification import (
     Classification,
@@ -41,7 +41,7 @@ from customer_import.tasks.extract.country_rules import read_country_rules
 from customer_import.tasks.extract.plan import Plan, plan_extraction
 from customer_import.tasks.extract.rate_windows import RateWindows, open_limits
 from customer_import.tasks.extract.reseller_check import ResellerCheck
-from customer_import.tasks.extract.selection import Selection, check_selected
+from customer_import.tasks.extract.selection import ResellerSelection, Selection, check_selected
 from customer_import.tasks.extract.staging import CustomerStaging, PendingTenant, StagedTenant
 from customer_import.vocabulary import (
     ImportType,
@@ -131,7 +131,6 @@ def extract_customers(
 
 async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> ExtractSummary:
     started = time.monotonic()
-    staging = CustomerStaging(run, engine)
     config = run.instance.partner_center
     partner = hook.settings.partner
     windows = RateWindows(engine, partner)
@@ -142,6 +141,8 @@ async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> Extract
         open_limits(config, windows) as limits,
     ):
         client = PartnerCenterClient(session, config, limits)
+        # When its turn has come: of two extractions that read, the later one has the later moment.
+        staging = CustomerStaging(run, engine, await asyncio.to_thread(begin_reading, engine, run))
         extraction = _Extraction(run, engine, client, staging)
         await extraction.list_tenants()
         plan = await extraction.plan()
@@ -212,13 +213,15 @@ class _Extraction:
         self._classifier = Classifier(run.import_type, run.instance)
         self._reseller_check = ResellerCheck(client)
         self._resellers: tuple[Reseller, ...] = ()
+        self._selected = ResellerSelection()
         # Tenant to its resellers, when the instance groups by relationship.
         self._reseller_ids: dict[str, list[str]] | None = None
         self._done = 0
         self._discovered = 0
 
     async def list_tenants(self) -> None:
-        """Stage the tenants of this partner that the run was asked for."""
+        """Stage the tenants of this partner that the run was asked for, and reopen those that have to be read again."""
+        await self._staging.reopen()
         if self._run.import_type is ImportType.INDIRECT:
             await self._list_resellers()
         engine, run = self._engine, self._run
@@ -247,7 +250,9 @@ class _Extraction:
 
     async def plan(self) -> Plan:
         """Decide which of the listed tenants are asked for, and carry the others forward."""
-        return await plan_extraction(self._run, self._engine, self._client, self._resellers)
+        return await plan_extraction(
+            self._run, self._engine, self._client, self._resellers, self._selected.mpn_ids
+        )
 
     async def _list_resellers(self) -> None:
         self._resellers = resellers = await self._client.resellers()
@@ -257,12 +262,8 @@ class _Extraction:
         await asyncio.to_thread(
             put_reference, self._engine, self._run.key, ReferenceName.RESELLERS, body
         )
-        self._classifier = Classifier(
-            self._run.import_type,
-            self._run.instance,
-            resellers,
-            self._run.params.reseller_mpn_ids,
-        )
+        self._classifier = Classifier(self._run.import_type, self._run.instance, resellers)
+        self._selected = ResellerSelection(self._run.params.reseller_mpn_ids, resellers)
         if self._run.instance.group_by == "relationships":
             self._reseller_ids = await self._list_relationships(resellers)
 
@@ -312,7 +313,7 @@ class _Extraction:
         while (pending := await queue.take()) is not None:
             staged = await self._fetch(pending)
             self._done += 1
-            self._discovered += staged.classification.is_discovered is True
+            self._discovered += staged.is_discovered is True
             await self._staging.add(staged)
 
     async def _fetch(self, pending: PendingTenant) -> StagedTenant:
@@ -325,19 +326,21 @@ class _Extraction:
         try:
             known, counted = await self._classify(tenant)
             found = known
-            if found.unknown_mpn_ids:
+            if self._selected.takes(found):
                 told = await self._reseller_check.describe(found.unknown_mpn_ids)
                 found = found.with_more(told)
-            if found.is_discovered and found.verdict is None and self._reads_bodies:
-                paths = self._run.mappings.customer_paths
-                reached("before_detail")
-                customer = await self._client.customer(tenant.tenant_id, paths)
-                reached("after_detail")
+                if found.is_discovered and found.verdict is None and self._reads_bodies:
+                    paths = self._run.mappings.customer_paths
+                    reached("before_detail")
+                    customer = await self._client.customer(tenant.tenant_id, paths)
+                    reached("after_detail")
         except RejectedRequestError as error:
             found = _classify_refusal(error, known)
         except (RetriableError, EndlessListError) as error:
             found = not_usable(_describe(error), known)
-        return StagedTenant(pending, found, counted, customer)
+        return StagedTenant(
+            pending, found, counted, customer, is_selected=self._selected.takes(found)
+        )
 
     async def _classify(
         self, tenant: ListedTenant

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from customer_import.errors import ApiError, AuthenticationError
 from customer_import.partner_center.audit import changed_since, domain_prefixes
-from customer_import.runs.fingerprint import combined, fingerprint_of
+from customer_import.runs.fingerprint import fingerprint_of
 from customer_import.runs.reference_data import get_reference
 from customer_import.tasks.extract.carry_forward import (
     count_due,
@@ -26,7 +26,7 @@ from customer_import.tasks.extract.watermark import Decision, decide, find_water
 from customer_import.vocabulary import Mode, ReferenceName, Scope, StagedState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from sqlalchemy import Engine
 
@@ -55,7 +55,11 @@ class Plan:
 
 
 async def plan_extraction(
-    run: Run, engine: Engine, client: PartnerCenterClient, resellers: Iterable[Reseller] = ()
+    run: Run,
+    engine: Engine,
+    client: PartnerCenterClient,
+    resellers: Iterable[Reseller] = (),
+    selected_mpn_ids: Collection[str] = (),
 ) -> Plan:
     """Decide what a run reads, and carry the rest forward; the tenants must be listed.
 
@@ -64,6 +68,7 @@ async def plan_extraction(
         engine: Its database.
         client: Reads the audit records.
         resellers: The partner's indirect resellers; only the indirect import has them.
+        selected_mpn_ids: All MPN ids of the resellers that the run was started for; empty means all resellers.
     """
     vanished = await asyncio.to_thread(_report_vanished, run, engine)
     if (stored := await asyncio.to_thread(stored_scope, engine, run.key)) is not None:
@@ -75,7 +80,7 @@ async def plan_extraction(
     if decision.scope is Scope.CHANGED:
         decision = await _mark_audited(run, engine, client, decision)
     counts = await asyncio.to_thread(
-        settle_scope, engine, run, decision, combined(fingerprint), fingerprint
+        settle_scope, engine, run, decision, fingerprint, selected_mpn_ids
     )
     log.info("Scope %s: %s", decision.scope, decision.reason)
     if decision.scope is Scope.CHANGED:

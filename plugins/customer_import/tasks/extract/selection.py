@@ -1,4 +1,6 @@
-"""Which of the listed customers a run was asked for: its parameters ``tenants`` and ``exclude_tenants``.
+"""Which of the customers a run was asked for: its parameters ``tenants``, ``exclude_tenants`` and ``reseller_mpn_ids``.
+
+It says what the run looks at, never what a tenant is: that is the classification's, and only that is remembered.
 
 A name that nobody has is a mistake that must not be found out afterwards: a customer that was meant to stay
 out would be imported, one that was asked for would be missing. So it ends the run right after the list is
@@ -13,11 +15,13 @@ from customer_import.errors import ConfigurationError
 from customer_import.hints import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from customer_import.partner_center.models import ListedTenant
+    from customer_import.partner_center.models import ListedTenant, Reseller
     from customer_import.runs.parameters import RunParams
+    from customer_import.tasks.extract.classification import Classification
 
+NOT_SELECTED = "The run was started for other resellers."
 _NAMED = 5
 """So many mistakes are named, each with what it may have meant."""
 
@@ -81,6 +85,28 @@ class Selection:
                 self._known,
                 nobody="no customer of this partner has the tenant id or primary domain",
             )
+
+
+class ResellerSelection:
+    """The resellers whose customers a run was asked for.
+
+    Args:
+        mpn_ids: As the run names them; empty means all resellers. One id of a reseller means all that it has.
+        resellers: The partner's indirect resellers.
+    """
+
+    def __init__(self, mpn_ids: Iterable[str] = (), resellers: Sequence[Reseller] = ()) -> None:
+        named = frozenset(mpn_ids)
+        meant = {each.tenant_id for each in resellers if each.mpn_id in named}
+        self.mpn_ids = named | {
+            each.mpn_id for each in resellers if each.mpn_id and each.tenant_id in meant
+        }
+
+    def takes(self, found: Classification) -> bool:
+        """Tell whether the run is for a tenant; it is also for one of which nobody can tell whose it is."""
+        return not (self.mpn_ids and found.found_under) or any(
+            mpn_id in self.mpn_ids for mpn_id in found.found_under
+        )
 
 
 def check_selected(

@@ -1,8 +1,8 @@
 """Writes what the extraction learns into ``staged_customers``, in batches, off the event loop.
 
 A tenant's row is ``listed`` until everything about it is known; only ``listed`` rows are asked for,
-so a restart goes on where the last attempt stopped. A tenant that ends here gets its row in
-``import_results`` in the same transaction.
+so a restart goes on where the last attempt stopped. A row that failed, or whose values were removed, is ``listed``
+again. A tenant that ends here gets its row in ``import_results`` in the same transaction.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import func, select
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from customer_import.database.engine import insert_missing, reading, upsert
-from customer_import.database.tables import known_tenants, staged_customers
+from customer_import.database.tables import import_results, known_tenants, staged_customers
 from customer_import.failpoints import reached
 from customer_import.partner_center.models import ListedTenant
 from customer_import.runs.fingerprint import listed_hash
 from customer_import.runs.known_tenants import same_tenant
 from customer_import.runs.results import Replaces, Result, record_results
+from customer_import.runs.staged_customers import lacks_values
 from customer_import.tasks.extract.classification import Classification
+from customer_import.tasks.extract.selection import NOT_SELECTED
 from customer_import.vocabulary import Outcome, StagedState, TaskId
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from customer_import.partner_center.flatten import FlatCustomer
     from customer_import.partner_center.models import Subscription
     from customer_import.runs.run import Run
+    from customer_import.runs.verdict import Verdict
 
 BATCH_ROWS = 200
 _READ_ROWS = 2_000
@@ -68,12 +71,34 @@ class StagedTenant:
         classification: Whose customer it is, and whether it ends here.
         subscriptions: The counted ones; ``None`` when they were not asked for.
         customer: Its body; ``None`` when it was not asked for.
+        is_selected: Whether the run was started for its reseller.
     """
 
     pending: PendingTenant
     classification: Classification
     subscriptions: tuple[Subscription, ...] | None = None
     customer: FlatCustomer | None = None
+    is_selected: bool = True
+
+    @property
+    def is_discovered(self) -> bool | None:
+        """Whether the run has to say what becomes of it; ``None`` when nobody could tell."""
+        return self.classification.is_discovered if self.is_selected else False
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Set when the tenant ends here."""
+        return self.classification.verdict if self.is_selected else None
+
+    @property
+    def state(self) -> StagedState:
+        """How far it has come."""
+        if not self.is_selected:
+            return StagedState.UNSELECTED
+        if self.verdict is None:
+            return StagedState.FETCHED
+        is_failed = self.verdict.outcome is Outcome.FAILED
+        return StagedState.FAILED if is_failed else StagedState.LEFT
 
     @property
     def tenant_id(self) -> str:
@@ -128,14 +153,20 @@ class CustomerStaging:
     Args:
         run: The run.
         engine: Its database.
+        read_at: What the readings are stamped with (``begin_reading``).
     """
 
-    def __init__(self, run: Run, engine: Engine) -> None:
+    def __init__(self, run: Run, engine: Engine, read_at: datetime) -> None:
         self._run = run
+        self._read_at = read_at
         self._engine = engine
         self._batch: list[StagedTenant] = []
         self._turn = asyncio.Lock()
         self._next_position: int | None = None
+
+    async def reopen(self) -> None:
+        """List again what an earlier attempt could not read, and what it read and is not there any more."""
+        await asyncio.to_thread(self._reopen)
 
     async def add_listed(
         self,
@@ -175,6 +206,31 @@ class CustomerStaging:
             for tenant in page:
                 yield tenant
             position = page[-1].position
+
+    def _reopen(self) -> None:
+        staged, results, key = staged_customers.c, import_results.c, self._run.key
+        is_unread = and_(staged.run_id == key, staged.state == StagedState.FAILED.value)
+        if self._run.is_loading:
+            is_unread = or_(is_unread, lacks_values(key))
+        with self._engine.begin() as connection:
+            unread = connection.execute(select(staged.tenant_id).where(is_unread)).scalars().all()
+            for first in range(0, len(unread), _PENDING_ROWS):
+                some = unread[first : first + _PENDING_ROWS]
+                connection.execute(
+                    delete(import_results).where(results.run_id == key, results.tenant_id.in_(some))
+                )
+                connection.execute(
+                    update(staged_customers)
+                    .where(staged.run_id == key, staged.tenant_id.in_(some))
+                    .values(
+                        state=StagedState.LISTED.value,
+                        is_discovered=None,
+                        outcome=None,
+                        reason_code=None,
+                        reason=None,
+                        fetched_at=None,
+                    )
+                )
 
     def _pending_after(self, position: int) -> list[PendingTenant]:
         table, known = staged_customers.c, known_tenants.c
@@ -290,17 +346,16 @@ class CustomerStaging:
         results = [
             Result.of(self._run, item, verdict, TaskId.EXTRACT_CUSTOMERS, recorded_at=now)
             for item in batch
-            if (verdict := item.classification.verdict)
-            and item.classification.is_discovered is not False
+            if (verdict := item.verdict) and item.is_discovered is not False
         ]
         with self._engine.begin() as connection:
-            upsert(connection, staged_customers, [self._row(item, now) for item in batch])
+            upsert(connection, staged_customers, [self._row(item) for item in batch])
             record_results(connection, results, replaces=Replaces.ANY)
             reached("before_staging_commit")
         reached("after_staging_commit")
 
-    def _row(self, item: StagedTenant, now: datetime) -> Values:
-        found, customer, verdict = item.classification, item.customer, item.classification.verdict
+    def _row(self, item: StagedTenant) -> Values:
+        found, customer, verdict = item.classification, item.customer, item.verdict
         return {
             "run_id": self._run.key,
             "tenant_id": item.tenant_id,
@@ -308,22 +363,22 @@ class CustomerStaging:
             "tenant_name": item.tenant_name,
             "domain": item.domain,
             "relationship": item.pending.tenant.relationship,
-            "state": _state(found).value,
+            "state": item.state.value,
             "source": orjson.dumps(customer.source) if customer else None,
             "body": customer.body if customer else None,
             "has_billing_profile": customer.has_billing_profile if customer else None,
             "subscriptions": _dump_subscriptions(item.subscriptions),
             "has_delegated_access": customer.has_delegated_access if customer else None,
             "domain_prefix": (customer and customer.domain_prefix) or item.pending.domain_prefix,
-            "is_discovered": found.is_discovered,
+            "is_discovered": item.is_discovered,
             "reseller_mpn_id": found.reseller_mpn_id,
             "reseller_name": found.reseller_name,
             "is_in_both_lists": found.is_in_both_lists,
-            "classification": found.text,
+            "classification": found.text if item.is_selected else NOT_SELECTED,
             "outcome": verdict.outcome.value if verdict else None,
             "reason_code": verdict.reason_code.value if verdict else None,
             "reason": verdict.reason if verdict else None,
-            "fetched_at": now,
+            "fetched_at": self._read_at,
         }
 
 
@@ -336,13 +391,10 @@ def _known(row: Row[*tuple[Any, ...]]) -> Classification | None:
         reseller_mpn_id=row.reseller_mpn_id,
         reseller_name=row.reseller_name,
         is_in_both_lists=row.is_in_both_lists,
+        found_under=(row.reseller_mpn_id or "",)
+        if row.reseller_name or row.reseller_mpn_id
+        else (),
     )
-
-
-def _state(found: Classification) -> StagedState:
-    if found.verdict is None:
-        return StagedState.FETCHED
-    return StagedState.FAILED if found.verdict.outcome is Outcome.FAILED else StagedState.LEFT
 
 
 def _dump_subscriptions(subscriptions: Iterable[Subscription] | None) -> bytes | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import import_runs
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 AUDIT_DAYS = 90
 """How far audit records reach back (docs/api/partner-center.md section 11)."""
+CLOCKS_APART = timedelta(minutes=5)
+"""So far may the clocks of two hosts be apart without anything being said."""
 OVERLAP = timedelta(hours=1)
 """Audit records of that long before the last complete run count again: for clocks that run apart and late records."""
 
@@ -40,11 +42,13 @@ class Watermark:
         run_key: Its key.
         started_at: When it started, UTC.
         fingerprint: What decided then, besides the customers' data.
+        is_in_order: Whether no moment that was recorded after its start lies before it.
     """
 
     run_key: int
     started_at: datetime
     fingerprint: Mapping[str, str]
+    is_in_order: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,20 @@ class Decision:
 def find_watermark(engine: Engine, run: Run) -> Watermark | None:
     """Return the last complete run of the same instance and import type."""
     row = find_last_complete(engine, run)
-    return Watermark(row.id, as_utc(row.started_at), row.fingerprint or {}) if row else None
+    if row is None:
+        return None
+    earliest = select(func.min(import_runs.c.started_at)).where(import_runs.c.id > row.id)
+    with reading(engine) as connection:
+        later = (connection.execute(earliest).scalar_one(), row.ended_at)
+    started_at = as_utc(row.started_at)
+    is_in_order = all(
+        moment is None or not _is_before(as_utc(moment), started_at) for moment in later
+    )
+    return Watermark(row.id, started_at, row.fingerprint or {}, is_in_order)
+
+
+def _is_before(moment: datetime, other: datetime) -> bool:
+    return moment < other - CLOCKS_APART
 
 
 def decide(
@@ -89,21 +106,26 @@ def decide(
     """
     now = now or datetime.now(UTC)
     if run.params.scope is Scope.FULL:
-        return Decision(Scope.FULL, "the run was asked to read every customer")
-    if run.params.mode is Mode.DISCOVER:
-        return Decision(Scope.FULL, "a run that only discovers classifies every customer")
-    if watermark is None:
-        return Decision(Scope.FULL, "there is no complete run before this one")
-    if (gap := now - watermark.started_at) >= timedelta(days=AUDIT_DAYS) - OVERLAP:
+        reason = "the run was asked to read every customer"
+    elif run.params.mode is Mode.DISCOVER:
+        reason = "a run that only discovers classifies every customer"
+    elif watermark is None:
+        reason = "there is no complete run before this one"
+    elif not watermark.is_in_order or _is_before(now, watermark.started_at):
+        reason = (
+            f"the clock was ahead in run {watermark.run_key}, or was set back since: that run started at "
+            f"{watermark.started_at:%Y-%m-%d %H:%M} UTC by its clock"
+        )
+    elif (gap := now - watermark.started_at) >= timedelta(days=AUDIT_DAYS) - OVERLAP:
         reason = (
             f"the last complete run was {gap.days} days ago, audit records reach back {AUDIT_DAYS}"
         )
-        return Decision(Scope.FULL, reason)
-    if changed := differences(watermark.fingerprint, fingerprint):
-        names = " and ".join(changed)
-        return Decision(Scope.FULL, f"{names} changed since the last complete run")
-    day = f"{watermark.started_at:%Y-%m-%d %H:%M} UTC"
-    return Decision(Scope.CHANGED, f"changes since run {watermark.run_key} of {day}", watermark)
+    elif changed := differences(watermark.fingerprint, fingerprint):
+        reason = f"{' and '.join(changed)} changed since the last complete run"
+    else:
+        day = f"{watermark.started_at:%Y-%m-%d %H:%M} UTC"
+        return Decision(Scope.CHANGED, f"changes since run {watermark.run_key} of {day}", watermark)
+    return Decision(Scope.FULL, reason)
 
 
 def stored_scope(engine: Engine, run_key: int) -> tuple[Scope, str] | None:

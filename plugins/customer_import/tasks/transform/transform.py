@@ -21,7 +21,12 @@ from customer_import.garbage_collection import gc_frozen
 from customer_import.mapping.source_columns import source_columns
 from customer_import.runs.reference_data import read_organisation
 from customer_import.runs.run import record_progress
-from customer_import.runs.staged_customers import CHUNK_SIZE, count_customers, read_customers
+from customer_import.runs.staged_customers import (
+    CHUNK_SIZE,
+    check_values,
+    count_customers,
+    read_customers,
+)
 from customer_import.tasks.transform.entities import Entities, build_entities
 
 if TYPE_CHECKING:
@@ -61,8 +66,10 @@ def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) 
 
     Raises:
         ConfigurationError: The run has no organisation: ``start_run`` did not finish.
+        DataQualityError: What was read is not there any more.
         CustomerImportError: A staged customer cannot be read.
     """
+    check_values(engine, run.key)
     organisation = read_organisation(engine, run.key)
     total = count_customers(engine, run.key, is_validated=True)
     batch_size = max(run.instance.load_batch_size, -(-total // run.instance.max_load_batches))

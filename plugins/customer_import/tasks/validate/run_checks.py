@@ -15,7 +15,7 @@ from customer_import.errors import DataQualityError
 from customer_import.runs.latest import find_last_complete
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.shares import is_too_many
-from customer_import.vocabulary import LEFT, SUCCEEDED, Mode, Outcome, StagedState
+from customer_import.vocabulary import LEFT, SUCCEEDED, Mode, StagedState
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Engine
@@ -30,20 +30,13 @@ def check_rejected(engine: Engine, run: Run, rejected: int) -> None:
         engine: The staging database.
         run: Its parameter ``max_rejected_percent`` is the limit, in percent of the customers that
             the run discovered.
-        rejected: Customers that validation rejected; those that were rejected in an earlier run and
-            not read again since are added.
+        rejected: Customers that validation rejected.
 
     Raises:
         DataQualityError: There are more than that (``runs.shares``).
     """
     limit = run.params.max_rejected_percent
     discovered = _count_discovered(engine, run.key)
-    rejected += _count_discovered(
-        engine,
-        run.key,
-        staged_customers.c.state == StagedState.CARRIED.value,
-        staged_customers.c.outcome == Outcome.REJECTED.value,
-    )
     if is_too_many(rejected, discovered, limit):
         message = (
             f"{rejected} of {discovered} discovered customers ({rejected / max(discovered, 1):.1%}) are rejected, more "

@@ -30,6 +30,7 @@ from customer_import.runs.reference_data import read_country_rules, read_organis
 from customer_import.runs.results import Replaces, Result, record_results
 from customer_import.runs.staged_customers import (
     CHUNK_SIZE,
+    check_values,
     count_customers,
     read_customers,
 )
@@ -126,10 +127,11 @@ def validate_customers(
 
     Raises:
         ConfigurationError: The run has no organisation: ``start_run`` did not finish.
-        DataQualityError: Nothing was discovered though the last run had customers, or too many failed,
-            left or are rejected; the judgement is written all the same.
+        DataQualityError: What was read is not there any more. Or nothing was discovered though the last run had
+            customers, or too many failed, left or are rejected; the judgement is written all the same.
         CustomerImportError: A rule could not be evaluated, or a staged customer cannot be read.
     """
+    check_values(engine, run.key)
     organisation = read_organisation(engine, run.key)
     checks = CountryChecks(read_country_rules(engine, run.key), organisation)
     suites = (customer_suite(run), account_suite(run, checks), contact_suite(run))

@@ -1,0 +1,113 @@
+"""What was removed or never read is read again or refused; it is never taken for empty."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import update
+
+from customer_import.database.tables import staged_customers
+from customer_import.errors import DataQualityError
+from customer_import.tasks.retention import purge
+from customer_import.tasks.transform.transform import transform_customers
+from customer_import.tasks.validate.validate import validate_customers
+from customer_import.vocabulary import Outcome
+from sandbox import FaultKind
+from tests.imports.scene import on
+from tests.tasks.changed_scope.looks import DIRECT, READS, changed, endings, extract_again, reads
+
+if TYPE_CHECKING:
+    from customer_import.runs.run import Run
+    from tests.imports.scene import Report, Scene
+
+
+def purge_all(scene: Scene) -> None:
+    assert purge(scene.engine, 1, now=datetime.now(UTC) + timedelta(days=2)).runs > 0
+
+
+def cleared_from_extract(scene: Scene, run: Run) -> Report:
+    scene.sandbox.requests.clear()
+    extract_again(scene, run)
+    validate_customers(run, scene.engine)
+    transform_customers(run, scene.engine)
+    return scene.finish(scene.load(run))
+
+
+def test_results_of_a_purged_run_stand_when_its_extraction_is_cleared(scene: Scene) -> None:
+    scene.sell(DIRECT, 3)
+    (bad,) = scene.sell(DIRECT, peculiarity="no_contact_name")
+    scene.sandbox.source.audit.clear()
+    run = scene.load(scene.stage(DIRECT))
+    before = scene.finish(run)
+    purge_all(scene)
+    after = cleared_from_extract(scene, run)
+    assert endings(after) == endings(before)
+    assert reads(scene) == {bad.tenant_id}
+    assert changed(scene).counts() == {"unchanged": 3, "rejected": 1}
+
+
+@on("sqlite")
+def test_what_a_purged_run_had_not_imported_is_read_again_and_imported(scene: Scene) -> None:
+    customers = scene.sell(DIRECT, 3)
+    run = scene.stage(DIRECT)
+    purge_all(scene)
+    for task in (validate_customers, transform_customers):
+        with pytest.raises(DataQualityError, match="clear extract_customers"):
+            task(run, scene.engine)
+    assert scene.results(run.key) == {}
+    report = cleared_from_extract(scene, run)
+    assert reads(scene) == {customer.tenant_id for customer in customers}
+    assert report.counts() == {"created": 3}
+
+
+@on("sqlite")
+def test_a_purged_run_is_refused_before_anything_of_it_is_removed(scene: Scene) -> None:
+    scene.sell(DIRECT, peculiarity="no_contact_name")
+    run = scene.load(scene.stage(DIRECT))
+    before = scene.finish(run)
+    purge_all(scene)
+    with pytest.raises(DataQualityError, match="removed"):
+        validate_customers(run, scene.engine)
+    assert endings(scene.finish(run)) == endings(before)
+
+
+@on("sqlite")
+def test_clearing_the_extraction_reads_again_what_failed(scene: Scene) -> None:
+    customers = scene.sell(DIRECT, 3)
+    scene.strike(READS[1], FaultKind.QUOTE, status=409, calls=(1,))
+    scene.expect(customers, Outcome.CREATED, Outcome.FAILED)
+    run = scene.load(scene.stage(DIRECT))
+    assert scene.finish(run).summary.unclassified == 1
+    scene.sandbox.faults.replace(())
+    report = cleared_from_extract(scene, run)
+    assert len(reads(scene)) == 1
+    assert report.counts() == {"created": 3}
+    assert report.summary.unclassified == 0
+
+
+@on("sqlite")
+def test_a_customer_that_turns_out_to_be_another_imports_leaves_no_result(scene: Scene) -> None:
+    customers = scene.sell(DIRECT, 2)
+    scene.strike(READS[1], FaultKind.QUOTE, status=409, calls=(1,))
+    scene.expect(customers, Outcome.CREATED, Outcome.FAILED, None)
+    run = scene.load(scene.stage(DIRECT))
+    report = scene.finish(run)
+    scene.sandbox.faults.replace(())
+    (failed,) = [each for each in customers if report.of(each).outcome == Outcome.FAILED]
+    scene.resubscribe(failed, scene.resellers[1].mpn_id)
+    again = cleared_from_extract(scene, run)
+    assert again.counts() == {"created": 1}
+    assert failed.tenant_id not in again.results
+
+
+@on("sqlite")
+def test_a_row_without_values_is_not_mapped(scene: Scene) -> None:
+    """However it lost them."""
+    scene.sell(DIRECT, 2)
+    run = scene.stage(DIRECT)
+    with scene.engine.begin() as connection:
+        connection.execute(update(staged_customers).values(source=None))
+    with pytest.raises(DataQualityError, match="2 customers"):
+        transform_customers(run, scene.engine)

@@ -1,0 +1,58 @@
+"""Of two readings the later one is remembered, whichever run is closed last and whatever its clock says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from customer_import.vocabulary import Outcome
+from tests.imports.scene import on
+from tests.support.library_run import finish
+from tests.tasks.changed_scope.looks import DIRECT, age, changed, imported, reads
+
+if TYPE_CHECKING:
+    from tests.imports.scene import Scene
+
+CITY = {"billingProfile": {"defaultAddress": {"city": "Volos"}}}
+
+
+def test_a_run_that_is_closed_again_does_not_bring_back_what_it_read(scene: Scene) -> None:
+    (good,) = scene.sell(DIRECT)
+    (bad,) = scene.sell(DIRECT)
+    scene.change(bad, access="left")
+    first = scene.load(scene.stage(DIRECT))
+    assert scene.finish(first).counts() == {"created": 1, "skipped": 1}
+    scene.change(bad, access="open")
+    scene.sandbox.source.audit.clear()
+    assert scene.run(DIRECT).of(bad).outcome == Outcome.CREATED
+    finish(scene.engine, first)
+    report = changed(scene)
+    assert reads(scene) == set()
+    assert report.of(good).outcome == report.of(bad).outcome == Outcome.UNCHANGED
+
+
+@on("sqlite")
+def test_a_run_that_is_closed_late_forgets_nobody_whom_a_later_one_read(scene: Scene) -> None:
+    imported(scene, 2)
+    late = scene.load(scene.stage(DIRECT))
+    scene.sell(DIRECT)
+    scene.sandbox.source.audit.clear()
+    scene.run(DIRECT)
+    finish(scene.engine, late)
+    assert changed(scene).counts() == {"unchanged": 3}
+    assert reads(scene) == set()
+
+
+def test_a_clock_that_was_ahead_costs_a_full_run_and_hides_no_reading(scene: Scene) -> None:
+    customers = imported(scene, 2)
+    age(scene, -3)
+    scene.sandbox.source.edit(customers[0].tenant_id, {"document": CITY}, is_audited=False)
+    report = changed(scene)
+    assert report.summary.scope == "full"
+    assert "clock" in (report.summary.scope_reason or "")
+    assert report.counts() == {"updated": 1, "unchanged": 1}
+    scene.change(customers[1], access="left")
+    assert changed(scene).counts() == {"unchanged": 1, "skipped": 1}
+    scene.sandbox.source.audit.clear()
+    report = changed(scene)
+    assert report.summary.scope == "changed"
+    assert report.counts() == {"unchanged": 1, "skipped": 1}
