@@ -20,7 +20,8 @@ from customer_import.database.tables import bss_accounts, staged_accounts, tenan
 from customer_import.runs.reference_data import get_reference
 from customer_import.tasks.load.bss_access import open_bss
 from customer_import.tasks.load.clearing import check_clearing
-from customer_import.tasks.load.reconcile import marker_key, name_key
+from customer_import.tasks.load.marker import marker_key
+from customer_import.tasks.load.reconcile import name_key
 from customer_import.vocabulary import ReferenceName
 
 if TYPE_CHECKING:

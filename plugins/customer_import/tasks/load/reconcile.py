@@ -1,7 +1,7 @@
 """Decides for a tenant without link which BSS account it is: pure, from the run's account index.
 
-Only the tenant marker decides. A name never adopts anybody, but an account without any marker that
-has the same name leaves the tenant to a person.
+Only the tenant marker decides. A name never adopts anybody, but an account of the same name
+whose marker is missing or cannot be read leaves the tenant to a person.
 
 Why: docs/decisions/0004-tenant-marker.md.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from customer_import.runs.verdict import Verdict
+from customer_import.tasks.load.marker import is_tenant_id
 from customer_import.text import trim
 from customer_import.vocabulary import Outcome, ReasonCode
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAME_KEY_LENGTH = 400
-MARKER_LENGTH = 64
 _SHOWN_CANDIDATES = 10
 
 
@@ -55,11 +55,6 @@ def name_key(name: str) -> str:
     return trim(name).casefold()[:NAME_KEY_LENGTH]
 
 
-def marker_key(marker: str | None) -> str | None:
-    """Return a tenant marker as it is compared: trimmed, case ignored; ``None`` when it is blank."""
-    return trim(marker or "").lower()[:MARKER_LENGTH] or None
-
-
 def reconcile(
     tenant_id: str, same_marker: Sequence[IndexedAccount], same_name: Sequence[IndexedAccount]
 ) -> Match:
@@ -78,15 +73,22 @@ def reconcile(
             f"{_ids(same_marker)}. Keep it on the right one, then import again."
         )
         return Match(verdict=Verdict(Outcome.AMBIGUOUS, ReasonCode.SEVERAL_ACCOUNTS, reason))
-    unmarked = [account for account in same_name if account.tenant_marker is None]
-    if unmarked:
+    nobodys = [account for account in same_name if not _is_somebodys(account)]
+    if nobodys:
+        is_filled = any(account.tenant_marker is not None for account in nobodys)
+        without = "a tenant id that can be read" if is_filled else "a tenant id"
         reason = (
-            f"BSS accounts of the same name exist without a tenant id: {_ids(unmarked)}. If one "
+            f"BSS accounts of the same name exist without {without}: {_ids(nobodys)}. If one "
             f"of them is this customer, enter {tenant_id} in its tenant id field; if none is, "
             "rename it or enter its own tenant id. Then import again."
         )
         return Match(verdict=Verdict(Outcome.AMBIGUOUS, ReasonCode.SAME_NAME, reason))
     return Match()
+
+
+def _is_somebodys(account: IndexedAccount) -> bool:
+    """Whether an account says which tenant it is."""
+    return account.tenant_marker is not None and is_tenant_id(account.tenant_marker)
 
 
 def _ids(accounts: Sequence[IndexedAccount]) -> str:

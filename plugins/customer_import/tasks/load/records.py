@@ -10,7 +10,7 @@ import orjson
 
 from customer_import.bss.patch import Difference, PatchOperation, difference, flatten, is_blank
 from customer_import.config.targets import ACCOUNT_TARGETS, CONTACT_TARGETS
-from customer_import.tasks.load.reconcile import marker_key
+from customer_import.tasks.load.marker import marker_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,7 +55,7 @@ def find_marked(
     ids = [
         account.id
         for account in accounts
-        if marker_key(account.custom_field(field_id)) == tenant_id.lower()
+        if marker_key(account.custom_field(field_id)) == marker_key(tenant_id)
     ]
     return min(ids, default=None)
 
