@@ -37,7 +37,7 @@ from sandbox import FaultKind, FaultRule
 from tests.support.runs import begin_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -250,8 +250,15 @@ def fault(endpoint: str, kind: FaultKind, calls: tuple[int, ...] = (), **more: A
     return FaultRule(endpoint=endpoint, kind=kind, calls=calls, **more)
 
 
-def load(run: Run, engine: Engine, batch: int, attempt: int) -> LoadSummary:
+def load(
+    run: Run,
+    engine: Engine,
+    batch: int,
+    attempt: int,
+    after_listing: Callable[[], object] = lambda: None,
+) -> LoadSummary:
     list_accounts(run, engine)
+    after_listing()
     return load_batch(run, engine, batch, attempt=attempt, map_index=batch)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from customer_import.runs.verdict import Verdict
-from customer_import.tasks.load.marker import is_tenant_id
+from customer_import.tasks.load.marker import is_tenant_id, marker_key
 from customer_import.text import trim
 from customer_import.vocabulary import Outcome, ReasonCode
 
@@ -84,6 +84,53 @@ def reconcile(
         )
         return Match(verdict=Verdict(Outcome.AMBIGUOUS, ReasonCode.SAME_NAME, reason))
     return Match()
+
+
+def doubt_link(tenant_id: str, account_id: int, marker: str | None) -> Verdict | None:
+    """Return the verdict on a customer whose linked account says that it is somebody else's.
+
+    Args:
+        tenant_id: The customer.
+        account_id: The account that it is linked to.
+        marker: What the account carries (``marker_key``).
+
+    Returns:
+        ``None`` when the account carries the customer's tenant id, or none.
+    """
+    if marker is None or marker == marker_key(tenant_id):
+        return None
+    carries = (
+        f"carries the tenant id of another customer, {marker}"
+        if is_tenant_id(marker)
+        else "has something in its tenant id field that is no tenant id"
+    )
+    reason = (
+        f"BSS account {account_id}, which this customer is linked to, {carries}. Nothing was "
+        f"written. If the account is this customer's, enter {tenant_id} there; if it is not, "
+        "delete this customer's row in tenant_links. Then import again."
+    )
+    return Verdict(Outcome.AMBIGUOUS, ReasonCode.OTHER_MARKER, reason)
+
+
+def marker_moved(account_id: int, others: Sequence[int]) -> Verdict:
+    """Return the verdict on a customer whose tenant id stands on another account than the linked one."""
+    reason = (
+        f"BSS account {account_id}, which this customer is linked to, has lost its tenant id, and "
+        f"{', '.join(map(str, others))} carries it. Nothing was written. Enter it in the right "
+        "one; if that is not the linked one, delete this customer's row in tenant_links. Then "
+        "import again."
+    )
+    return Verdict(Outcome.AMBIGUOUS, ReasonCode.OTHER_MARKER, reason)
+
+
+def linked_elsewhere(account_id: int, tenant_id: str) -> Verdict:
+    """Return the verdict on a customer whose account is linked to another tenant."""
+    reason = (
+        f"BSS account {account_id} is linked to tenant {tenant_id} already. Find out whose it is: "
+        "correct the tenant id fields of both accounts, or delete the wrong row in tenant_links. "
+        "Then import again."
+    )
+    return Verdict(Outcome.AMBIGUOUS, ReasonCode.OTHER_LINK, reason)
 
 
 def _is_somebodys(account: IndexedAccount) -> bool:
