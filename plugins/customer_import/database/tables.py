@@ -307,6 +307,8 @@ tenant_links = Table(
     Column("instance", String(100), nullable=False),
     Column("tenant_id", String(64), nullable=False),
     Column("import_type", String(20), nullable=False),
+    # Whose customer it was when it was written last.
+    Column("reseller_mpn_id", String(50)),
     Column("account_id", _Key),
     Column("contact_id", _Key),
     # Each write step: none -> intent -> done. ``intent`` without an answer must be settled before it is sent again.
@@ -318,6 +320,8 @@ tenant_links = Table(
     Column("content_hash", String(64)),
     # Names of sync options that the organisation did not have.
     Column("left_out", JSON(none_as_null=True)),
+    # What a person still has to change in the BSS after a move: {"billToAccountId", ...}
+    Column("owed", JSON(none_as_null=True)),
     Column("is_adopted", Boolean, nullable=False, server_default="0"),
     Column("created_by_run", _Key),
     # When Partner Center gave what was written last or found to be there, and to which run: an older reading is not

@@ -58,6 +58,7 @@ class Link:
     instance: str
     tenant_id: str
     import_type: str
+    reseller_mpn_id: str | None
     account_id: int | None
     contact_id: int | None
     account_step: Step
@@ -66,6 +67,7 @@ class Link:
     intent_at: datetime | None
     content_hash: str | None
     left_out: list[str] | None
+    owed: list[str] | None
     is_adopted: bool
     created_by_run: int | None
     read_at: datetime | None
@@ -126,13 +128,11 @@ class Claim:
     Attributes:
         state: Whether the tenant may be written.
         link: The link after the claim.
-        previous_import_type: The import that the link belonged to.
         has_intent: Whether this claim recorded the account's intent.
     """
 
     state: ClaimState
     link: Link
-    previous_import_type: str
     has_intent: bool = False
 
 

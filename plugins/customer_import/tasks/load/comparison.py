@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from customer_import.tasks.load.marker import marker_key
+from customer_import.tasks.load.moves import renewing
 from customer_import.tasks.load.records import (
     RecordChanges,
     main_contact,
@@ -16,10 +17,10 @@ from customer_import.tasks.load.records import (
 from customer_import.tasks.load.sync_options import OptionChanges, option_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from customer_import.bss.client import BssClient
-    from customer_import.bss.models import Organisation, SyncOption
+    from customer_import.bss.models import Account, Organisation, SyncOption
     from customer_import.config.mapping import Mappings
     from customer_import.tasks.load.customers import StagedCustomer
 
@@ -37,12 +38,16 @@ class Comparison:
         contact_id: ``None`` when the account has no contact.
         options: Of the sync options.
         marker: Which tenant the account says it is (``marker_key``).
+        account: As it is.
+        all_options: Its sync options as they are.
     """
 
     changes: RecordChanges
     contact_id: int | None
     options: OptionChanges
     marker: str | None
+    account: Account
+    all_options: Sequence[SyncOption]
 
     @property
     def is_equal(self) -> bool:
@@ -85,6 +90,7 @@ class Comparer:
         contact_id: int | None,
         *,
         is_sent: bool = False,
+        has_moved: bool = False,
     ) -> Comparison | None:
         """Compare a customer with its BSS records; ``None`` when the account does not exist.
 
@@ -93,6 +99,8 @@ class Comparer:
             account_id: Its account.
             contact_id: Its contact as linked; when that is gone, the primary contact takes over.
             is_sent: Whether the contact was sent and its outcome is unknown; then another's is not taken for it.
+            has_moved: Whether it is another reseller's or another import's than before: what says whose it is is
+                then written as for a new account.
         """
         account = await self._client.account(account_id)
         if account is None:
@@ -105,11 +113,14 @@ class Comparer:
             if is_sent
             else main_contact(contacts, contact_id)
         )
+        mappings = renewing(self._mappings) if has_moved else self._mappings
         return Comparison(
-            record_changes(customer, account, contacts, contact, self._mappings),
+            record_changes(customer, account, contacts, contact, mappings),
             contact.id if contact else None,
             option_changes(customer.sync_options, options, self._mappings.sync_options),
             marker_key(account.custom_field(self._marker_field_id)),
+            account,
+            options,
         )
 
     async def options_of_new_account(

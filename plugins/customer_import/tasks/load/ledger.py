@@ -323,14 +323,15 @@ class Ledger:
     def _decide(self, link: Link, request: ClaimRequest, now: datetime) -> Claim:
         state = claim_state(link, request, self.holder, now)
         if state is not ClaimState.GRANTED:
-            return Claim(state, link, link.import_type)
+            return Claim(state, link)
         has_intent = request.creates and link.account_id is None and link.account_step is Step.NONE
         held = replace(
             link,
             holder=str(self.holder),
             lease_until=now + LEASE,
             instance=self._instance,
-            import_type=request.import_type,
+            # Whose it was is forgotten only when what the move changes is written.
+            import_type=request.import_type if link.account_id is None else link.import_type,
             attempts=link.attempts + 1,
         )
         if has_intent:
@@ -343,7 +344,7 @@ class Ledger:
                 read_at=request.read_at,
                 written_by_run=run_key,
             )
-        return Claim(state, held, link.import_type, has_intent)
+        return Claim(state, held, has_intent)
 
     def _insert_links(
         self, connection: Connection, requests: dict[str, ClaimRequest], now: datetime

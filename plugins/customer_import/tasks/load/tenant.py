@@ -24,6 +24,7 @@ from customer_import.tasks.load.claims import (
 )
 from customer_import.tasks.load.creation import Creation, Creator
 from customer_import.tasks.load.ledger import LinkedElsewhereError, LostClaimError
+from customer_import.tasks.load.moves import has_moved, said_move, still_owed
 from customer_import.tasks.load.outcome import Configured, Stop, verdict_of
 from customer_import.tasks.load.reconcile import doubt_link, linked_elsewhere, marker_moved
 from customer_import.tasks.load.records import (
@@ -44,7 +45,7 @@ from customer_import.tasks.load.triage import (
     triage,
 )
 from customer_import.tasks.load.work import Work
-from customer_import.vocabulary import ImportType, OnExisting, Outcome, ReasonCode
+from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -99,8 +100,6 @@ class TenantLoader:
         if claim.state is not ClaimState.GRANTED:
             return await self._not_granted(customer, claim)
         work = Work(customer, claim.link)
-        if claim.previous_import_type != self._run.import_type.value:
-            work.warnings += _moved(claim.previous_import_type, self._run.import_type)
         try:
             try:
                 result = await self._finish(work, await self._verdict(work, claim))
@@ -155,9 +154,8 @@ class TenantLoader:
         return result
 
     async def _verdict(self, work: Work, claim: Claim) -> Verdict:
-        known = replace(claim.link, import_type=claim.previous_import_type)
         verdict = triage(
-            replace(work.customer, link=known),
+            replace(work.customer, link=claim.link),
             self._run.import_type,
             self._run.params.on_existing,
             self._ledger.now(),
@@ -181,8 +179,11 @@ class TenantLoader:
         work.link = replace(
             self._of_this_reading(work),
             sync_options_step=Step.DONE,
-            content_hash=content_held(work.customer.content_hash, work.kept),
+            import_type=self._run.import_type.value,
+            reseller_mpn_id=work.customer.reseller_mpn_id,
+            content_hash=content_held(work.customer.content_hash, [*work.kept, *work.owed]),
             left_out=list(work.left_out) or None,
+            owed=sorted(work.owed) or None,
         )
         return _verdict(work, was_complete=was_complete)
 
@@ -257,12 +258,21 @@ class TenantLoader:
 
     async def _update(self, work: Work) -> None:
         account_id = _account_id(work)
-        is_sent = work.link.contact_step is Step.INTENT
+        is_move = has_moved(work.customer, work.link, self._run.import_type)
         comparison = await self._comparer.compare(
-            work.customer, account_id, work.link.contact_id, is_sent=is_sent
+            work.customer,
+            account_id,
+            work.link.contact_id,
+            is_sent=work.link.contact_step is Step.INTENT,
+            has_moved=is_move,
         )
         if comparison is None:
             raise Stop(_account_gone(account_id))
+        if is_move:
+            work.warnings.append(said_move(work.customer, work.link, self._run.import_type))
+        if is_move or work.link.owed:
+            work.owed = still_owed(work.customer, self._run, comparison)
+            work.warnings += work.owed.values()
         is_marker_lost = await self._is_marker_lost(work, account_id, comparison.marker)
         before = join_before(
             work.customer.before, before_update(comparison.changes, comparison.options)
@@ -428,19 +438,3 @@ def _account_gone(account_id: int) -> Verdict:
         "or exclude the customer from the import."
     )
     return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
-
-
-def _moved(before: str, now: ImportType) -> list[str]:
-    """Say that a customer changed its import; the BSS documents no way to empty a sync option."""
-    said = [
-        (
-            f"The customer was imported by the {before} import before; "
-            f"it now belongs to the {now.value} import."
-        )
-    ]
-    if before == ImportType.INDIRECT:
-        said.append(
-            "Its account still carries the former reseller's MPN ID as a sync option; "
-            "remove it in the BSS."
-        )
-    return said

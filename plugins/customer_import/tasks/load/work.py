@@ -73,6 +73,7 @@ class Work:
         changed: Names of the BSS fields written so far.
         kept: Names of those whose BSS value stays though Partner Center has none.
         left_out: Names of the sync options that the organisation does not have.
+        owed: Name to a warning of what a person still has to change after a move.
         has_written: Whether something that an update changes may have reached the BSS.
     """
 
@@ -83,6 +84,7 @@ class Work:
     kept: tuple[str, ...] = ()
     has_written: bool = False
     left_out: tuple[str, ...] = ()
+    owed: dict[str, str] = field(default_factory=dict)
 
 
 def twins_warning(customer: StagedCustomer, link: Link | None) -> list[str]:

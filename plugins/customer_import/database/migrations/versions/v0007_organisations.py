@@ -29,7 +29,9 @@ def upgrade() -> None:
         "tenant_links",
         sa.Column("written_by_run", sa.BigInteger().with_variant(sa.Integer(), "sqlite")),
     )
+    op.add_column("tenant_links", sa.Column("reseller_mpn_id", sa.String(length=50)))
     op.add_column("tenant_links", sa.Column("left_out", sa.JSON()))
+    op.add_column("tenant_links", sa.Column("owed", sa.JSON()))
     op.execute("UPDATE tenant_links SET organisation = 'instance ' || instance")
     op.execute(
         "UPDATE tenant_links SET account_id = NULL, contact_id = NULL, content_hash = NULL, account_step = 'none', "
