@@ -124,14 +124,18 @@ class ReasonCode(StrEnum):
     NOT_A_RESELLER_RELATIONSHIP = "not_a_reseller_relationship"  # skipped: relationshipToPartner
     UNKNOWN_RESELLER = "unknown_reseller"  # skipped: MPN ID of no reseller of this partner
     CLAIMED_ELSEWHERE = "claimed_elsewhere"  # skipped: another run is writing this tenant
+    SUPERSEDED = "superseded"  # skipped: a newer reading of this tenant has been written
     EXISTING_SKIPPED = "existing_skipped"  # skipped: changed, but on_existing=skip
     SEVERAL_RESELLERS = "several_resellers"  # ambiguous
+    OTHER_MARKER = "other_marker"  # ambiguous: the linked account carries another tenant's id
+    OTHER_LINK = "other_link"  # ambiguous: the account is linked to another tenant
     SAME_NAME = "same_name"  # ambiguous: an account without tenant marker has this name
     SEVERAL_ACCOUNTS = "several_accounts"  # ambiguous: the marker is on two accounts
     VALIDATION = "validation"  # rejected: a critical expectation failed
     NO_BILLING_PROFILE = "no_billing_profile"  # rejected
     BSS_REFUSED = "bss_refused"  # rejected: the BSS refused the data
     BSS_ERROR = "bss_error"  # failed
+    LINK_DELETED = "link_deleted"  # failed: its row of the ledger was deleted while it was written
     CONFIGURATION = "configuration"  # failed: the BSS refused what a profile or an instance says
     NOT_CLASSIFIED = (
         "not_classified"  # failed: nobody could tell whose customer it is, so it is not discovered

@@ -112,7 +112,8 @@ def test_upsert_of_nothing_and_of_columns_that_are_all_kept_changes_nothing(engi
 
 
 def test_upsert_takes_the_rows_of_a_query_that_are_not_older(engine: Engine) -> None:
-    copied = ("instance", "tenant_id", "import_type", "created_at", "updated_at", "account_id")
+    moments = ("created_at", "updated_at")
+    copied = ("organisation", "instance", "tenant_id", "import_type", *moments, "account_id")
     with engine.begin() as connection:
         upsert(connection, tenant_links, [link("t1", account_id=1), link("t2", account_id=2)])
         moved = select(

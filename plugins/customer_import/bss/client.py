@@ -21,7 +21,7 @@ from customer_import.bss.models import (
     SyncOption,
     User,
 )
-from customer_import.bss.query import equals
+from customer_import.bss.query import equals, greater
 from customer_import.errors import EndlessListError, RejectedRequestError
 from customer_import.http.reader import positive_id, read_json
 
@@ -70,6 +70,15 @@ class BssClient:
         params = {"include": "customFields", "$orderBy": "createdAt asc"}
         return self._pages("/api/accounts", _account, params)
 
+    def accounts_after(self, account_id: int) -> AsyncIterator[list[Account]]:
+        """Yield the accounts made after this one with their custom fields, page by page; numbers only go up."""
+        params = {
+            "include": "customFields",
+            "$orderBy": "createdAt asc",
+            "$filter": greater("id", account_id),
+        }
+        return self._pages("/api/accounts", _account, params)
+
     async def accounts_named(self, name: str) -> list[Account]:
         """Return the accounts of that name with their custom fields; whether case matters is the BSS's decision."""
         params = {"include": "customFields", "$filter": equals("name", name)}
@@ -104,9 +113,26 @@ class BssClient:
         """Create an account and return its id; ``on_turn`` and ``settle`` as for ``ApiSession.write``."""
         return await self._create("/api/accounts", body, on_turn, settle)
 
-    async def update_account(self, account_id: int, difference: Difference) -> None:
+    async def update_account(
+        self, account_id: int, difference: Difference, on_turn: OnTurn | None = None
+    ) -> None:
         """Patch an account; the patch only sets values, so sending it twice does no harm."""
-        await self._patch(f"/api/accounts/{account_id}", "/api/accounts/{id}", difference)
+        await self._patch(f"/api/accounts/{account_id}", "/api/accounts/{id}", difference, on_turn)
+
+    async def set_custom_field(
+        self, account_id: int, field_id: int, value: str, on_turn: OnTurn | None = None
+    ) -> None:
+        """Set one custom field of an account; others stay."""
+        await self._session.write(
+            "PUT",
+            f"/api/accounts/{account_id}/customfields",
+            endpoint="/api/accounts/{id}/customfields",
+            json=[{"id": field_id, "value": value}],
+            parse=_nothing,
+            is_idempotent=True,
+            limiter=self._limiter,
+            on_turn=on_turn,
+        )
 
     async def contacts(self, account_id: int) -> list[Contact]:
         """Return the contacts of an account."""
@@ -119,9 +145,11 @@ class BssClient:
         """Create a contact and return its id; ``on_turn`` and ``settle`` as for ``ApiSession.write``."""
         return await self._create("/api/contacts", body, on_turn, settle)
 
-    async def update_contact(self, contact_id: int, difference: Difference) -> None:
+    async def update_contact(
+        self, contact_id: int, difference: Difference, on_turn: OnTurn | None = None
+    ) -> None:
         """Patch a contact."""
-        await self._patch(f"/api/contacts/{contact_id}", "/api/contacts/{id}", difference)
+        await self._patch(f"/api/contacts/{contact_id}", "/api/contacts/{id}", difference, on_turn)
 
     async def sync_options(self, account_id: int, system_id: int) -> list[SyncOption]:
         """Return the options of one external system on an account."""
@@ -184,7 +212,9 @@ class BssClient:
             settle=settle,
         )
 
-    async def _patch(self, path: str, endpoint: str, difference: Difference) -> None:
+    async def _patch(
+        self, path: str, endpoint: str, difference: Difference, on_turn: OnTurn | None
+    ) -> None:
         await self._session.write(
             "PATCH",
             path,
@@ -194,6 +224,7 @@ class BssClient:
             is_idempotent=True,
             content_type=PATCH_TYPE,
             limiter=self._limiter,
+            on_turn=on_turn,
         )
 
     async def _all(

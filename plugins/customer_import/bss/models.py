@@ -44,6 +44,7 @@ class Organisation(_Model):
         sync_system_id: Id of the external system of the sync options; ``None`` when the organisation has none.
         responsible_user_id: Resolved when the instance says that the API accepts it.
         permission_rule_id: The same.
+        identity: Which organisation it is (``BssHook.organisation``).
     """
 
     countries: tuple[Country, ...]
@@ -51,6 +52,7 @@ class Organisation(_Model):
     sync_system_id: int | None = None
     responsible_user_id: int | None = None
     permission_rule_id: int | None = None
+    identity: str = ""
 
     @cached_property
     def country_ids(self) -> dict[str, int]:

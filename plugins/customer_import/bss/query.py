@@ -15,3 +15,8 @@ def literal(value: str | float) -> str:
 def equals(field: str, value: str | float) -> str:
     """Return the condition that a field equals a value; the HTTP client encodes it for the URL."""
     return f"{field} eq {literal(value)}"
+
+
+def greater(field: str, value: float) -> str:
+    """Return the condition that a field is greater than a number."""
+    return f"{field} gt {literal(value)}"

@@ -290,13 +290,38 @@ bss_accounts = Table(
 )
 """The BSS organisation's accounts as the run listed them once; ``name_key`` is the name trimmed and case-folded."""
 
+instance_organisations = Table(
+    "instance_organisations",
+    metadata,
+    Column("instance", String(100), primary_key=True),
+    # The BSS's address and a digest of the organisation's client key.
+    Column("organisation", String(300), nullable=False),
+)
+"""Which BSS organisation an instance writes to: that of its first load, until a person says that another is right."""
+
+
+def unbound(instance: str) -> str:
+    """Return the key of links of an instance that is not known to write to any organisation yet."""
+    return f"instance {instance}"
+
+
 tenant_links = Table(
     "tenant_links",
     metadata,
     Column("id", _Key, primary_key=True),
+    # As in ``instance_organisations``: a tenant is one account of an organisation, whichever instance writes it.
+    Column(
+        "organisation",
+        String(300),
+        nullable=False,
+        default=lambda context: unbound(context.get_current_parameters()["instance"]),
+    ),
+    # The instance that wrote it last.
     Column("instance", String(100), nullable=False),
     Column("tenant_id", String(64), nullable=False),
     Column("import_type", String(20), nullable=False),
+    # Whose customer it was when it was written last.
+    Column("reseller_mpn_id", String(50)),
     Column("account_id", _Key),
     Column("contact_id", _Key),
     # Each write step: none -> intent -> done. ``intent`` without an answer must be settled before it is sent again.
@@ -306,18 +331,26 @@ tenant_links = Table(
     Column("intent_at", _Moment),
     # Content that the BSS is known to hold; NULL until all three steps are done. With an ending when it keeps more.
     Column("content_hash", String(64)),
+    # Names of sync options that the organisation did not have.
+    Column("left_out", JSON(none_as_null=True)),
+    # What a person still has to change in the BSS after a move: {"billToAccountId", ...}
+    Column("owed", JSON(none_as_null=True)),
     Column("is_adopted", Boolean, nullable=False, server_default="0"),
     Column("created_by_run", _Key),
+    # When Partner Center gave what was written last or found to be there, and to which run: an older reading is not
+    # written over it.
+    Column("read_at", _Moment),
+    Column("written_by_run", _Key),
     # Who may write this tenant now: a fencing token (run, batch, attempt) and the end of its lease.
     Column("holder", String(200)),
     Column("lease_until", _Moment),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("created_at", _Moment, nullable=False),
     Column("updated_at", _Moment, nullable=False),
-    UniqueConstraint("instance", "tenant_id"),
-    Index(None, "instance", "account_id"),
+    UniqueConstraint("organisation", "tenant_id"),
+    Index(None, "organisation", "account_id", unique=True),
 )
-"""Links and ledger in one row: tenant T of instance I is account A with contact C, and how far its writes have come."""
+"""Links and ledger in one row: tenant T is account A with contact C of an organisation, and how far its writes came."""
 
 import_results = Table(
     "import_results",

@@ -113,6 +113,16 @@ def import_params(import_type: ImportType, scope: Scope = Scope.FULL) -> dict[st
             ),
             "section": HOW,
         },
+        "accept_organisation": {
+            "default": False,
+            "type": "boolean",
+            "title": "The BSS organisation is right",
+            "description": (
+                "Set it once when the BSS connection leads to another organisation than before, or has a new address "
+                "or client key, and that is right: a run stops otherwise. Later runs remember it."
+            ),
+            "section": HOW,
+        },
         "responsible_user": _text(
             "Responsible user",
             "BSS user name that owns new records. Empty: the instance's. Used if the instance's API takes it.",

@@ -52,6 +52,8 @@ class RunParams(FrozenModel):
         max_rejected_percent: More than this and the run stops before the load.
         max_failed_percent: More than this, or as many that left since the run before, and the run stops before the
             load, or fails at its end.
+        accept_organisation: The BSS organisation that the connection leads to is right, though the instance wrote to
+            another one.
         expect_none: Zero discovered customers are right, though an earlier run had some.
     """
 
@@ -67,6 +69,7 @@ class RunParams(FrozenModel):
     reseller_mpn_ids: Names = ()
     max_rejected_percent: Annotated[float, Field(ge=0, le=100)] = 20.0
     max_failed_percent: Annotated[float, Field(ge=0, le=100)] = 5.0
+    accept_organisation: bool = False
     expect_none: bool = False
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from customer_import.bss.hook import BssHook, open_client
 from customer_import.bss.organisation import read_organisation
 from customer_import.partner_center.check import check_partner_center
+from customer_import.runs.organisations import check_organisation
 from customer_import.runs.reference_data import put_reference
 from customer_import.vocabulary import Mode, ReferenceName
 
@@ -33,7 +34,8 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
     Raises:
         AuthenticationError: Credentials or consent were refused at either end.
         OutageError: One end has answered nobody for as long as it is waited for.
-        ConfigurationError: A connection, or something that the BSS organisation must have, is missing or wrong.
+        ConfigurationError: A connection, or something that the BSS organisation must have, is missing or wrong; or
+            it is another organisation than the one that the instance wrote to.
     """
     waits = run.params.mode is not Mode.CHECK
     for finding in check_partner_center(
@@ -43,7 +45,10 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
             raise finding.error
         level = logging.WARNING if finding.is_warning else logging.INFO
         log.log(level, "Partner Center, %s: %s", finding.subject, finding.message)
-    organisation = asyncio.run(_read_organisation(run, waits_for_outages=waits))
+    bss = BssHook(run.instance.bss.conn_id)
+    check_organisation(engine, run, bss.organisation)
+    organisation = asyncio.run(_read_organisation(run, bss, waits_for_outages=waits))
+    organisation = organisation.model_copy(update={"identity": bss.organisation})
     put_reference(engine, run.key, ReferenceName.ORGANISATION, organisation.model_dump(mode="json"))
     log.info(
         "BSS: %d countries, tenant marker is custom field %d, sync options in %s",
@@ -53,11 +58,9 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
     )
 
 
-async def _read_organisation(run: Run, *, waits_for_outages: bool) -> Organisation:
+async def _read_organisation(run: Run, bss: BssHook, *, waits_for_outages: bool) -> Organisation:
     config = run.instance.bss
-    async with BssHook(config.conn_id).session(
-        config, waits_for_outages=waits_for_outages
-    ) as session:
+    async with bss.session(config, waits_for_outages=waits_for_outages) as session:
         return await read_organisation(
             open_client(session, config),
             config,

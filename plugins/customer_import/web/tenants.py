@@ -19,6 +19,7 @@ from customer_import.database.tables import (
     staged_customers,
     tenant_links,
 )
+from customer_import.runs.organisations import links_of
 from customer_import.vocabulary import SUCCEEDED, ImportType, Mode, Outcome
 from customer_import.web.models import Page, ResellerView, TenantStatus, TenantView, View
 from customer_import.web.paging import Order, read_page
@@ -216,7 +217,7 @@ def _statement(hierarchy: Hierarchy, covers: Sequence[Cover], wanted: TenantFilt
             staged_customers.outerjoin(
                 tenant_links,
                 and_(
-                    tenant_links.c.instance == hierarchy.instance,
+                    links_of(hierarchy.instance),
                     tenant_links.c.tenant_id == columns.tenant_id,
                     tenant_links.c.import_type.in_(hierarchy.readable),
                 ),

@@ -37,7 +37,7 @@ from sandbox import FaultKind, FaultRule
 from tests.support.runs import begin_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -64,13 +64,17 @@ class Customer:
     first_name: str = "Eleni"
     options: dict[str, str] = field(default_factory=dict)
     is_in_both_lists: bool = False
+    reseller: str | None = None
+    bill_to: int | None = None
+    owner: int | None = None
 
     def having(self, **changes: Any) -> Customer:
         return replace(self, **changes)
 
     def account(self, country_id: int) -> dict[str, object]:
         address = {"countryId": country_id, "city": self.city}
-        values = {"name": self.name, "email": self.email, "phone": self.phone}
+        values: dict[str, object] = {"name": self.name, "email": self.email, "phone": self.phone}
+        values |= {"billToAccountId": self.bill_to, "responsibleUserId": self.owner}
         return {**_present(values), "billingAddress": _present(address)}
 
     def contact(self) -> dict[str, object]:
@@ -118,7 +122,9 @@ class Scene:
     def writes(self) -> int:
         return self.requests(".create", ".patch", "sync_options.post", ".put")
 
-    def configure(self, **bss: object) -> None:
+    def configure(
+        self, reseller_bss_accounts: Mapping[str, int] | None = None, **bss: object
+    ) -> None:
         settings = {
             "settle_delay_s": 0.05,
             "ordering_options": "standard",
@@ -126,7 +132,13 @@ class Scene:
             "concurrency": 4,
             **bss,
         }
-        instance = {"title": "Test", "import_types": ["direct", "indirect"], "bss": settings}
+        instance: dict[str, object] = {
+            "title": "Test",
+            "import_types": ["direct", "indirect"],
+            "bss": settings,
+        }
+        if reseller_bss_accounts:
+            instance["reseller_bss_accounts"] = dict(reseller_bss_accounts)
         path = self.folder / "instances.yaml"
         path.write_text(yaml.safe_dump({"version": 1, "instances": {"default": instance}}))
 
@@ -164,7 +176,8 @@ class Scene:
             key = {"run_id": run.key, "tenant_id": customer.tenant_id}
             account, contact = customer.account(self.country_id()), customer.contact()
             options = customer.sync_options()
-            content = orjson.dumps([account, contact, options], option=orjson.OPT_SORT_KEYS)
+            hashed = {name: value for name, value in account.items() if not name.endswith("Id")}
+            content = orjson.dumps([hashed, contact, options], option=orjson.OPT_SORT_KEYS)
             rows[staged_customers].append(
                 {
                     **key,
@@ -174,6 +187,7 @@ class Scene:
                     "state": "fetched",
                     "is_discovered": True,
                     "is_in_both_lists": customer.is_in_both_lists,
+                    "reseller_mpn_id": customer.reseller,
                 }
             )
             rows[staged_accounts].append(
@@ -250,8 +264,15 @@ def fault(endpoint: str, kind: FaultKind, calls: tuple[int, ...] = (), **more: A
     return FaultRule(endpoint=endpoint, kind=kind, calls=calls, **more)
 
 
-def load(run: Run, engine: Engine, batch: int, attempt: int) -> LoadSummary:
+def load(
+    run: Run,
+    engine: Engine,
+    batch: int,
+    attempt: int,
+    after_listing: Callable[[], object] = lambda: None,
+) -> LoadSummary:
     list_accounts(run, engine)
+    after_listing()
     return load_batch(run, engine, batch, attempt=attempt, map_index=batch)
 
 

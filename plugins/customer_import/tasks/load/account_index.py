@@ -45,3 +45,27 @@ def find_matches(
         tenant_id: reconcile(tenant_id, by_marker.get(tenant_id, []), by_name.get(key, []))
         for tenant_id, key in keys.items()
     }
+
+
+def find_twins(
+    connection: Connection, run_key: int, linked: Mapping[str, int]
+) -> dict[str, tuple[int, ...]]:
+    """Return the accounts beside the linked one that carry a tenant's marker.
+
+    Args:
+        connection: To read with.
+        run_key: The run.
+        linked: Tenant id to its account.
+    """
+    if not linked:
+        return {}
+    found: dict[str, tuple[int, ...]] = defaultdict(tuple)
+    statement = (
+        select(bss_accounts.c.account_id, bss_accounts.c.tenant_marker)
+        .where(bss_accounts.c.run_id == run_key, bss_accounts.c.tenant_marker.in_(linked))
+        .order_by(bss_accounts.c.account_id)
+    )
+    for row in connection.execute(statement):
+        if row.account_id != linked[row.tenant_marker]:
+            found[row.tenant_marker] += (row.account_id,)
+    return found

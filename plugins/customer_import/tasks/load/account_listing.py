@@ -17,13 +17,17 @@ from sqlalchemy import and_, delete, select
 from customer_import.bss.models import Organisation
 from customer_import.database.engine import reading, upsert
 from customer_import.database.tables import bss_accounts, staged_accounts, tenant_links
+from customer_import.runs.organisations import links_of
 from customer_import.runs.reference_data import get_reference
 from customer_import.tasks.load.bss_access import open_bss
 from customer_import.tasks.load.clearing import check_clearing
-from customer_import.tasks.load.reconcile import marker_key, name_key
+from customer_import.tasks.load.marker import marker_key
+from customer_import.tasks.load.reconcile import name_key
 from customer_import.vocabulary import ReferenceName
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Engine
 
     from customer_import.bss.models import Account
@@ -31,11 +35,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_DELETED_AT_ONCE = 500
+
 
 def needs_listing(run: Run, engine: Engine) -> bool:
     """Whether some customer of the run has no account yet."""
     link = and_(
-        tenant_links.c.instance == run.params.instance,
+        links_of(run.params.instance),
         tenant_links.c.tenant_id == staged_accounts.c.tenant_id,
     )
     statement = (
@@ -75,15 +81,23 @@ async def _list(run: Run, engine: Engine) -> int:
     organisation = Organisation.model_validate(
         get_reference(engine, run.key, ReferenceName.ORGANISATION)
     )
-    with engine.begin() as connection:
-        connection.execute(delete(bss_accounts).where(bss_accounts.c.run_id == run.key))
     seen: set[int] = set()
     async with open_bss(run, engine) as client:
         async for page in client.accounts():
             seen.update(account.id for account in page)
-            rows = {account.id: _row(run.key, account, organisation) for account in page}
-            await asyncio.to_thread(_store, engine, list(rows.values()))
+            await asyncio.to_thread(store_accounts, engine, run.key, page, organisation)
+    # Only now, so that whoever reads meanwhile never finds less than there is.
+    await asyncio.to_thread(_delete_others, engine, run.key, seen)
     return len(seen)
+
+
+def store_accounts(
+    engine: Engine, run_key: int, accounts: Sequence[Account], organisation: Organisation
+) -> None:
+    """Write accounts into a run's index."""
+    rows = {account.id: _row(run_key, account, organisation) for account in accounts}
+    with engine.begin() as connection:
+        upsert(connection, bss_accounts, list(rows.values()))
 
 
 def _row(run_key: int, account: Account, organisation: Organisation) -> dict[str, object]:
@@ -96,6 +110,11 @@ def _row(run_key: int, account: Account, organisation: Organisation) -> dict[str
     }
 
 
-def _store(engine: Engine, rows: list[dict[str, object]]) -> None:
+def _delete_others(engine: Engine, run_key: int, seen: set[int]) -> None:
+    own = bss_accounts.c.run_id == run_key
     with engine.begin() as connection:
-        upsert(connection, bss_accounts, rows)
+        known = connection.execute(select(bss_accounts.c.account_id).where(own)).scalars()
+        gone = sorted(set(known) - seen)
+        for start in range(0, len(gone), _DELETED_AT_ONCE):
+            some = gone[start : start + _DELETED_AT_ONCE]
+            connection.execute(delete(bss_accounts).where(own, bss_accounts.c.account_id.in_(some)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from customer_import.bss.client import BssClient
 from customer_import.bss.hook import BssHook, rate_limiter
+from customer_import.runs.organisations import bind_organisation, check_organisation
 from customer_import.runs.slots import SlotShare
 
 if TYPE_CHECKING:
@@ -26,9 +27,14 @@ async def open_bss(run: Run, engine: Engine, batch: int | None = None) -> AsyncI
         run: The run.
         engine: The import's database.
         batch: Which of the run's batches it is for; ``None`` for what goes before all of them.
+
+    Raises:
+        ConfigurationError: The connection is wrong, or leads to another organisation than the instance wrote to.
     """
     config = run.instance.bss
     hook = BssHook(config.conn_id)
+    bind = check_organisation if run.is_preview else bind_organisation
+    bind(engine, run, hook.organisation)
     total = config.concurrency
     holder = f"run {run.key}" if batch is None else f"run {run.key} batch {batch}"
     async with hook.session(config) as session:

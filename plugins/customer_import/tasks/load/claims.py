@@ -54,9 +54,11 @@ class Link:
     """A row of ``tenant_links``; the fields are its columns. Moments are UTC."""
 
     id: int
+    organisation: str
     instance: str
     tenant_id: str
     import_type: str
+    reseller_mpn_id: str | None
     account_id: int | None
     contact_id: int | None
     account_step: Step
@@ -64,8 +66,12 @@ class Link:
     sync_options_step: Step
     intent_at: datetime | None
     content_hash: str | None
+    left_out: list[str] | None
+    owed: list[str] | None
     is_adopted: bool
     created_by_run: int | None
+    read_at: datetime | None
+    written_by_run: int | None
     holder: str | None
     lease_until: datetime | None
     attempts: int
@@ -74,6 +80,16 @@ class Link:
     def is_complete(self) -> bool:
         """Whether all three steps were done once."""
         return self.content_hash is not None
+
+
+_OPEN = "+open"
+
+
+def opened(content_hash: str | None) -> str | None:
+    """Return what a link says of its content while it is being changed: that of no customer; complete if it was."""
+    if content_hash is None or content_hash.endswith(_OPEN):
+        return content_hash
+    return f"{content_hash}{_OPEN}"
 
 
 class ClaimState(StrEnum):
@@ -95,12 +111,14 @@ class ClaimRequest:
         is_in_both_lists: Whether the tenant belongs to the direct and the indirect import alike.
         creates: Whether the account's POST is the first thing to leave; its intent is then
             recorded together with the claim.
+        read_at: When Partner Center gave what is to be written.
     """
 
     tenant_id: str
     import_type: str
     is_in_both_lists: bool
     creates: bool
+    read_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -110,13 +128,11 @@ class Claim:
     Attributes:
         state: Whether the tenant may be written.
         link: The link after the claim.
-        previous_import_type: The import that the link belonged to.
         has_intent: Whether this claim recorded the account's intent.
     """
 
     state: ClaimState
     link: Link
-    previous_import_type: str
     has_intent: bool = False
 
 

@@ -6,23 +6,48 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from customer_import.tasks.load.records import RecordChanges, main_contact, record_changes
+from customer_import.tasks.load.marker import marker_key
+from customer_import.tasks.load.moves import renewing
+from customer_import.tasks.load.records import (
+    RecordChanges,
+    main_contact,
+    record_changes,
+    sent_contact,
+)
 from customer_import.tasks.load.sync_options import OptionChanges, option_changes
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from customer_import.bss.client import BssClient
-    from customer_import.bss.models import Organisation, SyncOption
+    from customer_import.bss.models import Account, Organisation, SyncOption
     from customer_import.config.mapping import Mappings
     from customer_import.tasks.load.customers import StagedCustomer
 
 
+_BELIEVED_AFTER = 2
+"""Answers without any sync option that are needed to believe that there are none."""
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """What an update would change; ``contact_id`` is ``None`` when the account has no contact."""
+    """What an update would change.
+
+    Attributes:
+        changes: Of account and contact.
+        contact_id: ``None`` when the account has no contact.
+        options: Of the sync options.
+        marker: Which tenant the account says it is (``marker_key``).
+        account: As it is.
+        all_options: Its sync options as they are.
+    """
 
     changes: RecordChanges
     contact_id: int | None
     options: OptionChanges
+    marker: str | None
+    account: Account
+    all_options: Sequence[SyncOption]
 
     @property
     def is_equal(self) -> bool:
@@ -52,12 +77,20 @@ class Comparer:
     def __init__(self, client: BssClient, organisation: Organisation, mappings: Mappings) -> None:
         self._client = client
         self._system_id = organisation.sync_system_id
+        self._marker_field_id = organisation.tenant_marker_field_id
         self._mappings = mappings
-        self._aliases: list[SyncOption] | None = None
+        self._aliases: list[SyncOption] = []
+        self._empty_answers = 0
         self._lock = asyncio.Lock()
 
     async def compare(
-        self, customer: StagedCustomer, account_id: int, contact_id: int | None
+        self,
+        customer: StagedCustomer,
+        account_id: int,
+        contact_id: int | None,
+        *,
+        is_sent: bool = False,
+        has_moved: bool = False,
     ) -> Comparison | None:
         """Compare a customer with its BSS records; ``None`` when the account does not exist.
 
@@ -65,6 +98,9 @@ class Comparer:
             customer: As staged.
             account_id: Its account.
             contact_id: Its contact as linked; when that is gone, the primary contact takes over.
+            is_sent: Whether the contact was sent and its outcome is unknown; then another's is not taken for it.
+            has_moved: Whether it is another reseller's or another import's than before: what says whose it is is
+                then written as for a new account.
         """
         account = await self._client.account(account_id)
         if account is None:
@@ -72,11 +108,19 @@ class Comparer:
         contacts, options = await asyncio.gather(
             self._client.contacts(account_id), self._options(account_id)
         )
-        contact = main_contact(contacts, contact_id)
+        contact = (
+            sent_contact(contacts, customer.contact)
+            if is_sent
+            else main_contact(contacts, contact_id)
+        )
+        mappings = renewing(self._mappings) if has_moved else self._mappings
         return Comparison(
-            record_changes(customer, account, contacts, contact, self._mappings),
+            record_changes(customer, account, contacts, contact, mappings),
             contact.id if contact else None,
             option_changes(customer.sync_options, options, self._mappings.sync_options),
+            marker_key(account.custom_field(self._marker_field_id)),
+            account,
+            options,
         )
 
     async def options_of_new_account(
@@ -85,12 +129,24 @@ class Comparer:
         """Return the options to set on an account that was just made; aliases are asked for once."""
         if not any(customer.sync_options.values()):
             return OptionChanges({}, {})
-        if self._aliases is None:
-            async with self._lock:
-                if self._aliases is None:
-                    self._aliases = await self._options(account_id)
-        empty = [replace(option, value=None) for option in self._aliases]
+        empty = [replace(option, value=None) for option in await self._known(account_id)]
         return option_changes(customer.sync_options, empty, self._mappings.sync_options)
+
+    async def has_any_option(self, names: Collection[str], account_id: int) -> bool:
+        """Whether the organisation has one of these sync options by now."""
+        missing = option_changes(
+            dict.fromkeys(names, "any"), await self._known(account_id), self._mappings.sync_options
+        ).absent
+        return len(missing) < len(names)
+
+    async def _known(self, account_id: int) -> list[SyncOption]:
+        """Return the options that accounts have, asked for once; that there are none is not believed at first."""
+        if not self._aliases:
+            async with self._lock:
+                while not self._aliases and self._empty_answers < _BELIEVED_AFTER:
+                    self._aliases = await self._options(account_id)
+                    self._empty_answers += not self._aliases
+        return self._aliases
 
     async def _options(self, account_id: int) -> list[SyncOption]:
         if self._system_id is None:

@@ -23,13 +23,16 @@ from customer_import.database.tables import (
     tenant_links,
     validation_findings,
 )
-from customer_import.tasks.load.account_index import find_matches
+from customer_import.runs.organisations import links_of
+from customer_import.runs.run import as_utc
+from customer_import.tasks.load.account_index import find_matches, find_twins
 from customer_import.tasks.load.reconcile import Match
 from customer_import.tasks.load.statements import read_link
 from customer_import.vocabulary import Outcome, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Engine, Row, Select
 
@@ -55,6 +58,9 @@ class StagedCustomer:
         match: What the run's account index says; only for tenants without account.
         warnings: Findings of validation, in words.
         before: BSS values of account and contact that an attempt of this run has begun to change.
+        read_at: When Partner Center gave it. UTC.
+        twins: Other accounts that carry its tenant marker, when the run has listed the accounts.
+        is_due: Whether something that was left out can be written now, though its content is the same.
     """
 
     tenant_id: str
@@ -71,6 +77,9 @@ class StagedCustomer:
     contact_json: bytes = field(repr=False)
     sync_options_json: bytes = field(repr=False)
     before: tuple[bytes | None, bytes | None] = field(default=(None, None), repr=False)
+    read_at: datetime | None = None
+    twins: tuple[int, ...] = ()
+    is_due: bool = False
 
     @cached_property
     def account(self) -> dict[str, object]:
@@ -146,9 +155,7 @@ def _read(
 
 def _statement(run: Run, condition: ColumnElement[bool], after: str, size: int) -> Select[Any]:
     same = staged_accounts.c
-    link = and_(
-        tenant_links.c.instance == run.params.instance, tenant_links.c.tenant_id == same.tenant_id
-    )
+    link = and_(links_of(run.params.instance), tenant_links.c.tenant_id == same.tenant_id)
     return (
         select(
             same.tenant_id.label("staged_tenant_id"),
@@ -163,6 +170,7 @@ def _statement(run: Run, condition: ColumnElement[bool], after: str, size: int) 
             staged_customers.c.reseller_mpn_id,
             staged_customers.c.reseller_name,
             staged_customers.c.is_in_both_lists,
+            staged_customers.c.fetched_at,
             tenant_links,
         )
         .select_from(
@@ -200,6 +208,8 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
         if row.account_id is None
     }
     matches = find_matches(connection, run.key, without_account)
+    linked = {row.staged_tenant_id: row.account_id for row in rows if row.account_id is not None}
+    twins = find_twins(connection, run.key, linked)
     return [
         StagedCustomer(
             tenant_id=row.staged_tenant_id,
@@ -216,6 +226,8 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
             contact_json=row.contact_json,
             sync_options_json=row.sync_options,
             before=(row.account_before, row.contact_before),
+            read_at=as_utc(row.fetched_at) if row.fetched_at else run.started_at,
+            twins=twins.get(row.staged_tenant_id, ()),
         )
         for row in rows
     ]

@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from customer_import.bss.models import Organisation
 from customer_import.errors import AuthenticationError
 from customer_import.runs.reference_data import get_reference
+from customer_import.tasks.load.account_look import AccountLook
 from customer_import.tasks.load.bss_access import open_bss
 from customer_import.tasks.load.claims import Holder
 from customer_import.tasks.load.comparison import Comparer
@@ -23,10 +25,11 @@ from customer_import.tasks.load.customers import read_chunks
 from customer_import.tasks.load.ledger import Ledger
 from customer_import.tasks.load.preview import TenantPreviewer
 from customer_import.tasks.load.report import LoadSummary, log_results, summarise
+from customer_import.tasks.load.sync_options import left_out_warnings
 from customer_import.tasks.load.tenant import TenantLoader
 from customer_import.tasks.load.triage import triage
 from customer_import.tasks.load.work import BatchContext
-from customer_import.vocabulary import ReferenceName
+from customer_import.vocabulary import ReasonCode, ReferenceName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,7 +88,8 @@ async def _load(run: Run, engine: Engine, holder: Holder, map_index: int) -> int
         open_bss(run, engine, holder.batch) as client,
         Ledger(engine, run.params.instance, holder) as ledger,
     ):
-        context = BatchContext(run, organisation, client, ledger, map_index)
+        look = AccountLook(engine, run.key, client, organisation)
+        context = BatchContext(run, organisation, client, ledger, map_index, look)
         comparer = Comparer(client, organisation, run.mappings)
         loader: _Loader = (
             TenantPreviewer(context, comparer)
@@ -93,15 +97,16 @@ async def _load(run: Run, engine: Engine, holder: Holder, map_index: int) -> int
             else TenantLoader(context, comparer)
         )
         chunks = read_chunks(run, engine, holder.batch)
-        await _Batch(context, loader).run(chunks, config.concurrency * WORKERS_PER_SLOT)
+        await _Batch(context, loader, comparer).run(chunks, config.concurrency * WORKERS_PER_SLOT)
         return client.requests
 
 
 class _Batch:
     """Feeds chunks to workers; a chunk is read while the one before is being loaded."""
 
-    def __init__(self, context: BatchContext, loader: _Loader) -> None:
+    def __init__(self, context: BatchContext, loader: _Loader, comparer: Comparer) -> None:
         self._context = context
+        self._comparer = comparer
         self._loader = loader
         self._queue: asyncio.Queue[StagedCustomer | None] = asyncio.Queue(maxsize=1)
         self._done = 0
@@ -118,10 +123,27 @@ class _Batch:
 
     async def _feed(self, chunks: Iterator[list[StagedCustomer]], workers: int) -> None:
         while chunk := await asyncio.to_thread(next, chunks, None):
-            for customer in await self._settle_without_requests(chunk):
+            for customer in await self._look(await self._settle_without_requests(chunk)):
                 await self._queue.put(customer)
         for _ in range(workers):
             await self._queue.put(None)
+
+    async def _look(self, customers: list[StagedCustomer]) -> list[StagedCustomer]:
+        """Look for accounts that came after the run's listing, when some are about to be created."""
+        look = self._context.look
+        if look is None or look.is_fresh or not any(map(_is_new, customers)):
+            return customers
+        await look.refresh()
+        linked = [customer for customer in customers if not _is_new(customer)]
+        return [*linked, *await look.matched([one for one in customers if _is_new(one)])]
+
+    async def _due(self, customer: StagedCustomer) -> StagedCustomer:
+        """Return a customer with whether something that was left out can be written now."""
+        link = customer.link
+        if link is None or link.account_id is None or not link.left_out:
+            return customer
+        is_due = await self._comparer.has_any_option(link.left_out, link.account_id)
+        return replace(customer, is_due=is_due)
 
     async def _settle_without_requests(
         self, chunk: Sequence[StagedCustomer]
@@ -130,14 +152,21 @@ class _Batch:
         run = self._context.run
         rest: list[StagedCustomer] = []
         results: list[Result] = []
-        for customer in chunk:
-            verdict = triage(customer, run.import_type, run.params.on_existing)
+        confirmed: list[str] = []
+        now = self._context.ledger.now()
+        for customer in [await self._due(one) for one in chunk]:
+            verdict = triage(customer, run.import_type, run.params.on_existing, now)
             if verdict is None:
                 rest.append(customer)
-            else:
-                results.append(self._context.result(customer, verdict, customer.link))
+                continue
+            link = customer.link
+            is_same = verdict.reason_code is ReasonCode.SAME
+            warnings = left_out_warnings((link and link.left_out) or ()) if is_same else []
+            results.append(self._context.result(customer, verdict, link, warnings))
+            if is_same and not run.is_preview:
+                confirmed.append(customer.tenant_id)
         if results:
-            await self._context.ledger.record(results)
+            await self._context.ledger.record(results, confirmed)
             self._count(len(results))
         return rest
 
@@ -157,6 +186,10 @@ class _Batch:
                 self._done,
                 self._context.client.requests,
             )
+
+
+def _is_new(customer: StagedCustomer) -> bool:
+    return customer.link is None or customer.link.account_id is None
 
 
 def _most_telling(errors: ExceptionGroup[Exception]) -> Exception:

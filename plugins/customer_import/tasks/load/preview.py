@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from customer_import.errors import ApiError
 from customer_import.runs.verdict import Verdict
 from customer_import.tasks.load.outcome import Configured, verdict_of
+from customer_import.tasks.load.reconcile import doubt_link
 from customer_import.tasks.load.records import before_update, changed_fields, kept_warning
 from customer_import.tasks.load.triage import existing_skipped
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
@@ -48,12 +49,11 @@ class TenantPreviewer:
     async def _verdict(self, customer: StagedCustomer, warnings: list[str]) -> Verdict:
         link, match = customer.link, customer.match
         linked_id = link.account_id if link else None
-        if linked_id is None and match.verdict is not None:
-            return match.verdict
         account_id = linked_id or match.account_id
         if account_id is None:
-            reason = "A BSS account would be created."
-            return Verdict(Outcome.WOULD_CREATE, ReasonCode.NEW, reason)
+            return match.verdict or Verdict(
+                Outcome.WOULD_CREATE, ReasonCode.NEW, "A BSS account would be created."
+            )
         is_adoption = linked_id is None
         if is_adoption and self._context.run.params.on_existing is OnExisting.SKIP:
             return existing_skipped(account_id)
@@ -65,6 +65,8 @@ class TenantPreviewer:
                 f"BSS account {account_id}, which this customer is linked to, no longer exists."
             )
             return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
+        if doubt := doubt_link(customer.tenant_id, account_id, comparison.marker):
+            return doubt
         warnings += kept_warning(comparison.kept)
         if comparison.is_equal:
             code = ReasonCode.ADOPTED if is_adoption else ReasonCode.SAME

@@ -1,7 +1,7 @@
 """Decides for a tenant without link which BSS account it is: pure, from the run's account index.
 
-Only the tenant marker decides. A name never adopts anybody, but an account without any marker that
-has the same name leaves the tenant to a person.
+Only the tenant marker decides. A name never adopts anybody, but an account of the same name
+whose marker is missing or cannot be read leaves the tenant to a person.
 
 Why: docs/decisions/0004-tenant-marker.md.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from customer_import.runs.verdict import Verdict
+from customer_import.tasks.load.marker import is_tenant_id, marker_key
 from customer_import.text import trim
 from customer_import.vocabulary import Outcome, ReasonCode
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAME_KEY_LENGTH = 400
-MARKER_LENGTH = 64
 _SHOWN_CANDIDATES = 10
 
 
@@ -55,11 +55,6 @@ def name_key(name: str) -> str:
     return trim(name).casefold()[:NAME_KEY_LENGTH]
 
 
-def marker_key(marker: str | None) -> str | None:
-    """Return a tenant marker as it is compared: trimmed, case ignored; ``None`` when it is blank."""
-    return trim(marker or "").lower()[:MARKER_LENGTH] or None
-
-
 def reconcile(
     tenant_id: str, same_marker: Sequence[IndexedAccount], same_name: Sequence[IndexedAccount]
 ) -> Match:
@@ -78,15 +73,69 @@ def reconcile(
             f"{_ids(same_marker)}. Keep it on the right one, then import again."
         )
         return Match(verdict=Verdict(Outcome.AMBIGUOUS, ReasonCode.SEVERAL_ACCOUNTS, reason))
-    unmarked = [account for account in same_name if account.tenant_marker is None]
-    if unmarked:
+    nobodys = [account for account in same_name if not _is_somebodys(account)]
+    if nobodys:
+        is_filled = any(account.tenant_marker is not None for account in nobodys)
+        without = "a tenant id that can be read" if is_filled else "a tenant id"
         reason = (
-            f"BSS accounts of the same name exist without a tenant id: {_ids(unmarked)}. If one "
+            f"BSS accounts of the same name exist without {without}: {_ids(nobodys)}. If one "
             f"of them is this customer, enter {tenant_id} in its tenant id field; if none is, "
             "rename it or enter its own tenant id. Then import again."
         )
         return Match(verdict=Verdict(Outcome.AMBIGUOUS, ReasonCode.SAME_NAME, reason))
     return Match()
+
+
+def doubt_link(tenant_id: str, account_id: int, marker: str | None) -> Verdict | None:
+    """Return the verdict on a customer whose linked account says that it is somebody else's.
+
+    Args:
+        tenant_id: The customer.
+        account_id: The account that it is linked to.
+        marker: What the account carries (``marker_key``).
+
+    Returns:
+        ``None`` when the account carries the customer's tenant id, or none.
+    """
+    if marker is None or marker == marker_key(tenant_id):
+        return None
+    carries = (
+        f"carries the tenant id of another customer, {marker}"
+        if is_tenant_id(marker)
+        else "has something in its tenant id field that is no tenant id"
+    )
+    reason = (
+        f"BSS account {account_id}, which this customer is linked to, {carries}. Nothing was "
+        f"written. If the account is this customer's, enter {tenant_id} there; if it is not, "
+        "delete this customer's row in tenant_links. Then import again."
+    )
+    return Verdict(Outcome.AMBIGUOUS, ReasonCode.OTHER_MARKER, reason)
+
+
+def marker_moved(account_id: int, others: Sequence[int]) -> Verdict:
+    """Return the verdict on a customer whose tenant id stands on another account than the linked one."""
+    reason = (
+        f"BSS account {account_id}, which this customer is linked to, has lost its tenant id, and "
+        f"{', '.join(map(str, others))} carries it. Nothing was written. Enter it in the right "
+        "one; if that is not the linked one, delete this customer's row in tenant_links. Then "
+        "import again."
+    )
+    return Verdict(Outcome.AMBIGUOUS, ReasonCode.OTHER_MARKER, reason)
+
+
+def linked_elsewhere(account_id: int, tenant_id: str) -> Verdict:
+    """Return the verdict on a customer whose account is linked to another tenant."""
+    reason = (
+        f"BSS account {account_id} is linked to tenant {tenant_id} already. Find out whose it is: "
+        "correct the tenant id fields of both accounts, or delete the wrong row in tenant_links. "
+        "Then import again."
+    )
+    return Verdict(Outcome.AMBIGUOUS, ReasonCode.OTHER_LINK, reason)
+
+
+def _is_somebodys(account: IndexedAccount) -> bool:
+    """Whether an account says which tenant it is."""
+    return account.tenant_marker is not None and is_tenant_id(account.tenant_marker)
 
 
 def _ids(accounts: Sequence[IndexedAccount]) -> str:

@@ -10,7 +10,8 @@ import orjson
 
 from customer_import.bss.patch import Difference, PatchOperation, difference, flatten, is_blank
 from customer_import.config.targets import ACCOUNT_TARGETS, CONTACT_TARGETS
-from customer_import.tasks.load.reconcile import marker_key
+from customer_import.tasks.load.marker import marker_key
+from customer_import.text import trim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,9 +56,27 @@ def find_marked(
     ids = [
         account.id
         for account in accounts
-        if marker_key(account.custom_field(field_id)) == tenant_id.lower()
+        if marker_key(account.custom_field(field_id)) == marker_key(tenant_id)
     ]
     return min(ids, default=None)
+
+
+def sent_contact(contacts: Sequence[Contact], body: Mapping[str, object]) -> Contact | None:
+    """Return the contact that a creation with this body made, as far as can be told: of its name or its e-mail.
+
+    Values may have changed since, on either side; a contact that shares neither was made by somebody else.
+    """
+    by_age = sorted(contacts, key=lambda contact: (not contact.is_primary, contact.id))
+    wanted = _signs(body)
+    return next((contact for contact in by_age if wanted & _signs(contact.body)), None)
+
+
+def _signs(body: Mapping[str, object]) -> set[tuple[str, ...]]:
+    """Return what a contact is recognised by."""
+    first, last, email = (
+        trim(str(body.get(key) or "")).casefold() for key in ("firstName", "lastName", "email")
+    )
+    return {sign for sign in (("name", first, last), ("email", email)) if any(sign[1:])}
 
 
 def main_contact(contacts: Sequence[Contact], linked_id: int | None) -> Contact | None:

@@ -13,10 +13,20 @@ from typing import TYPE_CHECKING
 from customer_import.errors import ApiError
 from customer_import.failpoints import reached
 from customer_import.runs.verdict import Verdict
-from customer_import.tasks.load.claims import LEASE, Claim, ClaimRequest, ClaimState, Holder, Step
+from customer_import.tasks.load.claims import (
+    LEASE,
+    Claim,
+    ClaimRequest,
+    ClaimState,
+    Holder,
+    Step,
+    opened,
+)
 from customer_import.tasks.load.creation import Creation, Creator
-from customer_import.tasks.load.ledger import LostClaimError
+from customer_import.tasks.load.ledger import LinkedElsewhereError, LostClaimError
+from customer_import.tasks.load.moves import has_moved, said_move, still_owed
 from customer_import.tasks.load.outcome import Configured, Stop, verdict_of
+from customer_import.tasks.load.reconcile import doubt_link, linked_elsewhere, marker_moved
 from customer_import.tasks.load.records import (
     account_body,
     before_update,
@@ -25,8 +35,9 @@ from customer_import.tasks.load.records import (
     find_marked,
     join_before,
     kept_warning,
-    main_contact,
+    sent_contact,
 )
+from customer_import.tasks.load.sync_options import left_out_warnings
 from customer_import.tasks.load.triage import (
     already_imported,
     content_held,
@@ -34,14 +45,16 @@ from customer_import.tasks.load.triage import (
     triage,
 )
 from customer_import.tasks.load.work import Work
-from customer_import.vocabulary import ImportType, OnExisting, Outcome, ReasonCode
+from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from customer_import.bss.client import OnTurn
+    from customer_import.bss.patch import Difference
     from customer_import.http.session import Settle
     from customer_import.runs.results import Result
+    from customer_import.tasks.load.claims import Link
     from customer_import.tasks.load.comparison import Comparer, Comparison
     from customer_import.tasks.load.customers import StagedCustomer
     from customer_import.tasks.load.sync_options import OptionChanges
@@ -87,15 +100,21 @@ class TenantLoader:
         if claim.state is not ClaimState.GRANTED:
             return await self._not_granted(customer, claim)
         work = Work(customer, claim.link)
-        if claim.previous_import_type != self._run.import_type.value:
-            work.warnings += _moved(claim.previous_import_type, self._run.import_type)
         try:
-            verdict = await self._verdict(work, claim)
-            result = self._context.result(customer, verdict, work.link, work.warnings)
-            await self._ledger.finish(work.link, result)
+            try:
+                result = await self._finish(work, await self._verdict(work, claim))
+            except LinkedElsewhereError as other:
+                work.link = claim.link
+                verdict = linked_elsewhere(other.account_id, other.tenant_id)
+                result = await self._finish(work, verdict)
         except LostClaimError:
-            return await self._lost(customer)
+            return await self._lost(work)
         reached("after_outcome")
+        return result
+
+    async def _finish(self, work: Work, verdict: Verdict) -> Result:
+        result = self._context.result(work.customer, verdict, work.link, work.warnings)
+        await self._ledger.finish(work.link, result)
         return result
 
     async def _claim(self, customer: StagedCustomer) -> Claim:
@@ -104,6 +123,7 @@ class TenantLoader:
             self._run.import_type.value,
             customer.is_in_both_lists,
             creates=customer.match.is_free,
+            read_at=customer.read_at,
         )
         waited_s = 0.0
         while True:
@@ -122,17 +142,23 @@ class TenantLoader:
         await self._ledger.record([result])
         return result
 
-    async def _lost(self, customer: StagedCustomer) -> Result:
+    async def _lost(self, work: Work) -> Result:
         """Report a tenant that was taken over while it was written; its link is the other's."""
+        customer = work.customer
+        if work.has_written:  # perhaps after the other wrote
+            await self._ledger.distrust(customer.tenant_id)
         link = await self._ledger.read(customer.tenant_id)
-        result = self._context.result(customer, _claimed_elsewhere(link.holder), link)
+        verdict = _claimed_elsewhere(link.holder) if link else _link_deleted()
+        result = self._context.result(customer, verdict, link)
         await self._ledger.record([result])
         return result
 
     async def _verdict(self, work: Work, claim: Claim) -> Verdict:
-        known = replace(claim.link, import_type=claim.previous_import_type)
         verdict = triage(
-            replace(work.customer, link=known), self._run.import_type, self._run.params.on_existing
+            replace(work.customer, link=claim.link),
+            self._run.import_type,
+            self._run.params.on_existing,
+            self._ledger.now(),
         )
         if verdict is not None:  # another load finished it while this one waited
             return verdict
@@ -151,11 +177,20 @@ class TenantLoader:
         else:
             await self._update(work)
         work.link = replace(
-            work.link,
+            self._of_this_reading(work),
             sync_options_step=Step.DONE,
-            content_hash=content_held(work.customer.content_hash, work.kept),
+            import_type=self._run.import_type.value,
+            reseller_mpn_id=work.customer.reseller_mpn_id,
+            content_hash=content_held(work.customer.content_hash, [*work.kept, *work.owed]),
+            left_out=list(work.left_out) or None,
+            owed=sorted(work.owed) or None,
         )
         return _verdict(work, was_complete=was_complete)
+
+    def _of_this_reading(self, work: Work) -> Link:
+        return replace(
+            work.link, read_at=work.customer.read_at, written_by_run=self._ledger.holder.run_key
+        )
 
     async def _ensure_account(self, work: Work, *, has_intent: bool) -> bool:
         """Make sure that the tenant has an account; return whether this attempt made it."""
@@ -171,6 +206,14 @@ class TenantLoader:
                 work.link = creation.at(work.link, Step.DONE, account_id=found)
                 return False
             if self._adopt(work):
+                return False
+        if self._context.look is not None and not self._context.look.is_fresh:
+            await self._context.look.refresh()
+            match = await self._context.look.match(work.customer)
+            if not match.is_free:
+                work.customer = replace(work.customer, match=match)
+                work.link = creation.at(work.link, Step.NONE)
+                self._adopt(work)
                 return False
         account_id = await self._creator.create(creation, work, is_fresh=has_intent)
         # The account's outcome and the contact's intent are one commit: the contact's POST is next.
@@ -215,9 +258,22 @@ class TenantLoader:
 
     async def _update(self, work: Work) -> None:
         account_id = _account_id(work)
-        comparison = await self._comparer.compare(work.customer, account_id, work.link.contact_id)
+        is_move = has_moved(work.customer, work.link, self._run.import_type)
+        comparison = await self._comparer.compare(
+            work.customer,
+            account_id,
+            work.link.contact_id,
+            is_sent=work.link.contact_step is Step.INTENT,
+            has_moved=is_move,
+        )
         if comparison is None:
             raise Stop(_account_gone(account_id))
+        if is_move:
+            work.warnings.append(said_move(work.customer, work.link, self._run.import_type))
+        if is_move or work.link.owed:
+            work.owed = still_owed(work.customer, self._run, comparison)
+            work.warnings += work.owed.values()
+        is_marker_lost = await self._is_marker_lost(work, account_id, comparison.marker)
         before = join_before(
             work.customer.before, before_update(comparison.changes, comparison.options)
         )
@@ -226,14 +282,52 @@ class TenantLoader:
         )  # those of an attempt that died here, too
         work.kept = comparison.kept
         work.warnings += kept_warning(work.kept)
-        if any(before):
-            await self._ledger.keep_before(work.customer.tenant_id, *before)
+        work.link = replace(
+            self._of_this_reading(work), content_hash=opened(work.link.content_hash)
+        )
+        if any(before) or not comparison.is_equal or is_marker_lost:
+            work.link = await self._ledger.save(work.link, before)
+        if is_marker_lost:
+            await self._restore_marker(work, account_id)
         if comparison.changes.account:
             reached("before_account_patch")
-            await self._client.update_account(account_id, comparison.changes.account)
+            await self._client.update_account(
+                account_id, comparison.changes.account, self._fence(work)
+            )
             reached("after_account_patch")
         await self._update_contact(work, account_id, comparison)
         await self._set_options(work, account_id, comparison.options)
+
+    def _fence(self, work: Work) -> OnTurn:
+        """Return what keeps a write from leaving when another holder took the tenant over meanwhile."""
+
+        async def confirm() -> None:
+            await self._ledger.confirm(work.customer.tenant_id)
+            work.has_written = True
+
+        return confirm
+
+    async def _is_marker_lost(self, work: Work, account_id: int, marker: str | None) -> bool:
+        """Look whether the account is the customer's; return whether its tenant id has to be entered again."""
+        doubt = doubt_link(work.customer.tenant_id, account_id, marker)
+        if doubt is None and marker is None and self._context.look is not None:
+            await self._context.look.list_again()
+            others = await self._context.look.twins(work.customer, account_id)
+            doubt = marker_moved(account_id, others) if others else None
+        if doubt is not None:
+            raise Stop(doubt)
+        return marker is None
+
+    async def _restore_marker(self, work: Work, account_id: int) -> None:
+        field_id = self._context.organisation.tenant_marker_field_id
+        await self._client.set_custom_field(
+            account_id, field_id, work.customer.tenant_id, self._fence(work)
+        )
+        work.changed = replace(work.changed, changed=(*work.changed.changed, "tenant id"))
+        work.warnings.append(
+            f"BSS account {account_id}, which this customer is linked to, had lost its tenant id; "
+            "it was entered again."
+        )
 
     async def _update_contact(self, work: Work, account_id: int, comparison: Comparison) -> None:
         change, contact_id = comparison.changes.contact, comparison.contact_id
@@ -244,19 +338,27 @@ class TenantLoader:
             contact_id = await self._creator.settle(creation, work)
             if contact_id is None:
                 contact_id = await self._creator.create(creation, work, is_fresh=False)
-        elif change:
-            await self._client.update_contact(contact_id, change)
+            else:
+                change = await self._change_of_contact(work, account_id, contact_id)
+        if change:
+            await self._client.update_contact(contact_id, change, self._fence(work))
         work.link = replace(work.link, contact_id=contact_id, contact_step=Step.DONE)
 
+    async def _change_of_contact(
+        self, work: Work, account_id: int, contact_id: int
+    ) -> Difference | None:
+        """Compare a contact that came late: what was sent may be older than what is to be written."""
+        comparison = await self._comparer.compare(work.customer, account_id, contact_id)
+        return comparison.changes.contact if comparison else None
+
     async def _set_options(self, work: Work, account_id: int, options: OptionChanges) -> None:
-        work.warnings += (
-            f"The BSS organisation has no sync option {name!r}; it was left out."
-            for name in options.absent
-        )
+        work.left_out = options.absent
+        work.warnings += left_out_warnings(options.absent)
         system_id = self._context.organisation.sync_system_id
         if not options.values or system_id is None:
             return
         reached("before_sync_options_post")
+        await self._fence(work)()
         await self._client.set_sync_options(account_id, system_id, options.values)
         reached("after_sync_options_post")
 
@@ -270,6 +372,11 @@ class TenantLoader:
         async def find() -> int | None:
             if customer.match.account_id is not None:
                 return customer.match.account_id
+            if self._context.look is not None:
+                await self._context.look.refresh()
+                match = await self._context.look.match(customer)
+                if match.account_id is not None:
+                    return match.account_id
             named = await self._client.accounts_named(str(customer.account["name"]))
             return find_marked(named, organisation, customer.tenant_id)
 
@@ -281,7 +388,7 @@ class TenantLoader:
             return await self._client.create_contact(body, on_turn, settle)
 
         async def find() -> int | None:
-            contact = main_contact(await self._client.contacts(account_id), None)
+            contact = sent_contact(await self._client.contacts(account_id), work.customer.contact)
             return contact.id if contact else None
 
         return Creation("contact", send, find)
@@ -312,6 +419,14 @@ def _claimed_elsewhere(holder: str | None) -> Verdict:
     return Verdict(Outcome.SKIPPED, ReasonCode.CLAIMED_ELSEWHERE, reason)
 
 
+def _link_deleted() -> Verdict:
+    reason = (
+        "This customer's row in tenant_links was deleted while it was written; the next try looks "
+        "for its account by the tenant id."
+    )
+    return Verdict(Outcome.FAILED, ReasonCode.LINK_DELETED, reason)
+
+
 def _account_gone(account_id: int) -> Verdict:
     """Return the verdict on a linked account that the BSS no longer has.
 
@@ -323,19 +438,3 @@ def _account_gone(account_id: int) -> Verdict:
         "or exclude the customer from the import."
     )
     return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
-
-
-def _moved(before: str, now: ImportType) -> list[str]:
-    """Say that a customer changed its import; the BSS documents no way to empty a sync option."""
-    said = [
-        (
-            f"The customer was imported by the {before} import before; "
-            f"it now belongs to the {now.value} import."
-        )
-    ]
-    if before == ImportType.INDIRECT:
-        said.append(
-            "Its account still carries the former reseller's MPN ID as a sync option; "
-            "remove it in the BSS."
-        )
-    return said

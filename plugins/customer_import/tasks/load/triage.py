@@ -5,6 +5,7 @@ Most customers of a scheduled run have not changed, and for them no request is s
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from customer_import.runs.verdict import Verdict
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
     from customer_import.vocabulary import ImportType
 
 _KEEPS_MORE = "+kept"
+_CLOCK_TOLERANCE = timedelta(minutes=10)
 
 
 def triage(
-    customer: StagedCustomer, import_type: ImportType, on_existing: OnExisting
+    customer: StagedCustomer,
+    import_type: ImportType,
+    on_existing: OnExisting,
+    now: datetime | None = None,
 ) -> Verdict | None:
     """Return the verdict that needs no request; ``None`` when the BSS has to be asked.
 
@@ -29,6 +34,7 @@ def triage(
         customer: With its link as last read.
         import_type: The run's.
         on_existing: What the run does with customers that are there already and have changed.
+        now: UTC; the present moment when left out.
     """
     link = customer.link
     if link is None or link.account_id is None:
@@ -36,12 +42,30 @@ def triage(
     is_own = link.import_type == import_type.value
     if not is_own and customer.is_in_both_lists:
         return already_imported(link)
-    if is_own and link.content_hash == customer.content_hash:
+    if is_own and link.content_hash == customer.content_hash and not customer.is_due:
         return Verdict(Outcome.UNCHANGED, ReasonCode.SAME, "Nothing has changed.")
+    if _is_superseded(customer, link, now or datetime.now(UTC)):
+        return superseded(link)
     is_existing = link.is_complete or link.is_adopted
     if is_existing and on_existing is OnExisting.SKIP:
         return existing_skipped(link.account_id)
     return None
+
+
+def _is_superseded(customer: StagedCustomer, link: Link, now: datetime) -> bool:
+    """Whether a newer reading was written; one of the future is a wrong clock's, and not believed."""
+    if link.read_at is None or customer.read_at is None:
+        return False
+    return customer.read_at < link.read_at <= now + _CLOCK_TOLERANCE
+
+
+def superseded(link: Link) -> Verdict:
+    """Return the verdict on a tenant of which a newer reading was written."""
+    reason = (
+        f"Superseded by run {link.written_by_run}, which read this customer later; see its result "
+        "there. Nothing was written."
+    )
+    return Verdict(Outcome.SKIPPED, ReasonCode.SUPERSEDED, reason)
 
 
 def content_held(content_hash: str, kept: Collection[str]) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from customer_import.bss.models import Organisation
     from customer_import.runs.run import Run
     from customer_import.runs.verdict import Verdict
+    from customer_import.tasks.load.account_look import AccountLook
     from customer_import.tasks.load.claims import Link
     from customer_import.tasks.load.customers import StagedCustomer
     from customer_import.tasks.load.ledger import Ledger
@@ -29,6 +30,7 @@ class BatchContext:
         client: Calls the BSS.
         ledger: Records.
         map_index: The task's index among the load tasks.
+        look: Looks for accounts that came after the run's listing; without it the listing is believed.
     """
 
     run: Run
@@ -36,6 +38,7 @@ class BatchContext:
     client: BssClient
     ledger: Ledger
     map_index: int
+    look: AccountLook | None = None
 
     def result(
         self,
@@ -51,7 +54,7 @@ class BatchContext:
             verdict,
             TaskId.LOAD_CUSTOMERS,
             map_index=self.map_index,
-            warnings=(*customer.warnings, *(warnings or ())),
+            warnings=(*customer.warnings, *twins_warning(customer, link), *(warnings or ())),
             account_id=link.account_id if link else None,
             contact_id=link.contact_id if link else None,
             attempts=max(link.attempts, 1) if link else 1,
@@ -69,6 +72,9 @@ class Work:
         warnings: What the load adds to the findings of validation.
         changed: Names of the BSS fields written so far.
         kept: Names of those whose BSS value stays though Partner Center has none.
+        left_out: Names of the sync options that the organisation does not have.
+        owed: Name to a warning of what a person still has to change after a move.
+        has_written: Whether something that an update changes may have reached the BSS.
     """
 
     customer: StagedCustomer
@@ -76,3 +82,18 @@ class Work:
     warnings: list[str] = field(default_factory=list)
     changed: ChangedFields = field(default_factory=ChangedFields)
     kept: tuple[str, ...] = ()
+    has_written: bool = False
+    left_out: tuple[str, ...] = ()
+    owed: dict[str, str] = field(default_factory=dict)
+
+
+def twins_warning(customer: StagedCustomer, link: Link | None) -> list[str]:
+    """Say that other accounts carry the customer's tenant id; nothing when none does."""
+    if not customer.twins or link is None or link.account_id is None:
+        return []
+    others = ", ".join(map(str, customer.twins))
+    warning = (
+        f"Not only BSS account {link.account_id}, which this customer is linked to, carries its tenant id, but "
+        f"{others} too. Nothing is written there: keep the tenant id on the right one."
+    )
+    return [warning]

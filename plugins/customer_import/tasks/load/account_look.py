@@ -1,0 +1,124 @@
+"""Looks for accounts that came after the run's listing: by hand, by another import, by a POST whose answer was lost.
+
+Accounts are numbered in the order in which they are made, so that one request for those beyond the highest number known
+tells all of them at once. What is found stands in the run's index from then on.
+
+Why: docs/decisions/0004-tenant-marker.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from customer_import.database.engine import reading
+from customer_import.database.tables import bss_accounts
+from customer_import.tasks.load.account_index import find_matches, find_twins
+from customer_import.tasks.load.account_listing import store_accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Engine
+
+    from customer_import.bss.client import BssClient
+    from customer_import.bss.models import Organisation
+    from customer_import.tasks.load.customers import StagedCustomer
+    from customer_import.tasks.load.reconcile import Match
+
+FRESH_FOR_S = 60.0
+"""An older look does not allow a creation."""
+
+
+class AccountLook:
+    """Keeps a run's index of accounts fresh for one load task.
+
+    Args:
+        engine: The import's database.
+        run_key: Whose index.
+        client: Calls the BSS.
+        organisation: Says which custom field is the tenant marker.
+    """
+
+    def __init__(
+        self, engine: Engine, run_key: int, client: BssClient, organisation: Organisation
+    ) -> None:
+        self._engine = engine
+        self._run_key = run_key
+        self._client = client
+        self._organisation = organisation
+        self._lock = asyncio.Lock()
+        self._looked_at = self._listed_at = float("-inf")
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the last look is young enough for a creation."""
+        return time.monotonic() - self._looked_at < FRESH_FOR_S
+
+    async def refresh(self, *, since: float | None = None) -> None:
+        """Look, unless another has since a moment.
+
+        Args:
+            since: Of ``time.monotonic()``; now when left out.
+        """
+        since = time.monotonic() if since is None else since
+        async with self._lock:
+            if self._looked_at >= since:
+                return
+            began = time.monotonic()
+            after = await asyncio.to_thread(self._highest)
+            pages = self._client.accounts() if after is None else self._client.accounts_after(after)
+            async for page in pages:
+                await asyncio.to_thread(
+                    store_accounts, self._engine, self._run_key, page, self._organisation
+                )
+            self._looked_at = began
+
+    async def list_again(self) -> None:
+        """List all accounts, at most once a minute: what an older one carries may have changed, too."""
+        async with self._lock:
+            began = time.monotonic()
+            if began - self._listed_at < FRESH_FOR_S:
+                return
+            async for page in self._client.accounts():
+                await asyncio.to_thread(
+                    store_accounts, self._engine, self._run_key, page, self._organisation
+                )
+            self._looked_at = self._listed_at = began
+
+    async def matched(self, customers: Sequence[StagedCustomer]) -> list[StagedCustomer]:
+        """Return customers with what the index says of those without account by now."""
+        return await asyncio.to_thread(self._matched, customers)
+
+    async def match(self, customer: StagedCustomer) -> Match:
+        """Return what the index says of a customer by now."""
+        (matched,) = await self.matched([customer])
+        return matched.match
+
+    async def twins(self, customer: StagedCustomer, account_id: int) -> tuple[int, ...]:
+        """Return the accounts beside this one that carry the customer's marker, by the index."""
+
+        def read() -> tuple[int, ...]:
+            with reading(self._engine) as connection:
+                found = find_twins(connection, self._run_key, {customer.tenant_id: account_id})
+            return found.get(customer.tenant_id, ())
+
+        return await asyncio.to_thread(read)
+
+    def _highest(self) -> int | None:
+        statement = select(func.max(bss_accounts.c.account_id)).where(
+            bss_accounts.c.run_id == self._run_key
+        )
+        with reading(self._engine) as connection:
+            highest: int | None = connection.execute(statement).scalar_one()
+        return highest
+
+    def _matched(self, customers: Sequence[StagedCustomer]) -> list[StagedCustomer]:
+        names = {one.tenant_id: str(one.account.get("name") or "") for one in customers}
+        with reading(self._engine) as connection:
+            matches = find_matches(connection, self._run_key, names)
+        return [replace(one, match=matches[one.tenant_id]) for one in customers]

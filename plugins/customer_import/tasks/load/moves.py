@@ -1,0 +1,110 @@
+"""A customer that moved, to another reseller or import: what says whose it is follows, or is asked for. Pure.
+
+An update leaves alone what the mapping says is written once. A move is the exception: bill-to account and owner are
+then written as for a new account. What the import may not or cannot write is named on the customer's results until a
+person has changed it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from customer_import.bss.patch import read_field
+from customer_import.text import trim
+from customer_import.vocabulary import ImportType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from customer_import.config.mapping import FieldMapping, Mappings
+    from customer_import.runs.run import Run
+    from customer_import.tasks.load.claims import Link
+    from customer_import.tasks.load.comparison import Comparison
+    from customer_import.tasks.load.customers import StagedCustomer
+
+_BILL_TO, _OWNER = "billToAccountId", "responsibleUserId"
+_RENEWED = (_BILL_TO, _OWNER, "permissionRuleId")
+
+
+def has_moved(customer: StagedCustomer, link: Link, import_type: ImportType) -> bool:
+    """Whether a linked customer was another import's or another reseller's when it was written last."""
+    is_other_reseller = link.reseller_mpn_id not in {None, customer.reseller_mpn_id}
+    return link.account_id is not None and (
+        link.import_type != import_type.value or is_other_reseller
+    )
+
+
+def said_move(customer: StagedCustomer, link: Link, import_type: ImportType) -> str:
+    """Say a move."""
+    if link.import_type != import_type.value:
+        return (
+            f"The customer was imported by the {link.import_type} import before; "
+            f"it now belongs to the {import_type.value} import."
+        )
+    return (
+        f"The customer was reseller {link.reseller_mpn_id}'s before; "
+        f"it now is {customer.reseller_mpn_id}'s."
+    )
+
+
+def renewing(mappings: Mappings) -> Mappings:
+    """Return mappings that also update what says whose a customer is."""
+
+    def renewed(fields: Mapping[str, FieldMapping]) -> dict[str, FieldMapping]:
+        return {
+            target: field.model_copy(update={"on_update": "overwrite"})
+            if target in _RENEWED
+            else field
+            for target, field in fields.items()
+        }
+
+    return mappings.model_copy(
+        update={"account": renewed(mappings.account), "contact": renewed(mappings.contact)}
+    )
+
+
+def still_owed(customer: StagedCustomer, run: Run, comparison: Comparison) -> dict[str, str]:
+    """Return what an update leaves of a move for a person to change.
+
+    Returns:
+        Name of the field or option to a warning.
+    """
+    written = comparison.changes.account.before
+    owed = {}
+    for name in _foreign_options(run, comparison):
+        owed[name] = (
+            f"Its account still carries the former reseller's MPN ID as a sync option ({name}); "
+            "remove it in the BSS."
+        )
+    account = comparison.account
+    bill_to = read_field(account.body, _BILL_TO)
+    resellers = run.instance.reseller_bss_accounts
+    right = resellers.get(customer.reseller_mpn_id or "")
+    if run.import_type is not ImportType.INDIRECT:
+        right = None
+    is_wrong = bill_to != right if right else bill_to in set(resellers.values())
+    if is_wrong and bill_to is not None and _BILL_TO not in written:
+        wanted = f"account {right}, its reseller's" if right else "no reseller's account"
+        owed[_BILL_TO] = f"Its bill-to account is still {bill_to}; make it {wanted} in the BSS."
+    owner, right_owner = read_field(account.body, _OWNER), customer.account.get(_OWNER)
+    if right_owner is not None and owner != right_owner and _OWNER not in written:
+        owed[_OWNER] = "Its responsible user is still the former one; change it in the BSS."
+    return owed
+
+
+def _foreign_options(run: Run, comparison: Comparison) -> list[str]:
+    """Return the mapped options with a value that another import gave."""
+    cleared = set(comparison.options.cleared)
+    filled = {
+        trim(text).casefold()
+        for option in comparison.all_options
+        if option.value
+        for text in (option.name, option.alias)
+    }
+    return [
+        name
+        for name, mapping in run.mappings.sync_options.items()
+        if run.import_type not in mapping.import_types
+        and trim(name).casefold() in filled
+        and name not in cleared
+    ]

@@ -1,0 +1,133 @@
+"""A customer that moves to another reseller or import: what says whose it is follows, or is named until it is right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from customer_import.vocabulary import ImportType
+from sandbox import FaultKind
+from tests.tasks.load.scene import MPN, MPN_OPTION, Customer, customers, fault
+
+if TYPE_CHECKING:
+    from sandbox.bss.models import Account
+    from tests.tasks.load.scene import Scene
+
+OTHER_MPN = "5544332"
+INDIRECT, DIRECT = ImportType.INDIRECT, ImportType.DIRECT
+
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def resellers(scene: Scene) -> tuple[Account, Account]:
+    """The accounts of two resellers, configured as those that their customers are billed to."""
+    found = (scene.existing("Reseller A", None), scene.existing("Reseller B", None))
+    scene.configure(
+        {MPN: found[0].id, OTHER_MPN: found[1].id},
+        accepts_bill_to_account=True,
+        accepts_responsible_user=True,
+    )
+    return found
+
+
+def of_reseller(customer: Customer, mpn_id: str, account: Account) -> Customer:
+    return customer.having(reseller=mpn_id, bill_to=account.id, options={MPN_OPTION: mpn_id})
+
+
+def test_move_to_another_reseller_changes_mpn_id_and_bill_to_account(
+    scene: Scene, resellers: tuple[Account, Account]
+):
+    a, b = resellers
+    customer = customers(1)[0]
+    scene.run([of_reseller(customer, MPN, a)], INDIRECT)
+    moved = of_reseller(customer, OTHER_MPN, b)
+    result = scene.results(scene.run([moved], INDIRECT))[customer.tenant_id]
+    account = scene.account_of(customer)
+    assert result.outcome == "updated"
+    assert account.values["billToAccountId"] == b.id
+    assert scene.options_of(account)["resellermpnid"] == OTHER_MPN
+    assert result.warnings == [
+        f"The customer was reseller {MPN}'s before; it now is {OTHER_MPN}'s."
+    ]
+    again = scene.results(scene.run([moved], INDIRECT))[customer.tenant_id]
+    assert (again.outcome, again.warnings) == ("unchanged", None)
+
+
+def test_move_whose_first_try_failed_is_still_a_move(
+    scene: Scene, resellers: tuple[Account, Account]
+):
+    a, b = resellers
+    customer = customers(1)[0]
+    scene.run([of_reseller(customer, MPN, a)], INDIRECT)
+    moved = of_reseller(customer, OTHER_MPN, b)
+    scene.sandbox.faults.replace([fault("bss.accounts.patch", FaultKind.READ_ONLY_FIELD, (1,))])
+    assert scene.outcomes(scene.run([moved], INDIRECT)) == ["failed"]
+    result = scene.results(scene.run([moved], INDIRECT))[customer.tenant_id]
+    assert f"reseller {MPN}'s before" in result.warnings[0]
+    assert scene.account_of(customer).values["billToAccountId"] == b.id
+
+
+def test_what_the_api_does_not_take_is_named_until_a_person_has_changed_it(
+    scene: Scene, resellers: tuple[Account, Account]
+):
+    a, b = resellers
+    customer = customers(1)[0]
+    scene.run([of_reseller(customer, MPN, a)], INDIRECT)
+    moved = customer.having(reseller=OTHER_MPN, options={MPN_OPTION: OTHER_MPN})
+    for _ in range(2):
+        result = scene.results(scene.run([moved], INDIRECT))[customer.tenant_id]
+        assert f"bill-to account is still {a.id}; make it account {b.id}" in result.warnings[-1]
+    account = scene.account_of(customer)
+    scene.records.update_account(
+        account, {**account.values, "billToAccountId": b.id}, account.custom_fields
+    )
+    assert scene.results(scene.run([moved], INDIRECT))[customer.tenant_id].warnings is None
+    asked = scene.requests()
+    run = scene.begin(INDIRECT)
+    looked_up = scene.requests() - asked
+    scene.stage(run, [moved])
+    scene.load(run)
+    assert scene.requests() == asked + looked_up
+
+
+def test_customer_that_becomes_direct_is_told_what_is_still_its_resellers(
+    scene: Scene, resellers: tuple[Account, Account]
+):
+    a, _ = resellers
+    customer = customers(1)[0]
+    scene.run([of_reseller(customer, MPN, a)], INDIRECT)
+    first = scene.results(scene.run([customer], DIRECT))[customer.tenant_id]
+    assert "imported by the indirect import before" in first.warnings[0]
+    second = scene.results(scene.run([customer], DIRECT))[customer.tenant_id]
+    for warnings in (first.warnings[1:], second.warnings):
+        assert "former reseller's MPN ID as a sync option" in warnings[0]
+        assert f"bill-to account is still {a.id}" in warnings[1]
+    account = scene.account_of(customer)
+    scene.records.set_sync_options(
+        account.id, scene.records.setup.microsoft.id, {"resellermpnid": ""}
+    )
+    values = {name: value for name, value in account.values.items() if name != "billToAccountId"}
+    scene.records.update_account(account, values, account.custom_fields)
+    assert scene.results(scene.run([customer], DIRECT))[customer.tenant_id].warnings is None
+
+
+def test_owner_follows_a_move_and_nothing_else(scene: Scene, resellers: tuple[Account, Account]):
+    a, b = resellers
+    first, second = (user.id for user in scene.records.setup.users)
+    customer = of_reseller(customers(1)[0], MPN, a).having(owner=first)
+    scene.run([customer], INDIRECT)
+    scene.run([customer.having(owner=second, city="Volos")], INDIRECT)
+    assert scene.account_of(customer).values["responsibleUserId"] == first
+    scene.run([of_reseller(customer, OTHER_MPN, b).having(owner=second)], INDIRECT)
+    assert scene.account_of(customer).values["responsibleUserId"] == second
+
+
+def test_import_that_never_happened_is_no_import_of_before(scene: Scene):
+    customer = customers(1)[0]
+    scene.sandbox.faults.replace([fault("bss.accounts.create", FaultKind.READ_ONLY_FIELD, (1,))])
+    assert scene.outcomes(scene.run([customer], DIRECT)) == ["failed"]
+    moved = customer.having(reseller=MPN, options={MPN_OPTION: MPN})
+    result = scene.results(scene.run([moved], INDIRECT))[customer.tenant_id]
+    assert (result.outcome, result.warnings) == ("created", None)
