@@ -10,12 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     Text,
-    bindparam,
     case,
     cast,
     exists,
@@ -40,7 +38,7 @@ from customer_import.tasks.extract.selection import NOT_SELECTED
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode, Scope, StagedState, TaskId
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection
 
     from sqlalchemy import ColumnElement, Connection, Engine, Update
 
@@ -70,31 +68,16 @@ class Vanished:
     names: tuple[str, ...]
 
 
-def mark_changed(
-    engine: Engine,
-    run: Run,
-    tenant_ids: Sequence[str],
-    domain_prefixes: Mapping[str, str] = MappingProxyType({}),
-) -> None:
-    """Mark the tenants that a page of audit records names; tenants that are not listed are passed over.
+def mark(connection: Connection, run: Run, reason: str, condition: ColumnElement[bool]) -> None:
+    """Mark the customers of a run that are to be read for a reason, where they have none yet."""
+    connection.execute(listed(run, _staged.due.is_(None), condition).values(due=reason))
 
-    Args:
-        engine: The run's database.
-        run: The run.
-        tenant_ids: Who changed.
-        domain_prefixes: By tenant; for those whose domains Partner Center does not show.
-    """
-    if not tenant_ids and not domain_prefixes:
-        return
-    with engine.begin() as connection:
-        _mark(connection, run, "audit", _staged.tenant_id.in_(tenant_ids))
-        if domain_prefixes:
-            connection.execute(
-                _listed(run, _staged.tenant_id == bindparam("tenant")).values(
-                    domain_prefix=bindparam("prefix")
-                ),
-                [{"tenant": key, "prefix": prefix} for key, prefix in domain_prefixes.items()],
-            )
+
+def listed(run: Run, *conditions: ColumnElement[bool]) -> Update:
+    """Return an update of the run's customers that are still to be asked for."""
+    return update(staged_customers).where(
+        _staged.run_id == run.key, _staged.state == StagedState.LISTED.value, *conditions
+    )
 
 
 def settle_scope(
@@ -122,13 +105,13 @@ def settle_scope(
     with engine.begin() as connection:
         if decision.scope is Scope.CHANGED and decision.watermark is not None:
             mine = same_tenant(run)
-            _mark(connection, run, "new", ~exists(select(_known.tenant_id).where(mine)))
+            mark(connection, run, "new", ~exists(select(_known.tenant_id).where(mine)))
             for reason, condition in (
                 ("listed", _known.listed_hash.is_distinct_from(_staged.listed_hash)),
                 ("configuration", _known.config_hash != combined(fingerprint)),
                 ("unsettled", ~_is_settled(run)),
             ):
-                _mark(
+                mark(
                     connection, run, reason, exists(select(_known.tenant_id).where(mine, condition))
                 )
             if selected_mpn_ids:
@@ -192,17 +175,6 @@ def slice_size(population: int, since: datetime, now: datetime, every: timedelta
     return max(0, math.floor(now.timestamp() * rate) - math.floor(since.timestamp() * rate))
 
 
-def _mark(connection: Connection, run: Run, reason: str, condition: ColumnElement[bool]) -> None:
-    connection.execute(_listed(run, _staged.due.is_(None), condition).values(due=reason))
-
-
-def _listed(run: Run, *conditions: ColumnElement[bool]) -> Update:
-    """Return an update of the run's customers that are still to be asked for."""
-    return update(staged_customers).where(
-        _staged.run_id == run.key, _staged.state == StagedState.LISTED.value, *conditions
-    )
-
-
 def _mark_slice(connection: Connection, run: Run, since: datetime, now: datetime) -> None:
     if run.instance.full_read_every_days is None:
         return
@@ -223,7 +195,7 @@ def _mark_slice(connection: Connection, run: Run, since: datetime, now: datetime
         .order_by(_known.read_at, _known.tenant_id)
         .limit(max(slice_size(population, since, now, every), overdue))
     )
-    _mark(connection, run, "slice", _staged.tenant_id.in_(oldest))
+    mark(connection, run, "slice", _staged.tenant_id.in_(oldest))
 
 
 def _is_settled(run: Run) -> ColumnElement[bool]:
