@@ -30,6 +30,7 @@ from customer_import.database.tables import (
     import_runs,
     known_tenants,
     staged_customers,
+    tenant_links,
 )
 from customer_import.runs.fingerprint import combined
 from customer_import.runs.known_tenants import of_import, same_tenant
@@ -110,6 +111,7 @@ def settle_scope(
                 ("listed", _known.listed_hash.is_distinct_from(_staged.listed_hash)),
                 ("configuration", _known.config_hash != combined(fingerprint)),
                 ("unsettled", ~_is_settled(run)),
+                ("link", _known.account_id.is_not(None) & ~_is_linked(run)),
             ):
                 mark(
                     connection, run, reason, exists(select(_known.tenant_id).where(mine, condition))
@@ -210,6 +212,18 @@ def _is_settled(run: Run) -> ColumnElement[bool]:
     is_not_ours = _known.is_discovered.is_(False) & _known.outcome.is_(None)
     settled = or_(is_not_ours, _known.outcome.in_(_DONE), _known.reason_code.in_(decided))
     return func.coalesce(settled, false())
+
+
+def _is_linked(run: Run) -> ColumnElement[bool]:
+    """Whether the account that is remembered is still the tenant's, with content that the BSS is known to hold."""
+    links = tenant_links.c
+    same = select(links.id).where(
+        links.instance == run.params.instance,
+        links.tenant_id == _known.tenant_id,
+        links.account_id == _known.account_id,
+        links.content_hash.is_not(None),
+    )
+    return exists(same)
 
 
 def _is_carried(run: Run) -> tuple[ColumnElement[bool], ...]:
