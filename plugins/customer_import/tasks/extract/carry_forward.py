@@ -111,6 +111,7 @@ def settle_scope(
                 ("listed", _known.listed_hash.is_distinct_from(_staged.listed_hash)),
                 ("configuration", _known.config_hash != combined(fingerprint)),
                 ("unsettled", ~_is_settled(run)),
+                ("contradicted", _is_contradicted(decision.watermark.run_key)),
                 ("link", _known.account_id.is_not(None) & ~_is_linked(run)),
             ):
                 mark(
@@ -212,6 +213,22 @@ def _is_settled(run: Run) -> ColumnElement[bool]:
     is_not_ours = _known.is_discovered.is_(False) & _known.outcome.is_(None)
     settled = or_(is_not_ours, _known.outcome.in_(_DONE), _known.reason_code.in_(decided))
     return func.coalesce(settled, false())
+
+
+def _is_contradicted(run_key: int) -> ColumnElement[bool]:
+    """Whether the last complete run discovered the tenant, and a partial one since has found it to be somebody else's.
+
+    That is no small change, so a complete run sees for itself.
+    """
+    then = staged_customers.alias("then_customers")
+    is_other = _known.reseller_mpn_id.is_distinct_from(then.c.reseller_mpn_id)
+    discovered = select(then.c.tenant_id).where(
+        then.c.run_id == run_key,
+        then.c.tenant_id == _known.tenant_id,
+        then.c.is_discovered.is_(True),
+        or_(_known.is_discovered.is_not(True), is_other),
+    )
+    return exists(discovered)
 
 
 def _is_linked(run: Run) -> ColumnElement[bool]:
