@@ -97,6 +97,10 @@ class StagedState(StrEnum):
     )
 
 
+READ_STATES = (StagedState.FETCHED, StagedState.LEFT, StagedState.FAILED)
+"""States of a tenant that the run asked Partner Center about, and that it was started for."""
+
+
 class Severity(StrEnum):
     """What breaking a validation rule does to a customer."""
 

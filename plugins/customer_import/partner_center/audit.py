@@ -1,14 +1,15 @@
-"""Reads audit records: which customers somebody changed, and when (docs/api/partner-center.md section 11).
+"""Reads audit records: which customers somebody changed (docs/api/partner-center.md section 11).
 
-Only the tenant id and the time are taken, and of a new customer the domain prefix. Old and new values are JSON inside
+Only the tenant id and a hash are taken, and of a new customer the domain prefix. Old and new values are JSON inside
 strings, may hold an admin password, and are let go with the page; one is looked into only when the record itself names
 no customer.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from customer_import.http.reader import read_json
@@ -46,10 +47,11 @@ The last four lines are of delegated access that ends or does not yet hold: that
 listed counts, because an operation that Microsoft adds must not be missed (docs/api/partner-center.md section 11).
 """
 _VALUES = ("resourceNewValue", "resourceOldValue")
-_LONGEST_MOMENT = 64
 _ADD_CUSTOMER = "addcustomer"
 _DOMAIN = "PrimaryDomainName"
-_ID_KEYS = ("CustomerId", "TenantId", "Id")
+_CUSTOMER_RESOURCES = ("customer", "Customer")
+_CUSTOMER_IDS = ("CustomerId", "TenantId")
+_KEY_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,12 @@ class AuditRecord:
 
     Attributes:
         tenant_id: The customer, lower-cased.
-        at: When, UTC; ``None`` when the record does not say so legibly.
+        key: A hash of the record, by which it is known again: not every one has an id.
         domain_prefix: Of the tenant's onmicrosoft domain; only the record of a new customer has it.
     """
 
     tenant_id: str
-    at: datetime | None
+    key: str
     domain_prefix: str | None = None
 
 
@@ -74,12 +76,7 @@ def parse_record(item: Item) -> AuditRecord | None:
     tenant_id = text_of(item.get("customerId")) or _from_values(item)
     if tenant_id is None:
         return None
-    return AuditRecord(tenant_id.lower(), _moment(item.get("operationDate")), _domain_prefix(item))
-
-
-def changed_since(records: Iterable[AuditRecord], since: datetime) -> list[str]:
-    """Return the tenants with a record since a moment, each once; a record without a time counts."""
-    return sorted({one.tenant_id for one in records if one.at is None or one.at >= since})
+    return AuditRecord(tenant_id.lower(), _key(item), _domain_prefix(item))
 
 
 def domain_prefixes(records: Iterable[AuditRecord]) -> dict[str, str]:
@@ -101,14 +98,22 @@ def _domain_prefix(item: Item) -> str | None:
 
 
 def _from_values(item: Item) -> str | None:
+    """Look for the customer where a value names it; the id of anything else says nothing."""
+    is_of_customer = text_of(item.get("resourceType")) in _CUSTOMER_RESOURCES
     for name in _VALUES:
         value = _parse(item.get(name))
         company = value.get("CompanyProfile")
-        for holder in (value, company if isinstance(company, dict) else {}):
-            for key in _ID_KEYS:
-                if found := text_of(holder.get(key)):
-                    return found
+        holders = [value, company if isinstance(company, dict) else {}]
+        found = [holder.get(key) for holder in holders for key in _CUSTOMER_IDS]
+        for each in [*found, value.get("Id") if is_of_customer else None]:
+            if tenant_id := text_of(each):
+                return tenant_id
     return None
+
+
+def _key(item: Item) -> str:
+    body = json.dumps(item, sort_keys=True, default=str).encode()
+    return hashlib.blake2b(body, digest_size=_KEY_BYTES).hexdigest()
 
 
 def _parse(value: object) -> dict[str, Any]:
@@ -119,13 +124,3 @@ def _parse(value: object) -> dict[str, Any]:
     except ValueError:
         return {}
     return parsed if isinstance(parsed, dict) else {}
-
-
-def _moment(value: object) -> datetime | None:
-    if not isinstance(value, str) or len(value) > _LONGEST_MOMENT:
-        return None
-    try:
-        moment = datetime.fromisoformat(value.strip())
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

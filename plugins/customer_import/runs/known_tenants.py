@@ -14,7 +14,7 @@ from customer_import.database.engine import upsert_from_select
 from customer_import.database.tables import import_results, known_tenants, staged_customers
 from customer_import.runs.fingerprint import combined
 from customer_import.runs.parameters import RunParams
-from customer_import.vocabulary import Mode, StagedState
+from customer_import.vocabulary import READ_STATES, Mode, StagedState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from customer_import.runs.run import Run
 
-_READ = (StagedState.FETCHED.value, StagedState.LEFT.value, StagedState.FAILED.value)
 _FROM_RESULT = ("outcome", "reason_code", "reason", "warnings", "account_id", "contact_id")
 _FROM_STAGED = (
     "tenant_id",
@@ -88,7 +87,7 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
     read = (
         select(*values.values())
         .select_from(staged_customers.outerjoin(import_results, same))
-        .where(staged.run_id == run.id, staged.state.in_(_READ))
+        .where(staged.run_id == run.id, staged.state.in_(READ_STATES))
     )
     upsert_from_select(connection, known_tenants, list(values), read, ordered_by="read_at")
     _forget_moved(connection, run)

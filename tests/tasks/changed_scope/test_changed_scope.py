@@ -191,7 +191,6 @@ def test_after_a_gap_that_audit_records_do_not_reach_everything_is_read(scene: S
     assert report.summary.scope == "full"
     assert "91 days ago" in (report.summary.scope_reason or "")
     assert reads(scene) == {customer.tenant_id for customer in customers}
-    assert scene.sandbox.requests.count(AUDIT) == 0
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import delete, update
+
+from customer_import.database.tables import tenant_links
 from customer_import.vocabulary import Outcome
 from tests.imports.scene import on
 from tests.support.library_run import finish
 from tests.tasks.changed_scope.looks import DIRECT, age, changed, imported, reads
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
+    from sandbox.population.models import Customer
     from tests.imports.scene import Scene
 
 CITY = {"billingProfile": {"defaultAddress": {"city": "Volos"}}}
@@ -56,3 +62,20 @@ def test_a_clock_that_was_ahead_costs_a_full_run_and_hides_no_reading(scene: Sce
     report = changed(scene)
     assert report.summary.scope == "changed"
     assert report.counts() == {"unchanged": 1, "skipped": 1}
+
+
+def test_a_customer_whose_link_is_not_the_remembered_one_is_read(scene: Scene) -> None:
+    deleted, relinked, _ = imported(scene, 3)
+    with scene.engine.begin() as connection:
+        connection.execute(delete(tenant_links).where(of_tenant(deleted)))
+        connection.execute(update(tenant_links).where(of_tenant(relinked)).values(account_id=None))
+    report = changed(scene)
+    assert reads(scene) == {deleted.tenant_id, relinked.tenant_id}
+    assert set(report.counts()) <= {"updated", "unchanged"}
+    assert len(scene.links()) == 3
+    assert changed(scene).counts() == {"unchanged": 3}
+    assert reads(scene) == set()
+
+
+def of_tenant(customer: Customer) -> ColumnElement[bool]:
+    return tenant_links.c.tenant_id == customer.tenant_id

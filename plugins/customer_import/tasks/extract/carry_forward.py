@@ -10,12 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     Text,
-    bindparam,
     case,
     cast,
     exists,
@@ -32,6 +30,7 @@ from customer_import.database.tables import (
     import_runs,
     known_tenants,
     staged_customers,
+    tenant_links,
 )
 from customer_import.runs.fingerprint import combined
 from customer_import.runs.known_tenants import of_import, same_tenant
@@ -40,7 +39,7 @@ from customer_import.tasks.extract.selection import NOT_SELECTED
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode, Scope, StagedState, TaskId
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection
 
     from sqlalchemy import ColumnElement, Connection, Engine, Update
 
@@ -70,31 +69,16 @@ class Vanished:
     names: tuple[str, ...]
 
 
-def mark_changed(
-    engine: Engine,
-    run: Run,
-    tenant_ids: Sequence[str],
-    domain_prefixes: Mapping[str, str] = MappingProxyType({}),
-) -> None:
-    """Mark the tenants that a page of audit records names; tenants that are not listed are passed over.
+def mark(connection: Connection, run: Run, reason: str, condition: ColumnElement[bool]) -> None:
+    """Mark the customers of a run that are to be read for a reason, where they have none yet."""
+    connection.execute(listed(run, _staged.due.is_(None), condition).values(due=reason))
 
-    Args:
-        engine: The run's database.
-        run: The run.
-        tenant_ids: Who changed.
-        domain_prefixes: By tenant; for those whose domains Partner Center does not show.
-    """
-    if not tenant_ids and not domain_prefixes:
-        return
-    with engine.begin() as connection:
-        _mark(connection, run, "audit", _staged.tenant_id.in_(tenant_ids))
-        if domain_prefixes:
-            connection.execute(
-                _listed(run, _staged.tenant_id == bindparam("tenant")).values(
-                    domain_prefix=bindparam("prefix")
-                ),
-                [{"tenant": key, "prefix": prefix} for key, prefix in domain_prefixes.items()],
-            )
+
+def listed(run: Run, *conditions: ColumnElement[bool]) -> Update:
+    """Return an update of the run's customers that are still to be asked for."""
+    return update(staged_customers).where(
+        _staged.run_id == run.key, _staged.state == StagedState.LISTED.value, *conditions
+    )
 
 
 def settle_scope(
@@ -122,13 +106,15 @@ def settle_scope(
     with engine.begin() as connection:
         if decision.scope is Scope.CHANGED and decision.watermark is not None:
             mine = same_tenant(run)
-            _mark(connection, run, "new", ~exists(select(_known.tenant_id).where(mine)))
+            mark(connection, run, "new", ~exists(select(_known.tenant_id).where(mine)))
             for reason, condition in (
                 ("listed", _known.listed_hash.is_distinct_from(_staged.listed_hash)),
                 ("configuration", _known.config_hash != combined(fingerprint)),
                 ("unsettled", ~_is_settled(run)),
+                ("contradicted", _is_contradicted(decision.watermark.run_key)),
+                ("link", _known.account_id.is_not(None) & ~_is_linked(run)),
             ):
-                _mark(
+                mark(
                     connection, run, reason, exists(select(_known.tenant_id).where(mine, condition))
                 )
             if selected_mpn_ids:
@@ -192,17 +178,6 @@ def slice_size(population: int, since: datetime, now: datetime, every: timedelta
     return max(0, math.floor(now.timestamp() * rate) - math.floor(since.timestamp() * rate))
 
 
-def _mark(connection: Connection, run: Run, reason: str, condition: ColumnElement[bool]) -> None:
-    connection.execute(_listed(run, _staged.due.is_(None), condition).values(due=reason))
-
-
-def _listed(run: Run, *conditions: ColumnElement[bool]) -> Update:
-    """Return an update of the run's customers that are still to be asked for."""
-    return update(staged_customers).where(
-        _staged.run_id == run.key, _staged.state == StagedState.LISTED.value, *conditions
-    )
-
-
 def _mark_slice(connection: Connection, run: Run, since: datetime, now: datetime) -> None:
     if run.instance.full_read_every_days is None:
         return
@@ -223,7 +198,7 @@ def _mark_slice(connection: Connection, run: Run, since: datetime, now: datetime
         .order_by(_known.read_at, _known.tenant_id)
         .limit(max(slice_size(population, since, now, every), overdue))
     )
-    _mark(connection, run, "slice", _staged.tenant_id.in_(oldest))
+    mark(connection, run, "slice", _staged.tenant_id.in_(oldest))
 
 
 def _is_settled(run: Run) -> ColumnElement[bool]:
@@ -238,6 +213,34 @@ def _is_settled(run: Run) -> ColumnElement[bool]:
     is_not_ours = _known.is_discovered.is_(False) & _known.outcome.is_(None)
     settled = or_(is_not_ours, _known.outcome.in_(_DONE), _known.reason_code.in_(decided))
     return func.coalesce(settled, false())
+
+
+def _is_contradicted(run_key: int) -> ColumnElement[bool]:
+    """Whether the last complete run discovered the tenant, and a partial one since has found it to be somebody else's.
+
+    That is no small change, so a complete run sees for itself.
+    """
+    then = staged_customers.alias("then_customers")
+    is_other = _known.reseller_mpn_id.is_distinct_from(then.c.reseller_mpn_id)
+    discovered = select(then.c.tenant_id).where(
+        then.c.run_id == run_key,
+        then.c.tenant_id == _known.tenant_id,
+        then.c.is_discovered.is_(True),
+        or_(_known.is_discovered.is_not(True), is_other),
+    )
+    return exists(discovered)
+
+
+def _is_linked(run: Run) -> ColumnElement[bool]:
+    """Whether the account that is remembered is still the tenant's, with content that the BSS is known to hold."""
+    links = tenant_links.c
+    same = select(links.id).where(
+        links.instance == run.params.instance,
+        links.tenant_id == _known.tenant_id,
+        links.account_id == _known.account_id,
+        links.content_hash.is_not(None),
+    )
+    return exists(same)
 
 
 def _is_carried(run: Run) -> tuple[ColumnElement[bool], ...]:

@@ -13,16 +13,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from customer_import.errors import ApiError, AuthenticationError
-from customer_import.partner_center.audit import changed_since, domain_prefixes
 from customer_import.runs.fingerprint import fingerprint_of
 from customer_import.runs.reference_data import get_reference
-from customer_import.tasks.extract.carry_forward import (
-    count_due,
-    find_vanished,
-    mark_changed,
-    settle_scope,
+from customer_import.tasks.extract.audited import forget_records, take_records
+from customer_import.tasks.extract.carry_forward import count_due, find_vanished, settle_scope
+from customer_import.tasks.extract.watermark import (
+    AUDIT_WINDOW,
+    Decision,
+    decide,
+    find_watermark,
+    stored_scope,
 )
-from customer_import.tasks.extract.watermark import Decision, decide, find_watermark, stored_scope
 from customer_import.vocabulary import Mode, ReferenceName, Scope, StagedState
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ async def plan_extraction(
     fingerprint = await asyncio.to_thread(_fingerprint, run, engine, tuple(resellers))
     watermark = await asyncio.to_thread(find_watermark, engine, run)
     decision = decide(run, watermark, fingerprint)
-    if decision.scope is Scope.CHANGED:
-        decision = await _mark_audited(run, engine, client, decision)
+    if run.params.mode is not Mode.DISCOVER:
+        decision = await _take_audit_records(run, engine, client, decision)
     counts = await asyncio.to_thread(
         settle_scope, engine, run, decision, fingerprint, selected_mpn_ids
     )
@@ -89,20 +90,28 @@ async def plan_extraction(
     return Plan(decision.scope, decision.reason, counts.get(StagedState.CARRIED.value, 0), vanished)
 
 
-async def _mark_audited(
+async def _take_audit_records(
     run: Run, engine: Engine, client: PartnerCenterClient, decision: Decision
 ) -> Decision:
-    """Mark the customers that audit records name; without records the run is a full one."""
-    since = decision.since or datetime.now(UTC)
+    """Mark the customers that audit records name; without records the run is a full one.
+
+    A full run reads them too: the next one need not read for what this one has read.
+    """
+    basis = decision.watermark.started_at if decision.watermark else run.started_at
+    since = basis - AUDIT_WINDOW
+    until = datetime.now(UTC) + AUDIT_WINDOW
     try:
-        async for page in client.audit_records(since.date(), datetime.now(UTC).date()):
-            changed, prefixes = changed_since(page, since), domain_prefixes(page)
-            await asyncio.to_thread(mark_changed, engine, run, changed, prefixes)
+        async for page in client.audit_records(since.date(), until.date()):
+            await asyncio.to_thread(take_records, engine, run, page)
     except (ApiError, AuthenticationError) as error:
         status = getattr(error, "status", None)
         told = f"HTTP {status}" if status else "no usable answer"
+        if decision.scope is Scope.FULL:
+            log.info("The audit records cannot be read, which a full run does without: %s", error)
+            return decision
         log.warning("The audit records cannot be read, every customer is: %s", error)
         return Decision(Scope.FULL, f"Partner Center gave no audit records ({told})")
+    await asyncio.to_thread(forget_records, engine, run, since)
     return decision
 
 

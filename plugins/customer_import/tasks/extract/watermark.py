@@ -30,8 +30,8 @@ AUDIT_DAYS = 90
 """How far audit records reach back (docs/api/partner-center.md section 11)."""
 CLOCKS_APART = timedelta(minutes=5)
 """So far may the clocks of two hosts be apart without anything being said."""
-OVERLAP = timedelta(hours=1)
-"""Audit records of that long before the last complete run count again: for clocks that run apart and late records."""
+AUDIT_WINDOW = timedelta(days=1)
+"""Audit records of that long before the last complete run are looked at: they may come late, and clocks run apart."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,6 @@ class Decision:
     scope: Scope
     reason: str
     watermark: Watermark | None = None
-
-    @property
-    def since(self) -> datetime | None:
-        """From when on audit records count."""
-        return self.watermark.started_at - OVERLAP if self.watermark else None
 
 
 def find_watermark(engine: Engine, run: Run) -> Watermark | None:
@@ -116,7 +111,7 @@ def decide(
             f"the clock was ahead in run {watermark.run_key}, or was set back since: that run started at "
             f"{watermark.started_at:%Y-%m-%d %H:%M} UTC by its clock"
         )
-    elif (gap := now - watermark.started_at) >= timedelta(days=AUDIT_DAYS) - OVERLAP:
+    elif (gap := now - watermark.started_at) >= timedelta(days=AUDIT_DAYS) - AUDIT_WINDOW:
         reason = (
             f"the last complete run was {gap.days} days ago, audit records reach back {AUDIT_DAYS}"
         )

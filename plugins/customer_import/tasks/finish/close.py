@@ -1,7 +1,8 @@
 """Closes a run: an outcome for every tenant it discovered, the conservation check, the summary.
 
 Conservation: discovered = created + updated + unchanged + skipped + ambiguous + rejected + failed (a preview counts
-would_create and would_update too). A run that cannot show it fails.
+would_create and would_update too). A run that cannot show it fails; so does a complete one that does not follow from
+the complete run before it (``comparison``).
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from customer_import.runs.known_tenants import is_complete, store_known_tenants
 from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.results import record_selected_results, result_columns
 from customer_import.runs.tasks import last_attempts
+from customer_import.tasks.finish.comparison import compare
 from customer_import.tasks.finish.failure import failure_of, too_many_failed
-from customer_import.tasks.finish.log import log_summary, log_to_mend
+from customer_import.tasks.finish.log import log_comparison, log_summary, log_to_mend
 from customer_import.tasks.finish.summary import Summary, summarise
 from customer_import.tasks.finish.to_mend import find_to_mend
 from customer_import.vocabulary import Mode, Outcome, ReasonCode, RunState, TaskId
@@ -50,7 +52,8 @@ def close_run(
         customers.
 
     Raises:
-        ConservationError: The outcomes do not add up; the run is stored as failed with its summary.
+        ConservationError: The outcomes do not add up, or customers of the run before are lost; the run is stored as
+            failed with its summary.
     """
     with engine.begin() as connection:
         run = connection.execute(select(import_runs).where(import_runs.c.id == run_key)).one()
@@ -67,6 +70,10 @@ def close_run(
             summary = replace(summary, state=RunState.FAILED.value, error=error)
         to_mend = find_to_mend(connection, run_key)
         complete = is_complete(run, has_failed=summary.state == RunState.FAILED)
+        comparison = compare(connection, run) if complete else None
+        if comparison and (fault := comparison.fault(summary.discovered)):
+            complete = False
+            summary = replace(summary, state=RunState.FAILED.value, error=fault)
         store_known_tenants(connection, run, complete=complete)
         connection.execute(
             update(import_runs)
@@ -84,9 +91,11 @@ def close_run(
     reached("after_summary")
     log_outcomes(engine, run_key, import_results.c.task_id == TaskId.FINISH_RUN.value)
     log_summary(summary)
+    if comparison:
+        log_comparison(comparison)
     log_to_mend(to_mend, results_url)
-    if not summary.is_conserved:
-        raise ConservationError(error)
+    if not summary.is_conserved or (comparison and not complete):
+        raise ConservationError(summary.error)
     return summary
 
 

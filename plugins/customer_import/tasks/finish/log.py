@@ -10,6 +10,7 @@ from customer_import.tasks.finish.to_mend import MENDS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from customer_import.tasks.finish.comparison import Comparison
     from customer_import.tasks.finish.summary import Summary
     from customer_import.tasks.finish.to_mend import ToMend
 
@@ -50,6 +51,22 @@ def log_summary(summary: Summary) -> None:
         log.info("  %-20s %8.1f s", task, seconds)
     if summary.error:
         log.error("The run failed: %s", summary.error)
+
+
+def log_comparison(comparison: Comparison) -> None:
+    """Log in one line how a run's customers follow from those of the run before."""
+    log.info(
+        "Compared with run %s: %s discovered then, %s new, %s vanished, %s moved away, %s of whom nobody could tell; "
+        "%s now, %s to another reseller",
+        comparison.run_key,
+        comparison.then,
+        comparison.new,
+        comparison.vanished,
+        comparison.moved_away,
+        comparison.untold,
+        comparison.now,
+        comparison.to_another,
+    )
 
 
 def log_to_mend(to_mend: Sequence[ToMend], results_url: str) -> None:
