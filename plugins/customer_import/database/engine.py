@@ -112,8 +112,11 @@ def _engine(url: str) -> Engine:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that only reads; on SQLite it waits for nobody."""
-    with engine.connect().execution_options(is_read_only=True) as connection:
+    """Open a transaction that only reads, all of one moment; on SQLite it waits for nobody."""
+    options: dict[str, Any] = {"is_read_only": True}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"  # what SQLite gives anyway
+    with engine.connect().execution_options(**options) as connection:
         yield connection
 
 

@@ -140,7 +140,7 @@ class Creator:
             window = timedelta(seconds=self._write_window_s + self._settle_delay_s)
             wait_s = (work.link.intent_at + window - self._ledger.now()).total_seconds()
             if wait_s > 0:
-                await self._sleep(wait_s)
+                await self._sleep(min(wait_s, window.total_seconds()))
                 found = await creation.find()
         if found is None:
             work.link = creation.at(work.link, Step.NONE)

@@ -11,12 +11,14 @@ Why: docs/decisions/0001-exactly-once.md, docs/decisions/0003-claims.md.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from customer_import.database.engine import durable, insert_missing, reading
 from customer_import.database.tables import (
@@ -56,6 +58,8 @@ if TYPE_CHECKING:
 
     from customer_import.runs.results import Result
 
+
+log = logging.getLogger(__name__)
 
 Before = tuple[bytes | None, bytes | None]
 """BSS values of account and contact as JSON; ``None`` where nothing is to be kept."""
@@ -402,19 +406,22 @@ class Ledger:
     async def _renew_forever(self) -> None:
         while True:
             await asyncio.sleep(RENEW_EVERY_S)
-            await asyncio.to_thread(self._set_lease, is_held=True)
+            try:
+                await asyncio.to_thread(self._set_lease, is_held=True)
+            except SQLAlchemyError:  # the next time, before the lease ends
+                log.warning("The leases could not be renewed.", exc_info=True)
 
     def _set_lease(self, *, is_held: bool) -> None:
         lease = {"lease_until": self.now() + LEASE} if is_held else {"holder": None}
+        held = (
+            tenant_links.c.organisation == self._organisation,
+            tenant_links.c.holder == str(self.holder),
+        )
         with self._engine.begin() as connection:
-            connection.execute(
-                update(tenant_links)
-                .where(
-                    tenant_links.c.organisation == self._organisation,
-                    tenant_links.c.holder == str(self.holder),
-                )
-                .values(**lease)
-            )
+            # In the order of _lock_links, so that nobody waits for each other.
+            in_order = select(tenant_links.c.id).where(*held).order_by(tenant_links.c.id)
+            connection.execute(in_order.with_for_update())
+            connection.execute(update(tenant_links).where(*held).values(**lease))
 
 
 def _taken_over(tenant_id: str) -> str:

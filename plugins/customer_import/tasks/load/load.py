@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -72,7 +73,7 @@ def load_batch(
         SupersededError: A later attempt of the task is at work; this one wrote nothing after that.
     """
     started = time.monotonic()
-    holder = Holder(run.key, batch, attempt)
+    holder = Holder(run.key, batch, attempt, secrets.token_hex(4))
     requests = asyncio.run(_load(run, engine, holder, map_index))
     log_results(engine, run, batch)
     seconds = time.monotonic() - started
