@@ -88,7 +88,7 @@ def decide(
         now: UTC; the clock's by default.
     """
     now = now or datetime.now(UTC)
-    if run.params.scope is Scope.FULL:
+    if run.params.scope is not Scope.CHANGED:
         return Decision(Scope.FULL, "the run was asked to read every customer")
     if run.params.mode is Mode.DISCOVER:
         return Decision(Scope.FULL, "a run that only discovers classifies every customer")
