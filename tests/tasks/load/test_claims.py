@@ -129,6 +129,16 @@ def test_reads_of_one_transaction_are_of_one_moment(scene: Scene):
         assert len(connection.execute(bss_accounts.select()).all()) == 1
 
 
+@pytest.mark.parametrize("engine", ["postgres"], indirect=True)
+def test_lease_goes_by_the_clock_of_the_database_and_not_of_the_host(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    wrong = datetime.now(UTC) + timedelta(hours=1)
+    monkeypatch.setattr("customer_import.database.engine._utc_now", lambda: wrong)
+    ledger = Ledger(engine, "default", Holder(1, 0, 1))
+    assert abs(ledger.now() - datetime.now(UTC)) < timedelta(minutes=1)
+
+
 def _rename(engine: Engine, old: str, new: str) -> None:
     for _ in range(20):
         try:

@@ -1,8 +1,8 @@
 """Who may write a tenant: claims on links, decided without a database.
 
 A claim is a holder's name on the link row and a lease that the holder renews while it works; a
-holder that lost its claim can record nothing more. Machines that share the database must agree on
-the time.
+holder that lost its claim can record nothing more. Moments are the database's where it has a clock,
+else the host's.
 
 Why: docs/decisions/0003-claims.md.
 """

@@ -13,14 +13,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from customer_import.database.engine import durable, insert_missing, reading
+from customer_import.database.engine import clock, durable, insert_missing, reading
 from customer_import.database.tables import (
     staged_accounts,
     staged_contacts,
@@ -53,6 +52,7 @@ from customer_import.tasks.load.statements import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection, Engine, Row
 
@@ -123,7 +123,7 @@ class Ledger:
         engine: The import's database.
         instance: Which instance; its links are those of the organisation that it is bound to.
         holder: Who writes.
-        now: UTC clock.
+        now: UTC clock; the database's when left out.
         gather_s: Seconds between two commits.
     """
 
@@ -132,10 +132,10 @@ class Ledger:
         engine: Engine,
         instance: str,
         holder: Holder,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] | None = None,
         gather_s: float = GATHER_S,
     ) -> None:
-        self.now = now
+        self.now = now or clock(engine)
         self.holder = holder
         self._engine = durable(engine)
         self._instance = instance
