@@ -36,6 +36,7 @@ class Scope(StrEnum):
 
     FULL = "full"
     CHANGED = "changed"
+    VERIFY = "verify"  # as full; and every account is compared, whatever is remembered of it
 
 
 class OnExisting(StrEnum):

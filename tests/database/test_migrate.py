@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, delete, insert, inspect, select
+from sqlalchemy import DateTime, column, create_engine, delete, insert, inspect, select, table
 
 from customer_import.database.engine import open_engine
 from customer_import.database.migrate import VERSION_TABLE, migrate
@@ -19,6 +19,7 @@ from customer_import.database.tables import (
     metadata,
     reference_data,
     run_tasks,
+    tenant_links,
 )
 
 if TYPE_CHECKING:
@@ -80,4 +81,39 @@ def test_the_data_of_the_first_version_is_kept(
         assert compare_metadata(context, metadata) == []
         connection.execute(delete(import_runs))
         assert connection.execute(select(run_tasks)).all() == []
+    engine.dispose()
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_links_of_before_are_kept_and_no_account_is_linked_twice(
+    database: str, request: pytest.FixtureRequest
+) -> None:
+    engine = open_engine(request.getfixturevalue(f"{database}_database_url"))
+    migrate(engine, "0005")
+    now = datetime.now(UTC)
+    moments = {"created_at": now, "updated_at": now}
+    before = [
+        {"instance": instance, "tenant_id": tenant, "account_id": 1} | moments
+        for instance, tenant in (("a", "t1"), ("a", "t2"), ("b", "t1"))
+    ]
+    names = ("instance", "tenant_id", "import_type", "account_id", "content_hash")
+    old = table(
+        "tenant_links",
+        *map(column, names),
+        *(column(name, DateTime(timezone=True)) for name in moments),
+    )
+    with engine.begin() as connection:
+        rows = [row | {"import_type": "direct", "content_hash": "hash"} for row in before]
+        connection.execute(insert(old), rows)
+
+    migrate(engine)
+
+    links = tenant_links.c
+    kept = select(links.organisation, links.tenant_id, links.account_id, links.content_hash)
+    with engine.connect() as connection:
+        assert connection.execute(kept.order_by(links.id)).all() == [
+            ("instance a", "t1", 1, "hash"),
+            ("instance a", "t2", None, None),
+            ("instance b", "t1", 1, "hash"),
+        ]
     engine.dispose()

@@ -45,6 +45,7 @@ class Organisation(_Model):
         responsible_user_id: Resolved when the instance says that the API accepts it.
         permission_rule_id: The same.
         identity: Which organisation it is (``BssHook.organisation``).
+        found_options: Names of sync options that were left out of earlier writes and that it has by now.
     """
 
     countries: tuple[Country, ...]
@@ -53,6 +54,7 @@ class Organisation(_Model):
     responsible_user_id: int | None = None
     permission_rule_id: int | None = None
     identity: str = ""
+    found_options: tuple[str, ...] = ()
 
     @cached_property
     def country_ids(self) -> dict[str, int]:

@@ -6,6 +6,8 @@ ADDRESS_PREFIX = "billingAddress."
 COUNTRY_TARGET = "billingAddress.countryId"
 """The account field whose country a row's states belong to."""
 STATE_TARGET = "billingAddress.stateId"
+EMAIL_TARGET = "email"
+"""Of account and contact; an address is never cut."""
 CITY_TARGET = "billingAddress.city"
 POSTAL_CODE_TARGET = "billingAddress.postCode"
 

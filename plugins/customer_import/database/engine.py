@@ -9,11 +9,21 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Engine, UniqueConstraint, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    Engine,
+    UniqueConstraint,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from customer_import.config.pasted import one_line
@@ -21,7 +31,7 @@ from customer_import.database.faults import explain_faults
 from customer_import.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Select, Table
 
@@ -112,9 +122,25 @@ def _engine(url: str) -> Engine:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that only reads; on SQLite it waits for nobody."""
-    with engine.connect().execution_options(is_read_only=True) as connection:
+    """Open a transaction that only reads, all of one moment; on SQLite it waits for nobody."""
+    options: dict[str, Any] = {"is_read_only": True}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"  # what SQLite gives anyway
+    with engine.connect().execution_options(**options) as connection:
         yield connection
+
+
+def clock(engine: Engine) -> Callable[[], datetime]:
+    """Return a UTC clock that all who share the database agree on: the server's, where there is one."""
+    ahead = timedelta()
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            ahead = connection.execute(select(func.clock_timestamp())).scalar_one() - _utc_now()
+    return lambda: _utc_now() + ahead
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def durable(engine: Engine) -> Engine:

@@ -60,12 +60,14 @@ def import_params(import_type: ImportType, scope: Scope = Scope.FULL) -> dict[st
             "values_display": {
                 Scope.FULL.value: "Full: read every customer",
                 Scope.CHANGED.value: "Changed: read what changed since the last complete run",
+                Scope.VERIFY.value: "Verify: read every customer, and compare each with its BSS account",
             },
             "title": "Scope",
             "description": (
                 "Changed asks Partner Center's list and audit records what is new, gone or changed, and "
                 "re-reads the others in slices (full_read_every_days). The first run, and one after a "
-                "changed configuration, is full all the same."
+                "changed configuration, is full all the same. Verify also finds what was changed in the BSS; it "
+                "costs three BSS requests a customer."
             ),
             "section": HOW,
         },

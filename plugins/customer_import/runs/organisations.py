@@ -36,6 +36,31 @@ def links_of(instance: str) -> ColumnElement[bool]:
     return tenant_links.c.organisation == func.coalesce(bound, literal(unbound(instance)))
 
 
+def is_settled() -> ColumnElement[bool]:
+    """Return the condition for links of which the BSS is known to hold all that was to be written."""
+    links = tenant_links.c
+    return and_(
+        links.content_hash.is_not(None),
+        links.content_hash.not_like("%+open"),
+        links.owed.is_(None),
+    )
+
+
+def read_left_out(engine: Engine, instance: str) -> tuple[int, frozenset[str]] | None:
+    """Return the sync options that were left out of writes, with an account of which one was; ``None`` without any."""
+    links = tenant_links.c
+    statement = select(links.account_id, links.left_out).where(
+        links_of(instance), links.account_id.is_not(None), links.left_out.is_not(None)
+    )
+    found: set[str] = set()
+    account_id = 0
+    with reading(engine) as connection:
+        for row in connection.execute(statement):
+            account_id = row.account_id
+            found.update(row.left_out)
+    return (account_id, frozenset(found)) if found else None
+
+
 def organisation_of(engine: Engine, instance: str) -> str:
     """Return the key of the links of an instance."""
     with reading(engine) as connection:

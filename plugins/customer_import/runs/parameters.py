@@ -43,7 +43,7 @@ class RunParams(FrozenModel):
         tenants: Tenant ids or primary domains, lower-cased; empty means all.
         exclude_tenants: The same, left out.
         mode: How far the run goes.
-        scope: Which customers it reads from Partner Center.
+        scope: Which customers it reads from Partner Center, and whether it believes what it remembers of the BSS.
         on_existing: What to do with linked customers that changed.
         responsible_user: BSS user name; overrides the instance's.
         permission_rule: BSS permission rule by name; overrides the instance's.

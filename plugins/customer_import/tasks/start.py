@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from customer_import.bss.hook import BssHook, open_client
 from customer_import.bss.organisation import read_organisation
+from customer_import.errors import RejectedRequestError
 from customer_import.partner_center.check import check_partner_center
-from customer_import.runs.organisations import check_organisation
+from customer_import.runs.organisations import check_organisation, read_left_out
 from customer_import.runs.reference_data import put_reference
+from customer_import.text import trim
 from customer_import.vocabulary import Mode, ReferenceName
 
 if TYPE_CHECKING:
@@ -48,7 +50,11 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
     bss = BssHook(run.instance.bss.conn_id)
     check_organisation(engine, run, bss.organisation)
     organisation = asyncio.run(_read_organisation(run, bss, waits_for_outages=waits))
-    organisation = organisation.model_copy(update={"identity": bss.organisation})
+    left_out = read_left_out(engine, run.params.instance)
+    found = asyncio.run(_find_options(run, bss, organisation, left_out, waits_for_outages=waits))
+    organisation = organisation.model_copy(
+        update={"identity": bss.organisation, "found_options": found}
+    )
     put_reference(engine, run.key, ReferenceName.ORGANISATION, organisation.model_dump(mode="json"))
     log.info(
         "BSS: %d countries, tenant marker is custom field %d, sync options in %s",
@@ -67,3 +73,27 @@ async def _read_organisation(run: Run, bss: BssHook, *, waits_for_outages: bool)
             responsible_user=run.params.responsible_user,
             permission_rule=run.params.permission_rule,
         )
+
+
+async def _find_options(
+    run: Run,
+    bss: BssHook,
+    organisation: Organisation,
+    left_out: tuple[int, frozenset[str]] | None,
+    *,
+    waits_for_outages: bool,
+) -> tuple[str, ...]:
+    """Return which sync options of those that were left out the organisation has by now."""
+    if left_out is None or organisation.sync_system_id is None:
+        return ()
+    account_id, names = left_out
+    config = run.instance.bss
+    async with bss.session(config, waits_for_outages=waits_for_outages) as session:
+        try:
+            options = await open_client(session, config).sync_options(
+                account_id, organisation.sync_system_id
+            )
+        except RejectedRequestError:
+            return ()  # its account is gone; the load says so
+    there = {trim(text).casefold() for option in options for text in (option.name, option.alias)}
+    return tuple(sorted(name for name in names if trim(name).casefold() in there))

@@ -315,9 +315,11 @@ def test_preview_of_a_customer_at_whom_the_bss_breaks_fails_that_customer_alone(
     scene.sandbox.faults.replace([refused])
     moved = [customer.having(city="Volos") for customer in staged]
     run = scene.run(moved, mode="preview")
-    assert scene.outcomes(run) == ["rejected", "would_update", "would_update"]
-    (bad,) = [row for row in scene.results(run).values() if row.outcome == "rejected"]
+    assert scene.outcomes(run) == ["failed", "would_update", "would_update"]
+    (bad,) = [row for row in scene.results(run).values() if row.outcome == "failed"]
+    assert bad.reason_code == "bss_error"  # a look-up holds nothing that the customer could correct
     assert "/api/contacts" in bad.reason
+    assert "Partner Center" not in bad.reason
     assert "Volos" not in bad.reason
 
 

@@ -159,6 +159,7 @@ def test_adopted_account_whose_update_was_killed_is_reported_as_adopted_and_upda
 @pytest.mark.parametrize("endpoint", ["accounts.create", "contacts.create", "sync_options.post"])
 @pytest.mark.parametrize(("engine", "kind"), LOSSES, indirect=["engine"])
 def test_lost_or_refused_answers_leave_no_duplicate(scene: Scene, endpoint: str, kind: FaultKind):
+    scene.configure(request_timeout_s=1.0)
     # One request that is answered 401 twice, the second time with a new token, is refused for good.
     calls = (1,) if kind is FaultKind.UNAUTHORIZED else (1, 3, 4)
     scene.sandbox.faults.replace([fault(f"bss.{endpoint}", kind, calls)])
@@ -367,6 +368,35 @@ def test_contact_that_arrives_after_its_sender_died_is_found_and_not_made_twice(
     assert scene.outcomes(run) == ["created"]
     assert scene.links()[customer.tenant_id].contact_id == contact.id
     assert scene.requests("contacts.create") == 0
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", ["account", "contact"])
+def test_creation_that_is_finished_after_its_error_was_answered_is_not_sent_again(
+    scene: Scene, name: str
+):
+    scene.configure(request_timeout_s=2.0)
+    customer = customers(1)[0]
+    gateway = fault(f"bss.{name}s.create", FaultKind.STATUS, (1,), status=504)
+    scene.sandbox.faults.replace([gateway])
+
+    def finish() -> None:
+        if name == "account":
+            fields = {scene.records.setup.tenant_marker.id: customer.tenant_id}
+            scene.records.create_account(customer.account(scene.country_id()), fields)
+        else:
+            flags = {"accountId": scene.accounts[0].id, "isPrimary": True, "isBillTo": True}
+            scene.records.create_contact({**customer.contact(), **flags})
+
+    late = threading.Timer(1.0, finish)
+    failpoints.watch(lambda at: late.start() if at == f"before_{name}_post" else None)
+    try:
+        run = scene.run([customer])
+    finally:
+        failpoints.watch(None)
+    late.join()
+    assert scene.outcomes(run) == ["created"]
+    assert len(scene.accounts) == len(scene.records.contacts) == 1
 
 
 def before(scene: Scene, run: Run) -> dict[str, object]:

@@ -228,10 +228,27 @@ def test_a_state_that_the_bss_does_not_have_is_unknown_and_not_absent():
     assert digest({ADDRESS + "state": "Bavaria"}) != digest({ADDRESS + "state": None})
 
 
-@pytest.mark.parametrize("rule", [{"on_empty": "keep"}, {"on_update": "fill"}])
-def test_a_change_of_a_rule_changes_every_content_hash(rule):
+@pytest.mark.parametrize(
+    ("rule", "concerned", "other"),
+    [
+        ({"on_empty": "keep"}, {ADDRESS + "phoneNumber": None}, None),
+        ({"on_update": "fill"}, None, {ADDRESS + "phoneNumber": None}),
+        ({"max_length": 5}, None, {ADDRESS + "phoneNumber": "555"}),
+    ],
+)
+def test_a_change_of_a_rule_changes_the_content_hash_of_those_it_concerns(rule, concerned, other):
     run = a_run(mappings=with_field("account", "phone", **rule))
-    assert digest(run=run) != digest()
+    assert digest(concerned, run) != digest(concerned)
+    assert digest(other, run) == digest(other)
+
+
+@pytest.mark.parametrize("entity", ["account", "contact"])
+def test_an_e_mail_address_is_never_cut(entity):
+    run = a_run(mappings=with_field(entity, "email", max_length=10))
+    made = transform([customer()], run)
+    sent = bodies(made.accounts if entity == "account" else made.contacts)[0]
+    assert sent["email"] == "office@northwind.example"
+    assert made.cut == {}
 
 
 def test_a_field_written_once_makes_an_update_only_when_it_is_to_be_cleared():

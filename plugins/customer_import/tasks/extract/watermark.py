@@ -100,7 +100,7 @@ def decide(
         now: UTC; the clock's by default.
     """
     now = now or datetime.now(UTC)
-    if run.params.scope is Scope.FULL:
+    if run.params.scope is not Scope.CHANGED:
         reason = "the run was asked to read every customer"
     elif run.params.mode is Mode.DISCOVER:
         reason = "a run that only discovers classifies every customer"

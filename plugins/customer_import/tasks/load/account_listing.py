@@ -23,7 +23,7 @@ from customer_import.tasks.load.bss_access import open_bss
 from customer_import.tasks.load.clearing import check_clearing
 from customer_import.tasks.load.marker import marker_key
 from customer_import.tasks.load.reconcile import name_key
-from customer_import.vocabulary import ReferenceName
+from customer_import.vocabulary import ReferenceName, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,9 @@ _DELETED_AT_ONCE = 500
 
 
 def needs_listing(run: Run, engine: Engine) -> bool:
-    """Whether some customer of the run has no account yet."""
+    """Whether some customer of the run has no account yet, or the run verifies those that have one."""
+    if run.params.scope is Scope.VERIFY:
+        return True
     link = and_(
         links_of(run.params.instance),
         tenant_links.c.tenant_id == staged_accounts.c.tenant_id,

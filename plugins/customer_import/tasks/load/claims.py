@@ -1,8 +1,8 @@
 """Who may write a tenant: claims on links, decided without a database.
 
 A claim is a holder's name on the link row and a lease that the holder renews while it works; a
-holder that lost its claim can record nothing more. Machines that share the database must agree on
-the time.
+holder that lost its claim can record nothing more. Moments are the database's where it has a clock,
+else the host's.
 
 Why: docs/decisions/0003-claims.md.
 """
@@ -15,6 +15,8 @@ from enum import StrEnum
 from typing import Self
 
 LEASE = timedelta(seconds=120)
+MOST_LEASE = 5 * LEASE
+"""A lease that ends later was given by a clock that went wrong; hosts may differ by the rest."""
 RENEW_EVERY_S = 30.0
 
 
@@ -28,21 +30,25 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class Holder:
-    """A fencing token: one attempt of the task that loads one batch of one run."""
+    """A fencing token: one attempt of the task that loads one batch of one run.
+
+    ``nonce`` tells it from that of a run which was deleted and made again under the same name.
+    """
 
     run_key: int
     batch: int
     attempt: int
+    nonce: str = ""
 
     def __str__(self) -> str:
         """Return it as it stands in the database."""
-        return f"{self.run_key}/{self.batch}/{self.attempt}"
+        return f"{self.run_key}/{self.batch}/{self.attempt}/{self.nonce}".rstrip("/")
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read it back."""
-        run_key, batch, attempt = map(int, text.split("/"))
-        return cls(run_key, batch, attempt)
+        run_key, batch, attempt, *nonce = text.split("/")
+        return cls(int(run_key), int(batch), int(attempt), *nonce)
 
     def is_same_task(self, other: Holder) -> bool:
         """Whether both are attempts of the same task."""
@@ -146,7 +152,7 @@ def claim_state(link: Link, request: ClaimRequest, me: Holder, now: datetime) ->
         other = Holder.parse(link.holder)
         if other.is_same_task(me) and other.attempt > me.attempt:
             return ClaimState.SUPERSEDED
-        is_running = link.lease_until is not None and link.lease_until > now
+        is_running = link.lease_until is not None and now < link.lease_until <= now + MOST_LEASE
         if is_running and not other.is_same_task(me):
             return ClaimState.BUSY
     is_other_import = link.account_id is not None and link.import_type != request.import_type

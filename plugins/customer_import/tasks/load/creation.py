@@ -111,7 +111,7 @@ class Creator:
             has_intent = False
             await self._sleep(max(self._settle_delay_s, error.retry_after or 0.0))
             try:
-                return await creation.find()
+                return await self._find(creation, work.link)
             except (RejectedRequestError, RetriableError) as unread:
                 raise error from unread  # whether it was carried out is still not known
 
@@ -135,15 +135,20 @@ class Creator:
         """
         if creation.step_of(work.link) is not Step.INTENT:
             return None
-        found = await creation.find()
-        if found is None and work.link.intent_at is not None:
-            window = timedelta(seconds=self._write_window_s + self._settle_delay_s)
-            wait_s = (work.link.intent_at + window - self._ledger.now()).total_seconds()
-            if wait_s > 0:
-                await self._sleep(wait_s)
-                found = await creation.find()
+        found = await self._find(creation, work.link)
         if found is None:
             work.link = creation.at(work.link, Step.NONE)
+        return found
+
+    async def _find(self, creation: Creation, link: Link) -> int | None:
+        """Look for what a POST made, until it can make nothing any more: an error may come before the work is done."""
+        found = await creation.find()
+        if found is None and link.intent_at is not None:
+            window = timedelta(seconds=self._write_window_s + self._settle_delay_s)
+            wait_s = (link.intent_at + window - self._ledger.now()).total_seconds()
+            if wait_s > 0:
+                await self._sleep(min(wait_s, window.total_seconds()))
+                found = await creation.find()
         return found
 
     def _age_s(self, link: Link) -> float:

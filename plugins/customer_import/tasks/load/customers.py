@@ -60,7 +60,8 @@ class StagedCustomer:
         before: BSS values of account and contact that an attempt of this run has begun to change.
         read_at: When Partner Center gave it. UTC.
         twins: Other accounts that carry its tenant marker, when the run has listed the accounts.
-        is_due: Whether something that was left out can be written now, though its content is the same.
+        is_due: Whether it is compared though its content is the same: what was left out can be written now, or the
+            run verifies.
     """
 
     tenant_id: str

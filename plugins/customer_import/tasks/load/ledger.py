@@ -11,14 +11,15 @@ Why: docs/decisions/0001-exactly-once.md, docs/decisions/0003-claims.md.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
 
-from customer_import.database.engine import durable, insert_missing, reading
+from customer_import.database.engine import clock, durable, insert_missing, reading
 from customer_import.database.tables import (
     staged_accounts,
     staged_contacts,
@@ -51,11 +52,14 @@ from customer_import.tasks.load.statements import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Connection, Engine, Row
 
     from customer_import.runs.results import Result
 
+
+log = logging.getLogger(__name__)
 
 Before = tuple[bytes | None, bytes | None]
 """BSS values of account and contact as JSON; ``None`` where nothing is to be kept."""
@@ -119,7 +123,7 @@ class Ledger:
         engine: The import's database.
         instance: Which instance; its links are those of the organisation that it is bound to.
         holder: Who writes.
-        now: UTC clock.
+        now: UTC clock; the database's when left out.
         gather_s: Seconds between two commits.
     """
 
@@ -128,10 +132,10 @@ class Ledger:
         engine: Engine,
         instance: str,
         holder: Holder,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] | None = None,
         gather_s: float = GATHER_S,
     ) -> None:
-        self.now = now
+        self.now = now or clock(engine)
         self.holder = holder
         self._engine = durable(engine)
         self._instance = instance
@@ -402,19 +406,22 @@ class Ledger:
     async def _renew_forever(self) -> None:
         while True:
             await asyncio.sleep(RENEW_EVERY_S)
-            await asyncio.to_thread(self._set_lease, is_held=True)
+            try:
+                await asyncio.to_thread(self._set_lease, is_held=True)
+            except SQLAlchemyError:  # the next time, before the lease ends
+                log.warning("The leases could not be renewed.", exc_info=True)
 
     def _set_lease(self, *, is_held: bool) -> None:
         lease = {"lease_until": self.now() + LEASE} if is_held else {"holder": None}
+        held = (
+            tenant_links.c.organisation == self._organisation,
+            tenant_links.c.holder == str(self.holder),
+        )
         with self._engine.begin() as connection:
-            connection.execute(
-                update(tenant_links)
-                .where(
-                    tenant_links.c.organisation == self._organisation,
-                    tenant_links.c.holder == str(self.holder),
-                )
-                .values(**lease)
-            )
+            # In the order of _lock_links, so that nobody waits for each other.
+            in_order = select(tenant_links.c.id).where(*held).order_by(tenant_links.c.id)
+            connection.execute(in_order.with_for_update())
+            connection.execute(update(tenant_links).where(*held).values(**lease))
 
 
 def _taken_over(tenant_id: str) -> str:

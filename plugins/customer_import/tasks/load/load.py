@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -29,7 +30,7 @@ from customer_import.tasks.load.sync_options import left_out_warnings
 from customer_import.tasks.load.tenant import TenantLoader
 from customer_import.tasks.load.triage import triage
 from customer_import.tasks.load.work import BatchContext
-from customer_import.vocabulary import ReasonCode, ReferenceName
+from customer_import.vocabulary import OnExisting, ReasonCode, ReferenceName, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,7 +73,7 @@ def load_batch(
         SupersededError: A later attempt of the task is at work; this one wrote nothing after that.
     """
     started = time.monotonic()
-    holder = Holder(run.key, batch, attempt)
+    holder = Holder(run.key, batch, attempt, secrets.token_hex(4))
     requests = asyncio.run(_load(run, engine, holder, map_index))
     log_results(engine, run, batch)
     seconds = time.monotonic() - started
@@ -138,8 +139,10 @@ class _Batch:
         return [*linked, *await look.matched([one for one in customers if _is_new(one)])]
 
     async def _due(self, customer: StagedCustomer) -> StagedCustomer:
-        """Return a customer with whether something that was left out can be written now."""
-        link = customer.link
+        """Return a customer with whether it is to be compared though its content is the same."""
+        link, params = customer.link, self._context.run.params
+        if params.scope is Scope.VERIFY and params.on_existing is OnExisting.UPDATE:
+            return replace(customer, is_due=True)
         if link is None or link.account_id is None or not link.left_out:
             return customer
         is_due = await self._comparer.has_any_option(link.left_out, link.account_id)

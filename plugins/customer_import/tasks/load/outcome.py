@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from customer_import.config.mapping import ORDERING_FIELDS
 from customer_import.errors import ApiError, RejectedRequestError
@@ -85,7 +85,7 @@ def verdict_of(error: ApiError, configured: Configured) -> Verdict:
     broke, and the next try may succeed; so is data that the configuration gave, because the
     customer is right and goes through once the configuration is.
     """
-    if isinstance(error, RejectedRequestError) and error.status in _REFUSED_DATA:
+    if _is_refusal_of_data(error):
         reason = f"The BSS refused the data ({error.endpoint}): {error.reason}."
         correction = configured.hint(error.fields)
         if correction is not None:
@@ -95,6 +95,15 @@ def verdict_of(error: ApiError, configured: Configured) -> Verdict:
         return Verdict(Outcome.REJECTED, ReasonCode.BSS_REFUSED, f"{reason} {hint}")
     reason = f"{error}. What was written is remembered; the next try continues from there."
     return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
+
+
+def _is_refusal_of_data(error: ApiError) -> TypeGuard[RejectedRequestError]:
+    """Whether the BSS refused what was to be written; a look-up holds no data of the customer's."""
+    return (
+        isinstance(error, RejectedRequestError)
+        and error.status in _REFUSED_DATA
+        and not error.endpoint.startswith("GET ")
+    )
 
 
 def _shown(value: object) -> str:

@@ -14,8 +14,9 @@ docs/decisions/0007-pandas.md.
 The content hash answers "has anything that an update would write changed since the last load?". So
 it covers account, contact and sync options without the fields whose ``on_update`` is ``keep``:
 those are written once, with the new record, and a change of them (a run started by somebody else)
-must not make an update of every customer. ``fill`` fields are covered. So are the rules themselves:
-after a change of ``on_update`` or ``on_empty`` every customer is compared with the BSS once.
+must not make an update of every customer. ``fill`` fields are covered. So are the rules, as far as
+they decide something about this customer: ``on_update`` of what it has a value for, ``on_empty`` of
+what it has none for. After a change of one, those whom it concerns are compared with the BSS once.
 """
 
 from __future__ import annotations
@@ -29,7 +30,12 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from customer_import.config.targets import ADDRESS_PREFIX, COUNTRY_TARGET, ID_TARGETS
+from customer_import.config.targets import (
+    ADDRESS_PREFIX,
+    COUNTRY_TARGET,
+    EMAIL_TARGET,
+    ID_TARGETS,
+)
 from customer_import.mapping.lookups import Ids, resolve_ids, row_countries
 from customer_import.mapping.selection import select_fields
 
@@ -42,6 +48,8 @@ if TYPE_CHECKING:
     from customer_import.runs.run import Run
 
 _HASH_BYTES = 20
+_RULES_VERSION = 2
+"""Of the rules that stand in the program; a higher one compares every customer with the BSS once."""
 UNKNOWN: Final = object()
 """In a column: what the value should be is not known, as with a state that the BSS does not have.
 
@@ -95,7 +103,6 @@ def build_entities(source: SourceColumns, run: Run, organisation: Organisation) 
     refused = _refused_targets(run)
     bodies: dict[str, list[bytes]] = {}
     hashed: list[list[bytes]] = []
-    rules: dict[str, dict[str, tuple[str, str]]] = {}
     cut: dict[str, int] = {}
     unknown_states = 0
     for entity, fields in mappings.items():
@@ -113,16 +120,13 @@ def build_entities(source: SourceColumns, run: Run, organisation: Organisation) 
         hashed.append(
             _dump_hashed(records, fields) if _written_once(records, fields) else bodies[entity]
         )
-        rules[entity] = {
-            target: (fields[target].on_update, fields[target].on_empty)
-            for target in _targets(records)
-        }
+        hashed.append(_rules(records, fields))
     return Entities(
         tenant_ids=source.texts["tenant.id"],
         accounts=bodies["account"],
         contacts=bodies["contact"],
         sync_options=bodies["sync_options"],
-        content_hashes=_content_hashes(rules, *hashed),
+        content_hashes=_content_hashes(hashed),
         cut=cut,
         unknown_states=unknown_states,
     )
@@ -200,6 +204,31 @@ def _dump_hashed(records: pd.DataFrame, fields: Mapping[str, FieldMapping]) -> l
     return _dump(hashed)
 
 
+def _rules(records: pd.DataFrame, fields: Mapping[str, FieldMapping]) -> list[bytes]:
+    """Return the rules that decide what an update does with each record, as JSON."""
+    targets = _targets(records)
+    known: dict[tuple[bool | None, ...], bytes] = {}  # few patterns, many records
+    dumped = []
+    for row in records.to_numpy().tolist():
+        pattern = tuple(None if value is UNKNOWN else value is not None for value in row)
+        if pattern not in known:
+            rules = {
+                target: _rule(fields[target], is_there=is_there)
+                for target, is_there in zip(targets, pattern, strict=True)
+                if is_there is not None
+            }
+            known[pattern] = orjson.dumps(rules, option=orjson.OPT_SORT_KEYS)
+        dumped.append(known[pattern])
+    return dumped
+
+
+def _rule(field: FieldMapping, *, is_there: bool) -> str:
+    if is_there:
+        return field.on_update
+    is_said = field.on_update != "keep"
+    return field.on_empty if is_said or field.on_empty == "clear" else "not said"
+
+
 def _as_ids(texts: Texts) -> Ids:
     return [
         int(text) if text is not None and text.isascii() and text.isdigit() else None
@@ -225,7 +254,12 @@ def _cut(
     counts: dict[str, int] = {}
     for target, own in texts.items():
         limit = fields[target].max_length
-        if limit is None or max(map(len, filter(None, own)), default=0) <= limit:
+        # What validation says of the others, it says of an e-mail address before: cut, it would be another's.
+        if (
+            limit is None
+            or target == EMAIL_TARGET
+            or max(map(len, filter(None, own)), default=0) <= limit
+        ):
             continue
         columns[target] = [
             text[:limit].rstrip() if text and len(text) > limit else text for text in own
@@ -272,11 +306,10 @@ def _targets(records: pd.DataFrame) -> list[str]:
     return targets
 
 
-def _content_hashes(
-    rules: Mapping[str, object], accounts: list[bytes], contacts: list[bytes], options: list[bytes]
-) -> list[str]:
-    dumped = orjson.dumps(rules, option=orjson.OPT_SORT_KEYS)
+def _content_hashes(columns: Sequence[Sequence[bytes]]) -> list[str]:
+    """Hash each customer's parts, all of them JSON."""
+    version = b"%d" % _RULES_VERSION
     return [
-        hashlib.blake2b(b"[%b,%b,%b,%b]" % (dumped, *parts), digest_size=_HASH_BYTES).hexdigest()
-        for parts in zip(accounts, contacts, options, strict=True)
+        hashlib.blake2b(b",".join((version, *parts)), digest_size=_HASH_BYTES).hexdigest()
+        for parts in zip(*columns, strict=True)
     ]

@@ -1,0 +1,149 @@
+"""Claims between hosts, restarts and databases that stumble: every wait ends, and no token comes twice."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
+
+from customer_import import failpoints
+from customer_import.database.engine import reading
+from customer_import.database.tables import bss_accounts, tenant_links
+from customer_import.tasks.load.claims import LEASE, Claim, ClaimRequest, Holder
+from customer_import.tasks.load.ledger import Ledger
+from tests.tasks.load.scene import Scene, customers
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+only_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@only_sqlite
+def test_intent_and_lease_of_a_clock_that_was_a_day_ahead_are_not_waited_for(scene: Scene):
+    scene.configure(request_timeout_s=0.5)
+    customer = customers(1)[0]
+    other = scene.run([customer])
+    ahead = datetime.now(UTC) + timedelta(days=1)
+    with scene.engine.begin() as connection:
+        connection.execute(
+            update(tenant_links).values(
+                holder=str(Holder(other.key, 0, 1)),
+                lease_until=ahead,
+                intent_at=ahead,
+                contact_step="intent",
+                content_hash=None,
+                contact_id=None,
+            )
+        )
+    scene.records.contacts.clear()
+    scene.records._contacts_of.clear()
+    began = datetime.now(UTC)
+    run = scene.run([customer])
+    assert scene.outcomes(run) == ["created"]
+    assert datetime.now(UTC) - began < timedelta(seconds=20)
+    assert scene.faults() == {}
+
+
+def test_token_of_a_run_that_was_made_again_is_another(scene: Scene):
+    tokens: list[str] = []
+
+    def look(failpoint: str) -> None:
+        if failpoint == "after_account_post":
+            tokens.extend(row.holder for row in scene.links().values())
+
+    customer = customers(1)[0]
+    run = scene.begin()
+    failpoints.watch(look)
+    try:
+        for _ in range(2):
+            with scene.engine.begin() as connection:
+                connection.exec_driver_sql("DELETE FROM tenant_links")
+                connection.exec_driver_sql("DELETE FROM import_results")
+            scene.records.clear()
+            scene.stage(run, [customer])
+            scene.load(run)
+    finally:
+        failpoints.watch(None)
+    assert len(tokens) == len(set(tokens)) == 2
+    assert Holder.parse(tokens[0]).is_same_task(Holder.parse(tokens[1]))
+
+
+@only_sqlite
+def test_renewal_goes_on_after_an_error_of_the_database(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("customer_import.tasks.load.ledger.RENEW_EVERY_S", 0.01)
+    ahead = timedelta()
+
+    async def hold() -> datetime:
+        nonlocal ahead
+        ledger = Ledger(engine, "default", Holder(1, 0, 1), lambda: datetime.now(UTC) + ahead)
+        async with ledger:
+            await ledger.claim(ClaimRequest("t", "direct", is_in_both_lists=False, creates=False))
+            _rename(engine, "tenant_links", "away")
+            await asyncio.sleep(0.3)
+            _rename(engine, "away", "tenant_links")
+            ahead = LEASE
+            await asyncio.sleep(0.3)
+            link = await ledger.read("t")
+        assert link is not None
+        assert link.lease_until is not None
+        return link.lease_until
+
+    assert asyncio.run(hold()) > datetime.now(UTC) + 1.5 * LEASE
+
+
+@only_sqlite
+def test_save_does_not_shorten_a_lease_that_was_renewed(engine: Engine):
+    now = [datetime(2026, 1, 1, tzinfo=UTC)]
+
+    async def save() -> None:
+        ledger = Ledger(engine, "default", Holder(1, 0, 1), lambda: now[0])
+        request = ClaimRequest("t", "direct", is_in_both_lists=False, creates=False)
+        async with ledger:
+            claim: Claim = await ledger.claim(request)
+            now[0] += timedelta(seconds=100)
+            ledger._set_lease(is_held=True)
+            await ledger.save(claim.link)
+            link = await ledger.read("t")
+        assert link is not None
+        assert link.lease_until == now[0] + LEASE
+
+    asyncio.run(save())
+
+
+def test_reads_of_one_transaction_are_of_one_moment(scene: Scene):
+    run = scene.begin()
+    row = {"run_id": run.key, "account_id": 1, "name_key": "a"}
+    with reading(scene.engine) as connection:
+        before = connection.execute(bss_accounts.select()).all()
+        with scene.engine.begin() as other:
+            other.execute(bss_accounts.insert().values(row))
+        assert connection.execute(bss_accounts.select()).all() == before == []
+    with reading(scene.engine) as connection:
+        assert len(connection.execute(bss_accounts.select()).all()) == 1
+
+
+@pytest.mark.parametrize("engine", ["postgres"], indirect=True)
+def test_lease_goes_by_the_clock_of_the_database_and_not_of_the_host(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    wrong = datetime.now(UTC) + timedelta(hours=1)
+    monkeypatch.setattr("customer_import.database.engine._utc_now", lambda: wrong)
+    ledger = Ledger(engine, "default", Holder(1, 0, 1))
+    assert abs(ledger.now() - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def _rename(engine: Engine, old: str, new: str) -> None:
+    for _ in range(20):
+        try:
+            with engine.begin() as connection:
+                connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+        except OperationalError:
+            continue
+        return
