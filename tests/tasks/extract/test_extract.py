@@ -285,7 +285,7 @@ def test_a_tenant_without_a_usable_answer_fails_alone(
     assert summary.failed == 1
     assert summary.listed == 2
     [failed] = [row for row in results(engine, run).values() if row.outcome == "failed"]
-    assert failed.reason_code == "extraction_error"
+    assert failed.reason_code == "not_classified"
     assert "malformed" in failed.reason
 
 
