@@ -10,9 +10,10 @@ from sqlalchemy import update
 
 from customer_import import failpoints
 from customer_import.database.tables import staged_customers, tenant_links
+from customer_import.tasks.load.claims import Holder
 from sandbox import FaultKind
 from tests.tasks.load.scene import Scene, customers, fault
-from tests.tasks.load.test_exactly_once import end_leases
+from tests.tasks.load.test_exactly_once import end_leases, hold
 from tests.tasks.load.test_links import at_once, city
 
 if TYPE_CHECKING:
@@ -78,6 +79,20 @@ def test_customer_that_an_older_run_read_again_is_the_newer_reading(scene: Scene
     scene.load(older)
     assert scene.outcomes(older) == ["updated"]
     assert city(scene.accounts[0]) == "Athens"
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_customer_that_a_newer_run_is_writing_is_waited_for(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("customer_import.tasks.load.tenant.CLAIM_WAIT_S", 0.0)
+    customer = customers(1)[0]
+    older = scene.begin()
+    scene.stage(older, [customer.having(city="Athens")])
+    newer = scene.run([customer])
+    hold(scene, Holder(newer.key, 0, 1))
+    scene.load(older)  # who is at work may come to the same, or die
+    assert scene.results(older)[customer.tenant_id].reason_code == "claimed_elsewhere"
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -159,10 +159,11 @@ class _Batch:
         now = self._context.ledger.now()
         for customer in [await self._due(one) for one in chunk]:
             verdict = triage(customer, run.import_type, run.params.on_existing, now)
-            if verdict is None:
-                rest.append(customer)
-                continue
             link = customer.link
+            is_held = link is not None and link.holder is not None
+            if verdict is None or (is_held and verdict.reason_code is ReasonCode.SUPERSEDED):
+                rest.append(customer)  # whoever holds it may find the same; that is waited for
+                continue
             is_same = verdict.reason_code is ReasonCode.SAME
             warnings = left_out_warnings((link and link.left_out) or ()) if is_same else []
             results.append(self._context.result(customer, verdict, link, warnings))
