@@ -32,6 +32,7 @@ from customer_import.database.tables import (
     known_tenants,
     staged_customers,
     tenant_links,
+    unbound,
 )
 from customer_import.errors import AuthenticationError, RejectedRequestError
 from customer_import.partner_center.audit import AuditRecord
@@ -502,6 +503,7 @@ class Memory(RuleBasedStateMachine):
             return load, Verdict(Outcome.WOULD_UPDATE, ReasonCode.CHANGED, "would")
         now = datetime.now(UTC)
         written = {
+            "organisation": unbound("default"),
             "instance": "default",
             "tenant_id": key,
             "import_type": run.import_type.value,

@@ -34,6 +34,7 @@ from customer_import.database.tables import (
 )
 from customer_import.runs.fingerprint import combined
 from customer_import.runs.known_tenants import of_import, same_tenant
+from customer_import.runs.organisations import is_settled, links_of
 from customer_import.runs.results import record_selected_results, result_columns
 from customer_import.tasks.extract.selection import NOT_SELECTED
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode, Scope, StagedState, TaskId
@@ -232,13 +233,13 @@ def _is_contradicted(run_key: int) -> ColumnElement[bool]:
 
 
 def _is_linked(run: Run) -> ColumnElement[bool]:
-    """Whether the account that is remembered is still the tenant's, with content that the BSS is known to hold."""
+    """Whether the account that is remembered is still the tenant's, and the BSS is known to hold all of it."""
     links = tenant_links.c
     same = select(links.id).where(
-        links.instance == run.params.instance,
+        links_of(run.params.instance),
         links.tenant_id == _known.tenant_id,
         links.account_id == _known.account_id,
-        links.content_hash.is_not(None),
+        is_settled(),
     )
     return exists(same)
 
