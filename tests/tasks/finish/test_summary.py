@@ -258,6 +258,7 @@ def test_every_reason_has_a_mend_or_needs_nobody():
         ReasonCode.CUSTOMER_GONE,
         ReasonCode.CLAIMED_ELSEWHERE,
         ReasonCode.EXISTING_SKIPPED,
+        ReasonCode.SUPERSEDED,
         ReasonCode.NEW,
         ReasonCode.ADOPTED,
         ReasonCode.CHANGED,

@@ -91,7 +91,7 @@ def body_of(entity, row, mappings, import_type):
         elif "state_id" in fields[target].transforms:
             value = state_of(country, text) if text is not None else None
             is_known = text is None or value is not None
-        elif value is not None and limit is not None and len(value) > limit:
+        elif value is not None and limit is not None and len(value) > limit and target != "email":
             value = value[:limit].rstrip()
         if is_known:  # null: Partner Center has no value; left out: not known
             nested = target.startswith("billingAddress.")
@@ -100,7 +100,7 @@ def body_of(entity, row, mappings, import_type):
 
 
 def content_of(row, mappings, import_type):
-    """What decides whether a customer is compared with the BSS: values by their rules, and the rules."""
+    """What decides whether a customer is compared with the BSS: values by their rules, and the rules that decide."""
     content: list[tuple[Any, ...]] = []
     for entity in ENTITIES:
         body = body_of(entity, row, mappings, import_type)
@@ -108,12 +108,14 @@ def content_of(row, mappings, import_type):
         flat = body | {f"billingAddress.{name}": value for name, value in address.items()}
         fields = getattr(mappings, entity)
         for target, value in flat.items():
-            rule = fields[target].on_update, fields[target].on_empty
-            if rule[0] != "keep":
-                content.append((entity, target, value, rule))
-            elif rule[1] == "clear":
-                content.append((entity, target, value is None, rule))
-        content.append((entity, sorted(flat)))
+            update, empty = fields[target].on_update, fields[target].on_empty
+            if update != "keep":
+                content.append((entity, target, value))
+            elif empty == "clear":
+                content.append((entity, target, value is None))
+            is_silent = update == empty == "keep"  # nothing is written, cleared or said
+            rule = update if value is not None else "" if is_silent else empty
+            content.append((entity, target, rule))
     return repr(content)
 
 

@@ -369,7 +369,7 @@ class CustomerStaging:
             "has_billing_profile": customer.has_billing_profile if customer else None,
             "subscriptions": _dump_subscriptions(item.subscriptions),
             "has_delegated_access": customer.has_delegated_access if customer else None,
-            "domain_prefix": (customer and customer.domain_prefix) or item.pending.domain_prefix,
+            "domain_prefix": _domain_prefix(item),
             "is_discovered": item.is_discovered,
             "reseller_mpn_id": found.reseller_mpn_id,
             "reseller_name": found.reseller_name,
@@ -395,6 +395,15 @@ def _known(row: Row[*tuple[Any, ...]]) -> Classification | None:
         if row.reseller_name or row.reseller_mpn_id
         else (),
     )
+
+
+def _domain_prefix(item: StagedTenant) -> str | None:
+    """Return the prefix of a customer's domains; where they are hidden, that of its audit record."""
+    customer = item.customer
+    if customer is None:
+        return None
+    is_hidden = not customer.has_delegated_access
+    return customer.domain_prefix or (item.pending.domain_prefix if is_hidden else None)
 
 
 def _dump_subscriptions(subscriptions: Iterable[Subscription] | None) -> bytes | None:

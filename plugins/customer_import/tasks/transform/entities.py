@@ -212,10 +212,12 @@ def _rules(records: pd.DataFrame, fields: Mapping[str, FieldMapping]) -> list[by
     for row in records.to_numpy().tolist():
         pattern = tuple(None if value is UNKNOWN else value is not None for value in row)
         if pattern not in known:
+            decided = dict(zip(targets, pattern, strict=True))
+            has_address = decided.get(COUNTRY_TARGET)  # without its country an address is left out
             rules = {
                 target: _rule(fields[target], is_there=is_there)
-                for target, is_there in zip(targets, pattern, strict=True)
-                if is_there is not None
+                for target, is_there in decided.items()
+                if is_there is not None and (has_address or not target.startswith(ADDRESS_PREFIX))
             }
             known[pattern] = orjson.dumps(rules, option=orjson.OPT_SORT_KEYS)
         dumped.append(known[pattern])
