@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -132,9 +133,11 @@ def _alone(home: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _sandbox(home: Path, options: Mapping[str, Any]) -> Iterator[SandboxInfo]:
     info_file = home / "sandbox.json"
+    bss_port = _former_bss_port(info_file)
     info_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "sandbox", "serve", "--customers", str(options["customers"])]
     command += ["--data-dir", str(home / "sandbox"), "--info-file", str(info_file)]
+    command += ["--bss-port", str(bss_port)]
     if folder := options["serve_bodies"]:
         if not Path(folder).is_dir():
             message = f"there is no folder {folder}"
@@ -144,6 +147,13 @@ def _sandbox(home: Path, options: Mapping[str, Any]) -> Iterator[SandboxInfo]:
     with ChildProcess("the sandbox", command, os.environ, home / "sandbox.log") as process:
         process.wait_until(info_file.exists, 60)
         yield SandboxInfo.read(info_file)
+
+
+def _former_bss_port(info_file: Path) -> int:
+    """Return the port of the start before, 0 for the first: at another address it would be another organisation."""
+    if not info_file.exists():
+        return 0
+    return urlsplit(SandboxInfo.read(info_file).bss_url).port or 0
 
 
 @contextlib.contextmanager
