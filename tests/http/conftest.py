@@ -116,7 +116,7 @@ async def session(script: Script, waits: Waits, tokens: Tokens) -> AsyncIterator
         base_url=script.url,
         tokens=TokenSource(tokens.fetch),
         read_detail=read_detail,
-        timeout_s=0.5,
+        timeout_s=3.0,  # a busy machine answers within it, `late` does not
         retry=RetrySettings(max_attempts=3, base_s=1.0),
         sleep=waits,
         jitter=lambda: 1.0,
