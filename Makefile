@@ -80,6 +80,10 @@ coverage: $(STAMP) ## Which lines and branches of the library the fast tests run
 chaos: $(STAMP) ## Kill, storm, ambiguous writes, overlapping runs: same BSS state as undisturbed? (takes long)
 	$(BIN)/python -W ignore -m tests.chaos
 
+.PHONY: memory
+memory: $(STAMP) ## Is what runs remember true? 60 runs of all kinds, each compared with a fresh import, on both databases (half an hour)
+	$(BIN)/python -W ignore -m tests.memory
+
 .PHONY: outages
 outages: $(STAMP) ## What an outage of either service costs: LENGTHS="20 60 300", seconds
 	$(BIN)/python -W ignore -m tests.imports.outages $(LENGTHS)

@@ -1,0 +1,1 @@
+"""Many runs over one changing population, each compared with a fresh import of the same world."""
