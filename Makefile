@@ -61,8 +61,9 @@ check-sandbox: $(STAMP) ## What the demo's sandbox says about the imported state
 check-connections: $(STAMP) ## Try both ends of an instance with one read each: INSTANCE=name
 	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -m customer_import.cli check "$(INSTANCE)"
 
-# Tests that start a whole Airflow or many processes; those of one folder or file share them. Three at a time: many wait.
-SLOW := tests/browser tests/e2e tests/chaos tests/canary
+# Tests that start a whole Airflow or many processes, the longest first; those of one folder or file share them. Three
+# at a time: many wait.
+SLOW := tests/chaos tests/canary tests/e2e tests/browser
 
 .PHONY: test
 test: $(STAMP) ## All tests, the fast ones first

@@ -328,6 +328,20 @@ class Memory(RuleBasedStateMachine):
         for _ in range(2):
             self._run(kind, {"scope": "changed"})
 
+    @rule(kind=st.sampled_from(KINDS), data=st.data(), mpn_ids=MPN_IDS)
+    def later_run_ends_first(
+        self, kind: ImportType, data: st.DataObject, mpn_ids: tuple[str | None, ...]
+    ) -> None:
+        self._step()
+        self._run(kind, {"scope": "full"}, ends="open")
+        late = self.runs[-1]
+        customer = self._some(data)
+        customer.mpn_ids, customer.city = mpn_ids, customer.city + 1
+        self._changed(customer, "audit")
+        self._run(kind, {"scope": "changed"})
+        self._close(late)
+        self._run(kind, {"scope": "changed"})
+
     def _run(self, kind: ImportType, params: dict[str, Any], ends: str = "whole") -> None:
         listed = sorted(key for key, each in self.customers.items() if each.is_listed)
         asked = RunParams(instance="default", max_failed_percent=100.0, **params)
