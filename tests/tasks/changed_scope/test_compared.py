@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import delete, update
 
-from customer_import.database.tables import import_results, known_tenants, staged_customers
+from customer_import.database.tables import (
+    import_results,
+    import_runs,
+    known_tenants,
+    staged_customers,
+)
 from customer_import.errors import ConservationError
-from customer_import.vocabulary import ImportType
+from customer_import.vocabulary import ImportType, StagedState
 from tests.imports.scene import on
 from tests.support.library_run import finish
 from tests.tasks.changed_scope.looks import DIRECT, changed, imported, reads, unverified
@@ -48,6 +54,23 @@ def test_a_customer_that_disappears_without_being_read_fails_the_run(scene: Scen
     with pytest.raises(ConservationError, match=r"1 of 3 customers that run \d+ discovered"):
         finish(scene.engine, run)
     assert changed(scene).counts() == {"unchanged": 3}
+
+
+@on("sqlite")
+def test_a_run_that_is_closed_again_is_not_compared_with_a_later_one(scene: Scene) -> None:
+    customer, _ = imported(scene, 2)
+    scene.resubscribe(customer, scene.resellers[1].mpn_id)
+    run = scene.load(scene.stage(DIRECT, scope="changed"))
+    finish(scene.engine, run)
+    scene.resubscribe(customer, None)
+    scene.run(DIRECT)
+    with scene.engine.begin() as connection:  # its clock was ahead
+        ahead = datetime.now(UTC) + timedelta(hours=1)
+        same = import_runs.c.id == run.key
+        connection.execute(update(import_runs).where(same).values(read_at=ahead))
+        staged = update(staged_customers).where(staged_customers.c.run_id == run.key)
+        connection.execute(staged.values(state=StagedState.CARRIED.value))
+    finish(scene.engine, run)
 
 
 @on("sqlite")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, update
 
 from customer_import.database.tables import tenant_links
-from customer_import.vocabulary import Outcome
+from customer_import.vocabulary import ImportType, Outcome, ReasonCode
 from tests.imports.scene import on
 from tests.support.library_run import finish
 from tests.tasks.changed_scope.looks import DIRECT, age, changed, imported, reads
@@ -75,6 +75,20 @@ def test_a_customer_whose_link_is_not_the_remembered_one_is_read(scene: Scene) -
     assert len(scene.links()) == 3
     assert changed(scene).counts() == {"unchanged": 3}
     assert reads(scene) == set()
+
+
+@on("sqlite")
+def test_a_customer_whose_link_is_another_imports_by_now_is_read(scene: Scene) -> None:
+    (customer,) = scene.sell(DIRECT)
+    scene.resubscribe(customer, None, scene.resellers[1].mpn_id)
+    scene.run(DIRECT)
+    with scene.engine.begin() as connection:
+        connection.execute(delete(tenant_links))
+    scene.run(ImportType.INDIRECT)
+    scene.sandbox.source.audit.clear()
+    report = changed(scene)
+    assert reads(scene) == {customer.tenant_id}
+    assert report.of(customer).reason_code == ReasonCode.ALREADY_IMPORTED
 
 
 def of_tenant(customer: Customer) -> ColumnElement[bool]:

@@ -233,12 +233,16 @@ def _is_contradicted(run_key: int) -> ColumnElement[bool]:
 
 
 def _is_linked(run: Run) -> ColumnElement[bool]:
-    """Whether the account that is remembered is still the tenant's, and the BSS is known to hold all of it."""
+    """Whether the account that is remembered is still the tenant's, and the BSS is known to hold all of it.
+
+    Who was imported has a link of this import; by another import's link it would be skipped.
+    """
     links = tenant_links.c
     same = select(links.id).where(
         links_of(run.params.instance),
         links.tenant_id == _known.tenant_id,
         links.account_id == _known.account_id,
+        or_(links.import_type == run.import_type.value, _known.outcome.not_in(_DONE)),
         is_settled(),
     )
     return exists(same)

@@ -71,7 +71,7 @@ class Comparison:
 
 
 def compare(connection: Connection, run: Row[Any]) -> Comparison | None:
-    """Compare a run with the complete run before it; ``None`` when there is none, or it was closed while this one read.
+    """Compare a run with the last complete run; ``None`` when there is none, or it is not before this one.
 
     Args:
         connection: An open connection.
@@ -89,7 +89,9 @@ def compare(connection: Connection, run: Row[Any]) -> Comparison | None:
         .order_by(runs.id.desc())
         .limit(1)
     ).one_or_none()
-    if before is None or run.read_at is None or before.ended_at > run.read_at:
+    if before is None or before.id > run.id or run.read_at is None:
+        return None
+    if before.ended_at > run.read_at:  # it was closed while this one read
         return None
     then, now = staged_customers.alias("then_customers"), staged_customers.alias("now_customers")
     joined = then.outerjoin(now, and_(now.c.run_id == run.id, now.c.tenant_id == then.c.tenant_id))
