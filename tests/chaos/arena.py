@@ -8,6 +8,7 @@ import signal
 import time
 import urllib.request
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from tests.chaos.state import (
     writes_of,
 )
 from tests.chaos.worker import COUNTS_FILE, Job, Kill, attempt
-from tests.support.library_run import sandbox_environment
+from tests.support.library_run import INSTANCES, sandbox_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,6 +51,8 @@ EXISTING_ACCOUNTS = 30
 BSS = {"request_timeout_s": 3.0, "settle_delay_s": 0.3, "max_attempts": 10}
 PARTNER_CENTER = {"page_size": 200, "max_attempts": 10, "request_timeout_s": 5.0}
 LOAD_BATCH_SIZE = 350
+TWIN = "twin"
+"""Another instance of the same Partner Center tenant and BSS organisation."""
 LATE_S = 4.0
 """An answer that is later than this client waits."""
 MOST_ATTEMPTS = 30
@@ -226,22 +229,26 @@ class Arena:
         """Set the instances' times and sizes: short ones, so that much goes wrong in little time."""
         path = self.folder / "instances.yaml"
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for instance in document["instances"].values():
+        instances = document["instances"]
+        instances[TWIN] = deepcopy(instances[INSTANCES[ImportType.DIRECT]])
+        for instance in instances.values():
             instance["load_batch_size"] = LOAD_BATCH_SIZE
             instance["bss"] = {**instance["bss"], **BSS}
             instance["partner_center"] = {**instance["partner_center"], **PARTNER_CENTER}
         path.write_text(yaml.safe_dump(document), encoding="utf-8")
 
     @contextmanager
-    def case(self, name: str) -> Iterator[Case]:
-        """Begin a case on an empty BSS with an empty database."""
+    def case(self, name: str, database_url: str | None = None) -> Iterator[Case]:
+        """Begin a case on an empty BSS with an empty database: a file of its own, or the one given."""
         self.sandbox.faults.replace(())
         self._control("POST", "reset")
         folder = self.folder / f"case-{next(self._numbers)}"
         folder.mkdir()
-        database = folder / "customer_import.db"
-        shutil.copyfile(self._template, database)
-        engine = open_engine(f"sqlite:///{database}")
+        if database_url is None:
+            database = folder / "customer_import.db"
+            shutil.copyfile(self._template, database)
+            database_url = f"sqlite:///{database}"
+        engine = open_engine(database_url)
         try:
             yield Case(self, folder, name, engine)
         finally:

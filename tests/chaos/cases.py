@@ -12,6 +12,7 @@ from tests.chaos.arena import arena_of
 from tests.chaos.kills import STEPS, kill_everywhere, kill_step
 from tests.chaos.overlaps import overlap_same, overlap_shared
 from tests.chaos.storm import storm
+from tests.chaos.twins import accounts_by_hand, overlap_twins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,6 +58,8 @@ def _all(folder: Path) -> Iterator[tuple[Arena, dict[str, Run]]]:
         if import_type is ImportType.DIRECT:
             named["ambiguous"] = partial(lose_answers, probability=0.45)
             named["overlap same"] = overlap_same
+            named["overlap twins"] = overlap_twins
+            named["by hand"] = accounts_by_hand
         yield arena_of(import_type, folder), named
     yield (
         arena_of(ImportType.DIRECT, folder / "shared", shared=_SHARED_CUSTOMERS),

@@ -31,6 +31,7 @@ from customer_import.tasks.transform.transform import transform_customers
 from customer_import.tasks.validate.validate import validate_customers
 from customer_import.vocabulary import SUCCEEDED, ImportType
 from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
+from tests.support.clock import set_clock_ahead
 from tests.support.library_run import INSTANCES, apply_environment
 from tests.support.runs import begin_run
 
@@ -65,6 +66,7 @@ class Job:
         run_id: As Airflow would name the run.
         environment: In which Airflow finds connections, variables and instances.
         params: Of the trigger form.
+        clock_ahead_s: How far the clock of the worker's host is ahead.
     """
 
     folder: Path
@@ -73,6 +75,7 @@ class Job:
     run_id: str
     environment: dict[str, str] = field(repr=False)
     params: dict[str, Any] = field(default_factory=dict)
+    clock_ahead_s: float = 0.0
 
 
 class Tasks:
@@ -107,6 +110,8 @@ def attempt(job: Job, kill: Kill | None) -> None:
     """
     _log_to(job.folder / LOG_FILE)
     apply_environment(job.environment)
+    if job.clock_ahead_s:
+        set_clock_ahead(job.clock_ahead_s)
     counts: Counter[str] = Counter()
     end = kill_at(kill.failpoint, kill.count) if kill else None
 

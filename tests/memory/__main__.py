@@ -42,9 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _history(folder: Path, kind: str, options: argparse.Namespace) -> int:
     prepare(folder)
     logging.disable(logging.ERROR)
-    from tests.memory.databases import open_databases  # Airflow reads its environment at import
     from tests.memory.history import History
     from tests.memory.world import two_partners
+    from tests.support.databases import open_databases  # Airflow reads its environment at import
 
     began = time.monotonic()
     rng = random.Random(options.seed)  # noqa: S311 - no secret

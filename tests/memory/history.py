@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Row
 
     from customer_import.runs.run import Run
-    from tests.memory.databases import Database
+    from tests.support.databases import Database
 
 _FORMER = "still carries the former reseller's MPN ID"
 DONE = {"created", "updated", "unchanged", "would_create", "would_update"}

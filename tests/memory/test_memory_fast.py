@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.memory.databases import open_databases
 from tests.memory.history import History
 from tests.memory.world import two_partners
+from tests.support.databases import open_databases
 
 if TYPE_CHECKING:
     from pathlib import Path

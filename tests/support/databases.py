@@ -83,8 +83,9 @@ class Database:
     def __init__(self, databases: Databases, name: str) -> None:
         self._databases = databases
         self._name = name
+        self.url = databases.url(name)
         self._copies = count(1)
-        self.engine = open_engine(databases.url(name))
+        self.engine = open_engine(self.url)
         databases.copy(EMPTY, name)
 
     def save(self) -> str:
@@ -104,7 +105,7 @@ class Database:
 
 @contextmanager
 def open_databases(kind: str, folder: Path) -> Iterator[tuple[Database, Database]]:
-    """Make two migrated databases, on ``sqlite`` or on ``postgres``."""
+    """Make two migrated databases, ``old`` and ``fresh``, on ``sqlite`` or on ``postgres``."""
     with ExitStack() as stack:
         databases: Databases
         if kind == "sqlite":
