@@ -60,6 +60,17 @@ class Outcome(StrEnum):
     WOULD_UPDATE = "would_update"
 
 
+class FieldFate(StrEnum):
+    """What becomes of a BSS field in which the BSS and Partner Center differ."""
+
+    CHANGED = "changed"
+    EMPTIED = "emptied"  # Partner Center has no value
+    NO_VALUE = "no value"  # left alone: the same, and the mapping keeps the BSS's
+    KEEP = "keep"  # left alone: written once
+    FILL = "fill"  # left alone: the BSS has a value
+    COUNTRY = "country"  # left alone: a state stays with a country that does
+
+
 class RunState(StrEnum):
     """The state of a run, and of an attempt of one of its tasks."""
 

@@ -23,6 +23,7 @@ from customer_import.config.targets import (
     COUNTRY_TARGET,
     STATE_TARGET,
 )
+from customer_import.vocabulary import FieldFate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,21 +54,31 @@ class Difference:
         operations: The patch; empty when nothing differs.
         before: BSS value of each field that the patch changes, by dotted path; ``None`` where it was empty.
         cleared: Dotted paths of the fields that the patch removes.
-        kept: Dotted paths of the fields that the source has no value for and whose BSS value stays.
+        left_alone: Dotted paths of the fields that differ and stay, with the reason.
     """
 
     operations: tuple[PatchOperation, ...]
     before: Mapping[str, object] = field(repr=False)
     cleared: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
+    left_alone: Mapping[str, FieldFate] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether anything differs."""
         return bool(self.operations)
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Dotted paths of the fields that the source has no value for and whose BSS value stays."""
+        return kept_of(self.left_alone)
+
     def as_json(self) -> list[dict[str, object]]:
         """Return the patch as it is sent."""
         return [operation.as_json() for operation in self.operations]
+
+
+def kept_of(left_alone: Mapping[str, FieldFate]) -> tuple[str, ...]:
+    """Return the names of the fields that stay because the source has no value, sorted."""
+    return tuple(sorted(name for name, why in left_alone.items() if why is FieldFate.NO_VALUE))
 
 
 def difference(
@@ -83,6 +94,7 @@ def difference(
     """
     operations: list[PatchOperation] = []
     before: dict[str, object] = {}
+    left_alone: dict[str, FieldFate] = {}
     named = dict(flatten(payload))
     wanted = {path: value for path, value in named.items() if not is_blank(value)}
     for path in sorted(
@@ -93,7 +105,10 @@ def difference(
         if path == STATE_TARGET:
             rule = _state_rule(rule, wanted, record, before)
         is_empty = is_blank(old)
-        if rule == "keep" or (rule == "fill" and not is_empty) or old == value:
+        if old == value:
+            continue
+        if rule in {FieldFate.KEEP, FieldFate.COUNTRY} or (rule == "fill" and not is_empty):
+            left_alone[path] = FieldFate(rule)
             continue
         operations.append(PatchOperation("add" if is_empty else "replace", _pointer(path), value))
         before[path] = None if is_empty else old
@@ -112,12 +127,10 @@ def difference(
     for path in sorted(cleared):
         operations.append(PatchOperation("remove", _pointer(path)))
         before[path] = read_field(record, path)
-    return Difference(
-        tuple(operations),
-        before,
-        cleared=tuple(sorted(cleared)),
-        kept=tuple(sorted(path for path in emptied.keys() - cleared if _is_said(path, mappings))),
-    )
+    left_alone |= {
+        path: FieldFate.NO_VALUE for path in emptied.keys() - cleared if _is_said(path, mappings)
+    }
+    return Difference(tuple(operations), before, tuple(sorted(cleared)), left_alone)
 
 
 def _state_rule(
@@ -127,7 +140,7 @@ def _state_rule(
     if COUNTRY_TARGET in before:
         return "overwrite"
     old = read_field(record, COUNTRY_TARGET)
-    return rule if wanted.get(COUNTRY_TARGET, old) == old else "keep"
+    return rule if wanted.get(COUNTRY_TARGET, old) == old else FieldFate.COUNTRY
 
 
 def _is_said(path: str, mappings: Mapping[str, FieldMapping]) -> bool:

@@ -374,6 +374,8 @@ import_results = Table(
     Column("task_id", String(250)),
     Column("map_index", Integer),
     Column("recorded_at", _Moment, nullable=False),
+    # What became of each BSS field that differed, by name; NULL when BSS and Partner Center were not compared.
+    Column("fields", JSON(none_as_null=True)),
     _search_key(),
     UniqueConstraint("run_id", "tenant_id"),
     Index(None, "run_id", "id"),

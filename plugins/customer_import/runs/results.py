@@ -6,7 +6,8 @@ over the staged customers, which replaces nothing. Both have the columns of ``Re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import dataclasses
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
@@ -20,13 +21,13 @@ from customer_import.database.tables import import_results, staged_customers
 from customer_import.vocabulary import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection, Engine, Executable, Select
 
     from customer_import.runs.run import Run
     from customer_import.runs.verdict import Verdict
-    from customer_import.vocabulary import TaskId
+    from customer_import.vocabulary import FieldFate, TaskId
 
 
 MOST_CHARACTERS = 2_000
@@ -97,6 +98,7 @@ class Result:
     task_id: str
     map_index: int | None
     recorded_at: datetime
+    fields: dict[str, str] | None = None
 
     @classmethod
     def of(
@@ -112,6 +114,7 @@ class Result:
         contact_id: int | None = None,
         attempts: int = 1,
         recorded_at: datetime | None = None,
+        fields: Mapping[str, FieldFate] | None = None,
     ) -> Self:
         """Return what a task found out about a tenant.
 
@@ -126,6 +129,7 @@ class Result:
             contact_id: Its contact, when there is one.
             attempts: How often the tenant was worked on.
             recorded_at: UTC; the present moment when left out.
+            fields: BSS fields that differ from Partner Center, by name; ``None`` when nobody compared.
         """
         return cls(
             run_key=run.key,
@@ -146,11 +150,15 @@ class Result:
             task_id=task_id.value,
             map_index=map_index,
             recorded_at=recorded_at or datetime.now(UTC),
+            fields=None if fields is None else {name: fate.value for name, fate in fields.items()},
         )
 
 
 _KEY = ("run_id", "tenant_id")
-_COLUMNS = ("run_id", *(field.name for field in fields(Result) if field.name != "run_key"))
+_COLUMNS = (
+    "run_id",
+    *(field.name for field in dataclasses.fields(Result) if field.name != "run_key"),
+)
 
 
 def record_results(

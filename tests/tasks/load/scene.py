@@ -37,7 +37,7 @@ from sandbox import FaultKind, FaultRule
 from tests.support.runs import begin_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -166,7 +166,7 @@ class Scene:
     def country_id(self, code: str = "GR") -> int:
         return next(c.id for c in self.records.setup.countries if c.code == code)
 
-    def stage(self, run: Run, staged: list[Customer], batch: int = 0) -> None:
+    def stage(self, run: Run, staged: Sequence[Customer], batch: int = 0) -> None:
         rows: dict[Any, list[dict[str, object]]] = {
             staged_customers: [],
             staged_accounts: [],
@@ -208,7 +208,10 @@ class Scene:
         return load(run, self.engine, batch, attempt)
 
     def run(
-        self, staged: list[Customer], import_type: ImportType = ImportType.DIRECT, **params: object
+        self,
+        staged: Sequence[Customer],
+        import_type: ImportType = ImportType.DIRECT,
+        **params: object,
     ) -> Run:
         """Begin, stage and load in one go."""
         run = self.begin(import_type, **params)

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from customer_import.bss.patch import kept_of
 from customer_import.tasks.load.marker import marker_key
 from customer_import.tasks.load.moves import renewing
 from customer_import.tasks.load.records import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from customer_import.bss.models import Account, Organisation, SyncOption
     from customer_import.config.mapping import Mappings
     from customer_import.tasks.load.customers import StagedCustomer
+    from customer_import.vocabulary import FieldFate
 
 
 _BELIEVED_AFTER = 2
@@ -60,9 +62,14 @@ class Comparison:
         return (*self.changes.cleared, *self.options.cleared)
 
     @property
+    def left_alone(self) -> dict[str, FieldFate]:
+        """Names of the fields and options that differ and stay, with the reason."""
+        return {**self.changes.left_alone, **self.options.left_alone}
+
+    @property
     def kept(self) -> tuple[str, ...]:
-        """Names of the fields and options whose BSS value stays though Partner Center has none."""
-        return (*self.changes.kept, *self.options.kept)
+        """Names of those whose BSS value stays though Partner Center has none."""
+        return kept_of(self.left_alone)
 
 
 class Comparer:

@@ -86,6 +86,19 @@ def reconcile(
     return Match()
 
 
+def account_gone(account_id: int) -> Verdict:
+    """Return the verdict on a customer whose linked account the BSS no longer has.
+
+    It is not created again. Why: docs/decisions/0004-tenant-marker.md.
+    """
+    reason = (
+        f"BSS account {account_id}, which this customer is linked to, no longer exists. Restore "
+        "it in the BSS; or, to have the customer created anew, delete its row in tenant_links; "
+        "or exclude the customer from the import."
+    )
+    return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
+
+
 def doubt_link(tenant_id: str, account_id: int, marker: str | None) -> Verdict | None:
     """Return the verdict on a customer whose linked account says that it is somebody else's.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,6 +12,7 @@ from customer_import.bss.patch import Difference, PatchOperation, difference, fl
 from customer_import.config.targets import ACCOUNT_TARGETS, CONTACT_TARGETS
 from customer_import.tasks.load.marker import marker_key
 from customer_import.text import trim
+from customer_import.vocabulary import FieldFate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from customer_import.tasks.load.sync_options import OptionChanges
 
 _OPTION = "syncOptions."
+_RULES = {
+    FieldFate.KEEP: "keep",
+    FieldFate.FILL: "fill",
+    FieldFate.COUNTRY: "goes with the country",
+}
 
 
 def account_body(
@@ -105,10 +111,13 @@ class RecordChanges:
         return (*self.account.cleared, *_of_contact(contact))
 
     @property
-    def kept(self) -> tuple[str, ...]:
-        """Names of the fields whose BSS value stays though Partner Center has none."""
-        contact = () if self.contact is None else self.contact.kept
-        return (*self.account.kept, *_of_contact(contact))
+    def left_alone(self) -> dict[str, FieldFate]:
+        """Names of the fields that differ and stay, with the reason."""
+        contact = {} if self.contact is None else self.contact.left_alone
+        return {
+            **self.account.left_alone,
+            **{f"contact.{name}": why for name, why in contact.items()},
+        }
 
 
 def record_changes(
@@ -146,29 +155,52 @@ def join_before(
 
 @dataclass(frozen=True)
 class ChangedFields:
-    """Names of the fields that an update changes, for people.
+    """Names of the fields in which BSS and Partner Center differ, for people.
 
     Attributes:
         changed: Those that get a value.
         emptied: Those that get none, because Partner Center has none.
+        left_alone: Those that stay as they are in the BSS, with the reason.
     """
 
     changed: tuple[str, ...] = ()
     emptied: tuple[str, ...] = ()
+    left_alone: Mapping[str, FieldFate] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether anything changes."""
         return bool(self.changed or self.emptied)
 
-    def sentence(self, changed: str = "Changed", emptied: str = "Emptied") -> str:
-        """Say them: ``Changed: name. Emptied, because Partner Center has no value: phone.``."""
+    @property
+    def fates(self) -> dict[str, FieldFate]:
+        """What becomes of each, by name."""
+        return {
+            **self.left_alone,
+            **dict.fromkeys(self.emptied, FieldFate.EMPTIED),
+            **dict.fromkeys(self.changed, FieldFate.CHANGED),
+        }
+
+    def sentence(
+        self,
+        changed: str = "Changed",
+        emptied: str = "Emptied",
+        otherwise: str = "Nothing to change.",
+    ) -> str:
+        """Say them: ``Changed: name. Emptied, because Partner Center has no value: phone.``.
+
+        What stays because Partner Center has no value is said in a warning (``kept_warning``).
+        """
         parts = []
         if self.changed:
             parts.append(f"{changed}: {', '.join(self.changed)}.")
         if self.emptied:
             names = ", ".join(self.emptied)
             parts.append(f"{emptied}, because Partner Center has no value: {names}.")
-        return " ".join(parts)
+        left = {name: _RULES[why] for name, why in self.left_alone.items() if why in _RULES}
+        if left:
+            names = ", ".join(f"{name} ({rule})" for name, rule in sorted(left.items()))
+            parts.append(f"Left alone by the mapping's rule: {names}.")
+        return " ".join(parts if self or not otherwise else [otherwise, *parts])
 
 
 def changed_fields(

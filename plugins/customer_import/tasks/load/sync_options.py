@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from customer_import.bss.patch import kept_of
 from customer_import.text import trim
+from customer_import.vocabulary import FieldFate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,14 +28,19 @@ class OptionChanges:
         before: Option name to the BSS's value, of the same options.
         absent: Names of mapped options that the organisation does not have.
         cleared: Names of the options that are cleared.
-        kept: Names of the options that Partner Center has no value for and whose BSS value stays.
+        left_alone: Names of the options that differ and stay, with the reason.
     """
 
     values: Mapping[str, str] = field(repr=False)
     before: Mapping[str, str | None] = field(repr=False)
     absent: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()
+    left_alone: Mapping[str, FieldFate] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Names of the options that Partner Center has no value for and whose BSS value stays."""
+        return kept_of(self.left_alone)
 
 
 def left_out_warnings(names: Iterable[str]) -> list[str]:
@@ -60,7 +67,7 @@ def option_changes(
     before: dict[str, str | None] = {}
     absent: list[str] = []
     cleared: list[str] = []
-    kept: list[str] = []
+    left_alone: dict[str, FieldFate] = {}
     for name, value in wanted.items():
         option = by_name.get(trim(name).casefold())
         rule = mappings[name].on_update if name in mappings else "overwrite"
@@ -68,8 +75,11 @@ def option_changes(
             if value:
                 absent.append(name)
         elif value:
-            is_settled = option.value == value or (option.value and rule in {"keep", "fill"})
-            if not is_settled:
+            if option.value == value:
+                continue
+            if option.value and rule in {"keep", "fill"}:  # an empty one was not written yet
+                left_alone[name] = FieldFate(rule)
+            else:
                 values[option.alias] = value
                 before[name] = option.value
         elif option.value:
@@ -78,5 +88,5 @@ def option_changes(
                 before[name] = option.value
                 cleared.append(name)
             elif rule != "keep":
-                kept.append(name)
-    return OptionChanges(values, before, tuple(absent), tuple(cleared), tuple(kept))
+                left_alone[name] = FieldFate.NO_VALUE
+    return OptionChanges(values, before, tuple(absent), tuple(cleared), left_alone)

@@ -24,17 +24,14 @@ from customer_import.tasks.load.claims import (
 )
 from customer_import.tasks.load.creation import Creation, Creator
 from customer_import.tasks.load.ledger import LinkedElsewhereError, LostClaimError
-from customer_import.tasks.load.moves import has_moved, said_move, still_owed
 from customer_import.tasks.load.outcome import Configured, Stop, verdict_of
-from customer_import.tasks.load.reconcile import doubt_link, linked_elsewhere, marker_moved
+from customer_import.tasks.load.plan import plan_update
+from customer_import.tasks.load.reconcile import linked_elsewhere
 from customer_import.tasks.load.records import (
+    ChangedFields,
     account_body,
-    before_update,
-    changed_fields,
     contact_body,
     find_marked,
-    join_before,
-    kept_warning,
     sent_contact,
 )
 from customer_import.tasks.load.sync_options import left_out_warnings
@@ -113,7 +110,9 @@ class TenantLoader:
         return result
 
     async def _finish(self, work: Work, verdict: Verdict) -> Result:
-        result = self._context.result(work.customer, verdict, work.link, work.warnings)
+        result = self._context.result(
+            work.customer, verdict, work.link, work.warnings, work.changed
+        )
         await self._ledger.finish(work.link, result)
         return result
 
@@ -258,36 +257,18 @@ class TenantLoader:
 
     async def _update(self, work: Work) -> None:
         account_id = _account_id(work)
-        is_move = has_moved(work.customer, work.link, self._run.import_type)
-        comparison = await self._comparer.compare(
-            work.customer,
-            account_id,
-            work.link.contact_id,
-            is_sent=work.link.contact_step is Step.INTENT,
-            has_moved=is_move,
+        plan = await plan_update(
+            self._context, self._comparer, work.customer, account_id, work.link
         )
-        if comparison is None:
-            raise Stop(_account_gone(account_id))
-        if is_move:
-            work.warnings.append(said_move(work.customer, work.link, self._run.import_type))
-        if is_move or work.link.owed:
-            work.owed = still_owed(work.customer, self._run, comparison)
-            work.warnings += work.owed.values()
-        is_marker_lost = await self._is_marker_lost(work, account_id, comparison.marker)
-        before = join_before(
-            work.customer.before, before_update(comparison.changes, comparison.options)
-        )
-        work.changed = changed_fields(
-            work.customer, before
-        )  # those of an attempt that died here, too
-        work.kept = comparison.kept
-        work.warnings += kept_warning(work.kept)
+        comparison = plan.comparison
+        work.changed, work.kept, work.owed = plan.changed, comparison.kept, dict(plan.owed)
+        work.warnings += plan.warnings
         work.link = replace(
             self._of_this_reading(work), content_hash=opened(work.link.content_hash)
         )
-        if any(before) or not comparison.is_equal or is_marker_lost:
-            work.link = await self._ledger.save(work.link, before)
-        if is_marker_lost:
+        if plan.writes:
+            work.link = await self._ledger.save(work.link, plan.before)
+        if plan.is_marker_lost:
             await self._restore_marker(work, account_id)
         if comparison.changes.account:
             reached("before_account_patch")
@@ -307,23 +288,11 @@ class TenantLoader:
 
         return confirm
 
-    async def _is_marker_lost(self, work: Work, account_id: int, marker: str | None) -> bool:
-        """Look whether the account is the customer's; return whether its tenant id has to be entered again."""
-        doubt = doubt_link(work.customer.tenant_id, account_id, marker)
-        if doubt is None and marker is None and self._context.look is not None:
-            await self._context.look.list_again()
-            others = await self._context.look.twins(work.customer, account_id)
-            doubt = marker_moved(account_id, others) if others else None
-        if doubt is not None:
-            raise Stop(doubt)
-        return marker is None
-
     async def _restore_marker(self, work: Work, account_id: int) -> None:
         field_id = self._context.organisation.tenant_marker_field_id
         await self._client.set_custom_field(
             account_id, field_id, work.customer.tenant_id, self._fence(work)
         )
-        work.changed = replace(work.changed, changed=(*work.changed.changed, "tenant id"))
         work.warnings.append(
             f"BSS account {account_id}, which this customer is linked to, had lost its tenant id; "
             "it was entered again."
@@ -331,8 +300,6 @@ class TenantLoader:
 
     async def _update_contact(self, work: Work, account_id: int, comparison: Comparison) -> None:
         change, contact_id = comparison.changes.contact, comparison.contact_id
-        if contact_id is None or work.link.contact_step is Step.INTENT:
-            work.changed = replace(work.changed, changed=(*work.changed.changed, "contact"))
         if contact_id is None:
             creation = self._contact_creation(work, account_id)
             contact_id = await self._creator.settle(creation, work)
@@ -405,12 +372,13 @@ def _verdict(work: Work, *, was_complete: bool) -> Verdict:
     account_id = work.link.account_id
     if not was_complete and not work.link.is_adopted:
         return Verdict(Outcome.CREATED, ReasonCode.NEW, f"Created as BSS account {account_id}.")
-    changed = work.changed.sentence() or "Nothing to change."
-    outcome = Outcome.UPDATED if work.changed else Outcome.UNCHANGED
+    differences = work.changed if work.changed is not None else ChangedFields()
+    changed = differences.sentence()
+    outcome = Outcome.UPDATED if differences else Outcome.UNCHANGED
     if not was_complete:
         reason = f"BSS account {account_id} carried the tenant id already and was linked. {changed}"
         return Verdict(outcome, ReasonCode.ADOPTED, reason)
-    return Verdict(outcome, ReasonCode.CHANGED if work.changed else ReasonCode.SAME, changed)
+    return Verdict(outcome, ReasonCode.CHANGED if differences else ReasonCode.SAME, changed)
 
 
 def _claimed_elsewhere(holder: str | None) -> Verdict:
@@ -425,16 +393,3 @@ def _link_deleted() -> Verdict:
         "for its account by the tenant id."
     )
     return Verdict(Outcome.FAILED, ReasonCode.LINK_DELETED, reason)
-
-
-def _account_gone(account_id: int) -> Verdict:
-    """Return the verdict on a linked account that the BSS no longer has.
-
-    It is not created again. Why: docs/decisions/0004-tenant-marker.md.
-    """
-    reason = (
-        f"BSS account {account_id}, which this customer is linked to, no longer exists. Restore "
-        "it in the BSS; or, to have the customer created anew, delete its row in tenant_links; "
-        "or exclude the customer from the import."
-    )
-    return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)

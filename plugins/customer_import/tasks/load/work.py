@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from customer_import.runs.results import Result
-from customer_import.tasks.load.records import ChangedFields
-from customer_import.vocabulary import TaskId
+from customer_import.vocabulary import Outcome, TaskId
 
 if TYPE_CHECKING:
     from customer_import.bss.client import BssClient
@@ -18,6 +17,11 @@ if TYPE_CHECKING:
     from customer_import.tasks.load.claims import Link
     from customer_import.tasks.load.customers import StagedCustomer
     from customer_import.tasks.load.ledger import Ledger
+    from customer_import.tasks.load.records import ChangedFields
+
+
+_COMPARED = {Outcome.UPDATED, Outcome.UNCHANGED, Outcome.WOULD_UPDATE}
+"""What is said of customers whose account was compared and dealt with."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class BatchContext:
         verdict: Verdict,
         link: Link | None,
         warnings: list[str] | None = None,
+        changed: ChangedFields | None = None,
     ) -> Result:
         """Return the result row of a tenant."""
         return Result.of(
@@ -59,6 +64,7 @@ class BatchContext:
             contact_id=link.contact_id if link else None,
             attempts=max(link.attempts, 1) if link else 1,
             recorded_at=self.ledger.now(),
+            fields=changed.fates if changed is not None and verdict.outcome in _COMPARED else None,
         )
 
 
@@ -70,7 +76,7 @@ class Work:
         customer: As staged.
         link: As the ledger has it, or is about to have it.
         warnings: What the load adds to the findings of validation.
-        changed: Names of the BSS fields written so far.
+        changed: Names of the BSS fields that differ; ``None`` before they are known.
         kept: Names of those whose BSS value stays though Partner Center has none.
         left_out: Names of the sync options that the organisation does not have.
         owed: Name to a warning of what a person still has to change after a move.
@@ -80,7 +86,7 @@ class Work:
     customer: StagedCustomer
     link: Link
     warnings: list[str] = field(default_factory=list)
-    changed: ChangedFields = field(default_factory=ChangedFields)
+    changed: ChangedFields | None = None
     kept: tuple[str, ...] = ()
     has_written: bool = False
     left_out: tuple[str, ...] = ()

@@ -1,0 +1,116 @@
+"""What a load is to do with a customer that has an account: one answer, which a preview says and a load carries out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from customer_import.tasks.load.claims import Step
+from customer_import.tasks.load.moves import has_moved, said_move, still_owed
+from customer_import.tasks.load.outcome import Stop
+from customer_import.tasks.load.reconcile import account_gone, doubt_link, marker_moved
+from customer_import.tasks.load.records import (
+    ChangedFields,
+    before_update,
+    changed_fields,
+    join_before,
+    kept_warning,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from customer_import.tasks.load.claims import Link
+    from customer_import.tasks.load.comparison import Comparer, Comparison
+    from customer_import.tasks.load.customers import StagedCustomer
+    from customer_import.tasks.load.work import BatchContext
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an update is to do.
+
+    Attributes:
+        comparison: What differs.
+        changed: Names of the fields that change, with those that an attempt which broke off has changed already.
+        before: BSS values of account and contact that it changes, as JSON.
+        is_marker_lost: Whether the tenant id has to be entered again.
+        owed: Name to a warning of what a person still has to change after a move.
+        warnings: What a person should know.
+    """
+
+    comparison: Comparison
+    changed: ChangedFields
+    before: tuple[bytes | None, bytes | None] = field(repr=False)
+    is_marker_lost: bool
+    owed: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything is written, or may have been."""
+        return bool(self.changed) or any(self.before)
+
+
+async def plan_update(
+    context: BatchContext,
+    comparer: Comparer,
+    customer: StagedCustomer,
+    account_id: int,
+    link: Link | None,
+) -> Plan:
+    """Look what the BSS has of a customer, and say what an update does about it; writes nothing.
+
+    Args:
+        context: What the batch shares.
+        comparer: Looks at what the BSS has.
+        customer: As staged.
+        account_id: Its account.
+        link: As the ledger has it; ``None`` when the account is to be linked first.
+
+    Raises:
+        Stop: The account is gone, or somebody else's: a person has to look.
+        ApiError: The BSS did not answer properly.
+    """
+    is_move = link is not None and has_moved(customer, link, context.run.import_type)
+    is_sent = link is not None and link.contact_step is Step.INTENT
+    comparison = await comparer.compare(
+        customer,
+        account_id,
+        link.contact_id if link else None,
+        is_sent=is_sent,
+        has_moved=is_move,
+    )
+    if comparison is None:
+        raise Stop(account_gone(account_id))
+    is_marker_lost = await _is_marker_lost(context, customer, account_id, comparison.marker)
+    owed: dict[str, str] = {}
+    warnings: list[str] = []
+    if is_move and link is not None:
+        warnings.append(said_move(customer, link, context.run.import_type))
+    if is_move or (link is not None and link.owed):
+        owed = still_owed(customer, context.run, comparison)
+    before = join_before(customer.before, before_update(comparison.changes, comparison.options))
+    changed = changed_fields(customer, before)
+    others = {"tenant id": is_marker_lost, "contact": comparison.contact_id is None or is_sent}
+    changed = replace(
+        changed,
+        changed=(*changed.changed, *(name for name, is_due in others.items() if is_due)),
+        left_alone=comparison.left_alone,
+    )
+    warnings += [*owed.values(), *kept_warning(comparison.kept)]
+    return Plan(comparison, changed, before, is_marker_lost, owed, tuple(warnings))
+
+
+async def _is_marker_lost(
+    context: BatchContext, customer: StagedCustomer, account_id: int, marker: str | None
+) -> bool:
+    """Look whether the account is the customer's; return whether its tenant id has to be entered again."""
+    doubt = doubt_link(customer.tenant_id, account_id, marker)
+    if doubt is None and marker is None and context.look is not None:
+        await context.look.list_again()
+        others = await context.look.twins(customer, account_id)
+        doubt = marker_moved(account_id, others) if others else None
+    if doubt is not None:
+        raise Stop(doubt)
+    return marker is None
