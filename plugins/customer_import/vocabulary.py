@@ -142,6 +142,9 @@ class ReasonCode(StrEnum):
     CLAIMED_ELSEWHERE = "claimed_elsewhere"  # skipped: another run is writing this tenant
     SUPERSEDED = "superseded"  # skipped: a newer reading of this tenant has been written
     EXISTING_SKIPPED = "existing_skipped"  # skipped: changed, but on_existing=skip
+    CHANGED_SINCE_PREVIEW = (
+        "changed_since_preview"  # skipped: an import would do otherwise than its preview said
+    )
     SEVERAL_RESELLERS = "several_resellers"  # ambiguous
     OTHER_MARKER = "other_marker"  # ambiguous: the linked account carries another tenant's id
     OTHER_LINK = "other_link"  # ambiguous: the account is linked to another tenant

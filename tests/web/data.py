@@ -71,6 +71,7 @@ def add_results(engine: Engine, run_key: int, *rows: dict[str, Any], **common: A
             "attempts": 1,
             "task_id": "load_customers",
             "map_index": 0,
+            "fields": None,
             "recorded_at": START + timedelta(seconds=number),
         }
         | common

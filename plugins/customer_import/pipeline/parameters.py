@@ -39,6 +39,12 @@ def import_params(import_type: ImportType, scope: Scope = Scope.FULL) -> dict[st
             "Only these resellers", "MPN IDs, one a line. Empty: all resellers."
         )
     return params | {
+        "previewed_run": _text(
+            "Only what this preview says",
+            "Run id of a finished preview of this DAG: imports exactly the customers that it would create or update. "
+            "Who changed since is skipped. Leave the other names empty.",
+        )
+        | {"section": WHICH},
         "mode": {
             "default": Mode.IMPORT.value,
             "type": "string",

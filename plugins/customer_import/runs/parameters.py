@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from customer_import.config.files import FrozenModel
-from customer_import.config.messages import explain
+from customer_import.config.messages import WrongValueError, explain
 from customer_import.errors import ConfigurationError
 from customer_import.text import trim, without_format
 from customer_import.vocabulary import Mode, OnExisting, Scope
@@ -48,6 +48,7 @@ class RunParams(FrozenModel):
         responsible_user: BSS user name; overrides the instance's.
         permission_rule: BSS permission rule by name; overrides the instance's.
         ordering_options: Profile name; overrides the instance's.
+        previewed_run: Airflow run id of a preview: exactly the customers that it would create or update.
         reseller_mpn_ids: Indirect import: only these resellers' customers; empty means all.
         max_rejected_percent: More than this and the run stops before the load.
         max_failed_percent: More than this, or as many that left since the run before, and the run stops before the
@@ -67,6 +68,7 @@ class RunParams(FrozenModel):
     permission_rule: OptionalStr = None
     ordering_options: OptionalStr = None
     reseller_mpn_ids: Names = ()
+    previewed_run: OptionalStr = None
     max_rejected_percent: Annotated[float, Field(ge=0, le=100)] = 20.0
     max_failed_percent: Annotated[float, Field(ge=0, le=100)] = 5.0
     accept_organisation: bool = False
@@ -75,6 +77,18 @@ class RunParams(FrozenModel):
     @property
     def is_selective(self) -> bool:
         """Whether the run was started for some tenants or resellers only."""
+        return self._names_some or bool(self.previewed_run)
+
+    @model_validator(mode="after")
+    def _check_previewed_run(self) -> RunParams:
+        if self.previewed_run and (self.mode is not Mode.IMPORT or self._names_some):
+            message = "previewed_run names the customers of an import already"
+            hint = "choose the mode import, and leave tenants, exclude_tenants and reseller_mpn_ids empty"
+            raise WrongValueError(message, hint, path=("previewed_run",))
+        return self
+
+    @property
+    def _names_some(self) -> bool:
         return bool(self.tenants or self.exclude_tenants or self.reseller_mpn_ids)
 
     @classmethod

@@ -27,6 +27,7 @@ from customer_import.database.tables import (
 )
 from customer_import.errors import ConfigurationError
 from customer_import.runs.parameters import RunParams
+from customer_import.runs.previews import find_preview
 from customer_import.vocabulary import ImportType, Mode, RunState
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Run:
         instance: Configuration of ``params.instance``.
         mappings: The mapping files.
         started_at: UTC.
+        preview_key: Run key of the preview that it was started from (``previewed_run``).
     """
 
     key: int
@@ -72,6 +74,7 @@ class Run:
     instance: InstanceConfig
     mappings: Mappings
     started_at: datetime
+    preview_key: int | None = None
 
     @property
     def is_preview(self) -> bool:
@@ -123,7 +126,7 @@ def record_run(
     }
     with engine.begin() as connection:
         upsert(connection, import_runs, [row])
-        key: int = connection.execute(_key_of(dag_id, airflow_run_id)).scalar_one()
+        key: int = connection.execute(key_of(dag_id, airflow_run_id)).scalar_one()
         for table in _RUN_TABLES:
             connection.execute(delete(table).where(table.c.run_id == key))
     return key
@@ -156,10 +159,11 @@ def begin_reading(engine: Engine, run: Run, now: datetime | None = None) -> date
 def find_run(engine: Engine, dag_id: str, airflow_run_id: str) -> int | None:
     """Return the key of a DAG run; ``None`` when its first task did not come to write it."""
     with reading(engine) as connection:
-        return connection.execute(_key_of(dag_id, airflow_run_id)).scalar_one_or_none()
+        return connection.execute(key_of(dag_id, airflow_run_id)).scalar_one_or_none()
 
 
-def _key_of(dag_id: str, airflow_run_id: str) -> Select[int]:
+def key_of(dag_id: str, airflow_run_id: str) -> Select[int]:
+    """Return the query for the key of a DAG run."""
     return select(import_runs.c.id).where(
         import_runs.c.dag_id == dag_id, import_runs.c.airflow_run_id == airflow_run_id
     )
@@ -169,7 +173,8 @@ def open_run(engine: Engine, run_key: int) -> Run:
     """Read a run's row and its configuration files.
 
     Raises:
-        ConfigurationError: There is no such run, or a configuration file is wrong.
+        ConfigurationError: There is no such run, a configuration file is wrong, or the preview that the run was
+            started from cannot be used.
     """
     with reading(engine) as connection:
         row = connection.execute(
@@ -180,16 +185,17 @@ def open_run(engine: Engine, run_key: int) -> Run:
         raise ConfigurationError(
             message, source="import_runs", hint="start the DAG run again from its first task"
         )
-    import_type = ImportType(row.import_type)
+    import_type, params = ImportType(row.import_type), RunParams.parse(row.params)
     run = Run(
         key=row.id,
         dag_id=row.dag_id,
         airflow_run_id=row.airflow_run_id,
         import_type=import_type,
-        params=RunParams.parse(row.params),
+        params=params,
         instance=load_instance(row.instance, import_type),
         mappings=load_mappings(),
         started_at=as_utc(row.started_at),
+        preview_key=find_preview(engine, row.dag_id, params),
     )
     run.mappings.ordering_profile(run.ordering_options)
     return run

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from customer_import.vocabulary import ImportType, Mode
 from customer_import.web.access import ReadableTypes
 from customer_import.web.audit import Access, AuditDep
+from customer_import.web.changes import ChangeReader
 from customer_import.web.database import ConnectionDep
 from customer_import.web.hierarchy import TenantList, open_tenant_list, start_request
 from customer_import.web.models import (
@@ -105,7 +106,10 @@ def get_results(
 ) -> Page[ResultView]:
     """List a run's results."""
     audit(Access.EXPORT, run.import_type, run.run_id, format="json")
-    return read_results(found(connection), run.key or 0, wanted, cursor, limit)
+    key = run.key or 0
+    page = read_results(found(connection), key, wanted, cursor, limit)
+    items = ChangeReader(found(connection), key).fill(found(connection), page.items)
+    return page.model_copy(update={"items": tuple(items)})
 
 
 @router.get("/runs/{run_key}/retry")
@@ -117,6 +121,24 @@ def get_retry(run: RunDep, connection: ConnectionDep) -> StartRequest:
         "exclude_tenants": None,
     }
     return start_request(run.import_type, failed_tenants(found(connection), key), params)
+
+
+@router.get("/runs/{run_key}/import-previewed")
+def get_import_previewed(run: RunDep, connection: ConnectionDep) -> StartRequest:
+    """Return what to send to Airflow to import exactly the customers that a preview would create or update."""
+    if run.mode is not Mode.PREVIEW:
+        raise not_found()
+    params = run_params(found(connection), run.key or 0) | {
+        "mode": Mode.IMPORT.value,
+        "previewed_run": run.run_id,
+    }
+    names = ("tenants", "exclude_tenants", "reseller_mpn_ids")
+    conf = {
+        name: value
+        for name, value in params.items()
+        if name not in names and value not in (None, [], "")
+    }
+    return StartRequest(dag_id=run.dag_id, count=run.would_write, is_cut=False, conf=conf)
 
 
 @router.get("/tenants")

@@ -11,6 +11,8 @@ import io
 import re
 from typing import TYPE_CHECKING
 
+from customer_import.database.engine import reading
+from customer_import.web.changes import ChangeReader
 from customer_import.web.results import iterate_results
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from customer_import.web.models import ResultView
+    from customer_import.web.models import FieldChange, ResultView
     from customer_import.web.results import ResultFilter
 
 COLUMNS = (
@@ -31,6 +33,7 @@ COLUMNS = (
     "reason_code",
     "reason",
     "warnings",
+    "changes",
     "account_id",
     "contact_id",
     "attempts",
@@ -54,7 +57,9 @@ def csv_pieces(engine: Engine, run_key: int, wanted: ResultFilter) -> Iterator[s
     writer = csv.writer(buffer)
     buffer.write(_BYTE_ORDER_MARK)
     writer.writerow(COLUMNS)
-    for number, result in enumerate(iterate_results(engine, run_key, wanted), 1):
+    with reading(engine) as connection:
+        values = ChangeReader(connection, run_key)
+    for number, result in enumerate(iterate_results(engine, run_key, wanted, values=values), 1):
         writer.writerow([_cell(result, name) for name in COLUMNS])
         if number % _ROWS_PER_PIECE == 0:
             yield _take(buffer)
@@ -76,9 +81,25 @@ def _cell(result: ResultView, name: str) -> str:
         return ""
     if name == "warnings":
         value = " | ".join(value)
+    if name == "changes":
+        value = " | ".join(map(_change, value))
     if name == "recorded_at":
         return str(value.isoformat(timespec="seconds"))
     return neutralise(str(value))
+
+
+def _change(change: FieldChange) -> str:
+    """Return ``billingAddress.countryId: 17 (Greece) → 18 (Italy) [overwrite]``."""
+    before = _named(change.before, change.before_name, "(was empty)")
+    after = _named(change.after, change.after_name, "(emptied)")
+    rule = f" [{change.rule}]" if change.rule else ""
+    return f"{change.field}: {before} → {after}{rule}"
+
+
+def _named(value: str | None, name: str | None, empty: str) -> str:
+    if value is None:
+        return empty
+    return f"{value} ({name})" if name else value
 
 
 def _take(buffer: io.StringIO) -> str:

@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from customer_import.vocabulary import ImportType, Mode, Outcome
+from customer_import.runs.previews import WOULD_WRITE
+from customer_import.vocabulary import FieldFate, ImportType, Mode, Outcome
 
 
 class View(BaseModel):
@@ -57,6 +58,22 @@ class Progress(View):
     seconds_left: float | None = None
 
 
+class PreviewView(View):
+    """What an import did with what a preview had said.
+
+    Attributes:
+        run: Airflow run id of the preview.
+        customers: How many that would create or update.
+        as_previewed: Those treated as it said, field by field.
+        otherwise: The others.
+    """
+
+    run: str
+    customers: int
+    as_previewed: int
+    otherwise: int
+
+
 class RunView(View):
     """One run.
 
@@ -77,6 +94,8 @@ class RunView(View):
         outcomes: Count per outcome that occurs.
         warnings: Customers with a warning; known when the run has ended.
         error: Why it failed, in words.
+        fields: Customers per BSS field that is ``changed``, ``emptied`` or ``left_alone``; known at the end.
+        previewed: Of a run that was started from a preview: how many customers it treated as that said.
         progress: While it works.
     """
 
@@ -96,7 +115,14 @@ class RunView(View):
     outcomes: dict[Outcome, int] = {}
     warnings: int | None = None
     error: str | None = None
+    fields: dict[str, dict[str, int]] = {}
+    previewed: PreviewView | None = None
     progress: Progress | None = None
+
+    @property
+    def would_write(self) -> int:
+        """Customers that a preview would create or update."""
+        return sum(self.outcomes.get(outcome, 0) for outcome in WOULD_WRITE)
 
     @property
     def is_active(self) -> bool:
@@ -104,8 +130,33 @@ class RunView(View):
         return self.state in {ShownState.QUEUED, ShownState.RUNNING}
 
 
+class FieldChange(View):
+    """A BSS field that a run changed, or that an import would change.
+
+    Attributes:
+        field: The BSS's name of it, as in reasons; a contact's begins with ``contact.``.
+        before: What the BSS had; ``None`` when it was empty.
+        after: What it gets; ``None`` when it is emptied.
+        before_name: Name of what an id stands for: country, state, user or permission rule.
+        after_name: The same.
+        rule: The mapping's rule by which it changes: ``overwrite``, ``fill``, ``clear`` or ``address`` (a part of an
+            address that changes as a whole); ``None`` for what no mapping names.
+    """
+
+    field: str
+    before: str | None
+    after: str | None
+    before_name: str | None = None
+    after_name: str | None = None
+    rule: str | None = None
+
+
 class ResultView(View):
-    """One tenant's result in one run; the names are the columns of ``import_results``."""
+    """One tenant's result in one run; the names are the columns of ``import_results``.
+
+    ``fields`` says what became of each BSS field that differed, and is ``None`` when nobody compared; ``changes`` has
+    the values, as long as they are kept.
+    """
 
     run_key: int
     tenant_id: str
@@ -123,6 +174,8 @@ class ResultView(View):
     task_id: str | None
     map_index: int | None
     recorded_at: datetime
+    fields: dict[str, FieldFate] | None = None
+    changes: tuple[FieldChange, ...] = ()
 
 
 class HistoryEntry(View):
@@ -144,8 +197,9 @@ class SentField(View):
         source: The path in Partner Center that gave the value.
         source_value: As Partner Center has it.
         mapped_value: As it goes to the BSS.
-        before: As the BSS had it before the run changed it; ``None`` when the run did not change
-            it.
+        fate: What became of it; ``None`` when BSS and Partner Center were equal, or nobody compared.
+        change: When it was changed, or would be.
+        mapped_name: Name of what an id stands for.
     """
 
     record: str
@@ -153,7 +207,9 @@ class SentField(View):
     source: str
     source_value: str | None
     mapped_value: str | None
-    before: str | None
+    mapped_name: str | None
+    fate: FieldFate | None
+    change: FieldChange | None
 
 
 class TenantStatus(StrEnum):

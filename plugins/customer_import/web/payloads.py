@@ -11,49 +11,83 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import Row, select
 
+from customer_import.bss.patch import flatten
 from customer_import.config.mapping import load_mappings
 from customer_import.database.tables import staged_accounts, staged_contacts, staged_customers
+from customer_import.vocabulary import FieldFate
+from customer_import.web.changes import ChangeReader, as_text
 from customer_import.web.models import SentField
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from sqlalchemy import Connection
 
-    from customer_import.config.mapping import FieldMapping
     from customer_import.vocabulary import ImportType
+    from customer_import.web.models import FieldChange, ResultView
 
 _Values = dict[str, Any]  # JSON of any shape
-_OPTION = "syncOptions."
 
 
 def read_sent(
-    connection: Connection, import_type: ImportType, run_key: int, tenant_id: str
+    connection: Connection, import_type: ImportType, result: ResultView
 ) -> tuple[SentField, ...]:
     """Return every mapped field of a customer in a run; none when it never reached the mapping.
 
     Raises:
         ConfigurationError: A mapping file is wrong.
     """
-    row = connection.execute(_statement(run_key, tenant_id)).one_or_none()
+    row = connection.execute(_statement(result.run_key, result.tenant_id)).one_or_none()
     if row is None:
         return ()
     mappings = load_mappings()
     sources = _load(row.source) | _derived(row)
-    account_before = _load(row.account_before)
+    reader = ChangeReader(connection, result.run_key)
+    (filled,) = reader.fill(connection, [result])
+    changes = {change.field: change for change in filled.changes}
     records = (
-        ("account", mappings.account, _flat(_load(row.account)), account_before),
-        ("contact", mappings.contact, _flat(_load(row.contact)), _load(row.contact_before)),
-        ("sync options", mappings.sync_options, _load(row.sync_options), _options(account_before)),
+        ("account", "", mappings.account, dict(flatten(_load(row.account)))),
+        ("contact", "contact.", mappings.contact, dict(flatten(_load(row.contact)))),
+        ("sync options", "", mappings.sync_options, _load(row.sync_options)),
     )
-    return tuple(
-        field
-        for name, mapping, values, before in records
-        for field in _fields(name, mapping, import_type, sources, values, before)
+    fields = []
+    for record, prefix, mapping, values in records:
+        for target, field in mapping.items():
+            if import_type not in field.import_types:
+                continue
+            name, value = f"{prefix}{target}", values.get(target)
+            source = next((path for path in field.sources if sources.get(path)), field.source)
+            change = changes.pop(name, None)
+            fate = (result.fields or {}).get(name)
+            fields.append(
+                SentField(
+                    record=record,
+                    target=target,
+                    source=source,
+                    source_value=as_text(sources.get(source)),
+                    mapped_value=as_text(value),
+                    mapped_name=reader.name_of(target, value),
+                    fate=fate,
+                    change=change,
+                )
+            )
+    return (*fields, *map(_unmapped, changes.values()))
+
+
+def _unmapped(change: FieldChange) -> SentField:
+    """Return a field that no mapping names: the tenant id, a contact that is missing, its bill-to flag."""
+    is_of_contact = change.field.startswith("contact")
+    return SentField(
+        record="contact" if is_of_contact else "account",
+        target=change.field.removeprefix("contact."),
+        source="",
+        source_value=None,
+        mapped_value=change.after,
+        mapped_name=None,
+        fate=FieldFate.CHANGED,
+        change=change,
     )
 
 
-def _statement(run_key: int, tenant_id: str) -> Any:  # noqa: ANN401 - a select of nine columns
+def _statement(run_key: int, tenant_id: str) -> Any:  # noqa: ANN401 - a select of seven columns
     customers, accounts, contacts = staged_customers.c, staged_accounts.c, staged_contacts.c
     same_account = (accounts.run_id == customers.run_id) & (
         accounts.tenant_id == customers.tenant_id
@@ -70,9 +104,7 @@ def _statement(run_key: int, tenant_id: str) -> Any:  # noqa: ANN401 - a select 
             customers.reseller_name,
             accounts.payload.label("account"),
             accounts.sync_options,
-            accounts.bss_before.label("account_before"),
             contacts.payload.label("contact"),
-            contacts.bss_before.label("contact_before"),
         )
         .select_from(
             staged_customers.outerjoin(staged_accounts, same_account).outerjoin(
@@ -87,28 +119,6 @@ def _statement(run_key: int, tenant_id: str) -> Any:  # noqa: ANN401 - a select 
     )
 
 
-def _fields(
-    record: str,
-    mapping: Mapping[str, FieldMapping],
-    import_type: ImportType,
-    sources: _Values,
-    values: _Values,
-    before: _Values,
-) -> Iterator[SentField]:
-    for target, field in mapping.items():
-        if import_type not in field.import_types:
-            continue
-        source = next((path for path in field.sources if sources.get(path)), field.source)
-        yield SentField(
-            record=record,
-            target=target,
-            source=source,
-            source_value=_text(sources.get(source)),
-            mapped_value=_text(values.get(target)),
-            before=_text(before.get(target)) if target in before else None,
-        )
-
-
 def _derived(row: Row[Any]) -> _Values:
     return {
         "tenant.id": row.tenant_id,
@@ -120,27 +130,3 @@ def _derived(row: Row[Any]) -> _Values:
 
 def _load(body: bytes | None) -> _Values:
     return orjson.loads(body) if body else {}
-
-
-def _flat(body: _Values) -> _Values:
-    nested = {
-        f"{name}.{key}": value
-        for name, inner in body.items()
-        if isinstance(inner, dict)
-        for key, value in inner.items()
-    }
-    return body | nested
-
-
-def _options(before: _Values) -> _Values:
-    return {
-        name.removeprefix(_OPTION): value
-        for name, value in before.items()
-        if name.startswith(_OPTION)
-    }
-
-
-def _text(value: object) -> str | None:
-    if value is None:
-        return None
-    return value if isinstance(value, str) else orjson.dumps(value).decode()

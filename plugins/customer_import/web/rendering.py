@@ -15,11 +15,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from customer_import import __version__
-from customer_import.vocabulary import ImportType, Mode, Outcome
+from customer_import.vocabulary import FieldFate, ImportType, Mode, Outcome
 from customer_import.web.static_files import static_url
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from customer_import.web.models import ResultView, SentField
 
 _FOLDER = Path(__file__).parent / "templates"
 
@@ -87,8 +89,37 @@ def fields_title(outcome: Outcome) -> str:
     if outcome in {Outcome.CREATED, Outcome.UPDATED}:
         return "What this run sent"
     if outcome in {Outcome.WOULD_CREATE, Outcome.WOULD_UPDATE}:
-        return "What an import would send"
+        return "Preview: what an import would send"
     return "What the mapping gives"
+
+
+def field_state(result: ResultView, field: SentField) -> str:
+    """Return in words how the BSS's value of a field stands to the mapped one, where it is not shown itself."""
+    if field.change:
+        return "was empty"
+    if field.fate:
+        return _LEFT_ALONE[field.fate]
+    if result.outcome in {Outcome.CREATED, Outcome.WOULD_CREATE}:
+        return "no account"
+    if result.fields is None:
+        return "not compared" if result.outcome is Outcome.UNCHANGED else ""
+    return "equal"
+
+
+_LEFT_ALONE = {
+    FieldFate.CHANGED: "not kept any more",
+    FieldFate.EMPTIED: "not kept any more",
+    FieldFate.NO_VALUE: "left alone: Partner Center has no value",
+    FieldFate.KEEP: "left alone: keep",
+    FieldFate.FILL: "left alone: fill, and the BSS has a value",
+    FieldFate.COUNTRY: "left alone: goes with the country",
+}
+
+
+def fate_title(fate: str, mode: Mode | None) -> str:
+    """Return what a count of fields counts."""
+    would = {"changed": "Would change", "emptied": "Would empty", "left_alone": "Would leave alone"}
+    return would[fate] if mode is Mode.PREVIEW else words(fate)
 
 
 def log_path(dag_id: str, airflow_run_id: str, task_id: str | None, map_index: int | None) -> str:
@@ -116,6 +147,8 @@ _environment.globals.update(
     static_url=static_url,
     log_path=log_path,
     fields_title=fields_title,
+    field_state=field_state,
+    fate_title=fate_title,
     type_titles=TYPE_TITLES,
     mode_titles=MODE_TITLES,
     outcomes=tuple(Outcome),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Engine, Row
 
+    from customer_import.web.changes import ChangeReader
+
 _TENANT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_HISTORY = 200
 MOST_STARTED = 5_000
@@ -75,18 +77,23 @@ def read_results(
 
 
 def iterate_results(
-    engine: Engine, run_key: int, wanted: ResultFilter, chunk_size: int = 2_000
+    engine: Engine,
+    run_key: int,
+    wanted: ResultFilter,
+    chunk_size: int = 2_000,
+    values: ChangeReader | None = None,
 ) -> Iterator[ResultView]:
     """Give every matching result of a run, in its order, a chunk in memory at a time.
 
     No connection is held while whoever takes the results thinks about them. So of a run that still works they are not
-    of one moment.
+    of one moment. ``values`` reads what changed.
     """
     cursor = None
     while True:
         with reading(engine) as connection:
             page = read_results(connection, run_key, wanted, cursor, chunk_size)
-        yield from page.items
+            items = values.fill(connection, page.items) if values else page.items
+        yield from items
         cursor = page.next_cursor
         if cursor is None:
             return
@@ -160,6 +167,7 @@ def view_result(row: Row[Any]) -> ResultView:  # Any: a row's columns differ in 
         task_id=row.task_id,
         map_index=row.map_index,
         recorded_at=as_utc(row.recorded_at),
+        fields=row.fields,
     )
 
 

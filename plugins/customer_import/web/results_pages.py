@@ -22,7 +22,7 @@ from customer_import.web.database import ConnectionDep, EngineDep
 from customer_import.web.download import Download, DownloadPlace
 from customer_import.web.export import csv_pieces
 from customer_import.web.instances import read_instances
-from customer_import.web.models import Page
+from customer_import.web.models import Page, ShownState
 from customer_import.web.payloads import read_sent
 from customer_import.web.rendering import render
 from customer_import.web.requests import (
@@ -112,7 +112,7 @@ def show_results(
         chart=outcome_chart(runs[:CHART_RUNS]),
         runs=runs,
         **_table(place, connection, cursor),
-        **_retry(place, startable),
+        **_starts(place, startable),
     )
 
 
@@ -121,9 +121,9 @@ def show_live(place: RunPlaceDep, startable: StartableTypes) -> HTMLResponse:
     """Return the header of a run anew; tells the page when the run has ended."""
     ended = place.run is not None and not place.run.is_active
     headers = {"HX-Trigger": "run-ended"} if ended else None
-    retry = _retry(place, startable)
+    starts = _starts(place, startable)
     return render(
-        "_run.html", headers=headers, place=place, run=place.run, state=place.state, **retry
+        "_run.html", headers=headers, place=place, run=place.run, state=place.state, **starts
     )
 
 
@@ -144,7 +144,7 @@ def show_customer(
         raise not_found()
     audit(Access.LOOK, run.import_type, run.run_id, tenant_id=tenant_id)
     try:
-        sent, sent_error = read_sent(database, run.import_type, run.key, tenant_id), None
+        sent, sent_error = read_sent(database, run.import_type, result), None
     except ConfigurationError as error:
         sent, sent_error = (), str(error)
     return render(
@@ -198,13 +198,14 @@ def _table(place: Place, connection: Connection | None, cursor: str | None) -> d
     }
 
 
-def _retry(place: Place, startable: tuple[ImportType, ...]) -> dict[str, Any]:
+def _starts(place: Place, startable: tuple[ImportType, ...]) -> dict[str, Any]:
     run = place.run
-    can = (
-        run is not None
-        and not run.is_active
-        and run.mode is Mode.IMPORT
-        and run.import_type in startable
-        and bool(run.outcomes.get(Outcome.FAILED))
-    )
-    return {"can_retry": can}
+    may = run is not None and not run.is_active and run.import_type in startable
+    if run is None or not may:
+        return {"can_retry": False, "can_import_previewed": False}
+    return {
+        "can_retry": run.mode is Mode.IMPORT and bool(run.outcomes.get(Outcome.FAILED)),
+        "can_import_previewed": run.mode is Mode.PREVIEW
+        and run.state is not ShownState.FAILED
+        and bool(run.would_write),
+    }

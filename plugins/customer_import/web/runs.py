@@ -142,6 +142,8 @@ def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's col
         outcomes=counts,
         warnings=summary.get("warnings"),
         error=error,
+        fields=summary.get("fields", {}),
+        previewed=summary.get("preview"),
         progress=_progress(connection, row, sum(counts.values())) if is_active else None,
     )
 

@@ -86,7 +86,9 @@ def latest_hierarchy(
         .limit(_RECENT_RUNS)
     )
     for row in connection.execute(statement):
-        is_selection = any(row.params.get(name) for name in ("tenants", "reseller_mpn_ids"))
+        is_selection = any(
+            row.params.get(name) for name in ("tenants", "reseller_mpn_ids", "previewed_run")
+        )
         if row.mode == Mode.DISCOVER or not is_selection:
             return Hierarchy(row.id, row.airflow_run_id, import_type, instance, readable)
     return None

@@ -25,6 +25,7 @@ from customer_import.partner_center.error_body import (
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.partner_center.models import is_guid
 from customer_import.runs.outcome_log import log_outcomes
+from customer_import.runs.previews import previewed_tenants
 from customer_import.runs.reference_data import get_reference, put_reference
 from customer_import.runs.results import find_former
 from customer_import.runs.run import begin_reading, record_progress
@@ -228,7 +229,10 @@ class _Extraction:
         remembered = await asyncio.to_thread(
             get_reference, engine, run.key, ReferenceName.SELECTION
         )
-        selection = Selection(run.params, remembered)
+        previewed = None
+        if run.preview_key is not None:
+            previewed = await asyncio.to_thread(previewed_tenants, engine, run.preview_key)
+        selection = Selection(run.params, remembered, previewed)
         listed = 0
         async for page in self._client.tenants():
             chosen = [tenant for tenant in page if selection.takes(tenant)]

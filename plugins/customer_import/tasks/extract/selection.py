@@ -33,9 +33,16 @@ class Selection:
         params: Those of the run.
         remembered: Name to the tenant id that it meant in an earlier attempt (``matched``). A domain can move to
             another tenant in between; a run goes on with the tenant that it began with.
+        previewed: Tenants of the preview that the run was started from.
     """
 
-    def __init__(self, params: RunParams, remembered: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        params: RunParams,
+        remembered: Mapping[str, str] | None = None,
+        previewed: frozenset[str] | None = None,
+    ) -> None:
+        self._previewed = previewed
         self._wanted = frozenset(params.tenants)
         self._excluded = frozenset(params.exclude_tenants)
         self._remembered = dict(remembered or {})
@@ -49,6 +56,8 @@ class Selection:
 
     def takes(self, tenant: ListedTenant) -> bool:
         """Tell whether the run is to look at a listed customer, and note the names that it has."""
+        if self._previewed is not None:
+            return tenant.tenant_id in self._previewed
         if self.is_empty:
             return True
         names = {tenant.tenant_id, tenant.domain or tenant.tenant_id}

@@ -19,10 +19,17 @@ from customer_import.failpoints import reached
 from customer_import.runs.known_tenants import is_complete, store_known_tenants
 from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.results import record_selected_results, result_columns
+from customer_import.runs.run import key_of
 from customer_import.runs.tasks import last_attempts
 from customer_import.tasks.finish.comparison import compare
 from customer_import.tasks.finish.failure import failure_of, too_many_failed
-from customer_import.tasks.finish.log import log_comparison, log_summary, log_to_mend
+from customer_import.tasks.finish.log import (
+    log_comparison,
+    log_previewed,
+    log_summary,
+    log_to_mend,
+)
+from customer_import.tasks.finish.previewed import PreviewComparison, compare_with_preview
 from customer_import.tasks.finish.summary import Summary, summarise
 from customer_import.tasks.finish.to_mend import find_to_mend
 from customer_import.vocabulary import Mode, Outcome, ReasonCode, RunState, TaskId
@@ -68,6 +75,9 @@ def close_run(
             given = sum(summary.outcomes.values())
             error = f"{summary.discovered} tenants were discovered, but {given} have an outcome"
             summary = replace(summary, state=RunState.FAILED.value, error=error)
+        previewed = _compare_with_preview(connection, run)
+        if previewed is not None:
+            summary = replace(summary, preview=previewed.as_dict())
         to_mend = find_to_mend(connection, run_key)
         complete = is_complete(run, has_failed=summary.state == RunState.FAILED)
         comparison = compare(connection, run) if complete else None
@@ -93,10 +103,20 @@ def close_run(
     log_summary(summary)
     if comparison:
         log_comparison(comparison)
+    if previewed is not None:
+        log_previewed(previewed)
     log_to_mend(to_mend, results_url)
     if not summary.is_conserved or (comparison and not complete):
         raise ConservationError(summary.error)
     return summary
+
+
+def _compare_with_preview(
+    connection: Connection, run: Row[*tuple[Any, ...]]
+) -> PreviewComparison | None:
+    name = run.params.get("previewed_run")
+    key = connection.execute(key_of(run.dag_id, name)).scalar_one_or_none() if name else None
+    return compare_with_preview(connection, run.id, key, name) if key is not None else None
 
 
 def _report_unreached(

@@ -6,11 +6,13 @@ import logging
 from typing import TYPE_CHECKING
 
 from customer_import.tasks.finish.to_mend import MENDS
+from customer_import.vocabulary import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from customer_import.tasks.finish.comparison import Comparison
+    from customer_import.tasks.finish.previewed import PreviewComparison
     from customer_import.tasks.finish.summary import Summary
     from customer_import.tasks.finish.to_mend import ToMend
 
@@ -47,10 +49,47 @@ def log_summary(summary: Summary) -> None:
             log.info("  %-14s %8d", outcome, count)
     for code, count in summary.reasons.items():
         log.info("  reason %-26s %8d", code, count)
+    _log_fields(summary)
     for task, seconds in summary.durations_s.items():
         log.info("  %-20s %8.1f s", task, seconds)
     if summary.error:
         log.error("The run failed: %s", summary.error)
+
+
+_WHAT = {
+    "changed": ("would change", "changed"),
+    "emptied": ("would empty", "emptied"),
+    "left_alone": ("would leave alone", "left alone"),
+}
+_NAMED = 20
+
+
+def _log_fields(summary: Summary) -> None:
+    """Log per field how many customers it was changed for, or would be."""
+    for group, counts in summary.fields.items():
+        for name, count in counts.items():
+            would, did = _WHAT[group]
+            log.info(
+                "  %-17s %-26s %8d", would if summary.mode == Mode.PREVIEW else did, name, count
+            )
+
+
+def log_previewed(previewed: PreviewComparison) -> None:
+    """Log what became of what a preview said, and name those that were treated otherwise."""
+    counts = previewed.as_dict()
+    log.info(
+        "Compared with the preview %s: %s of %s customers as it said",
+        previewed.run,
+        counts["as_previewed"],
+        previewed.customers,
+    )
+    if previewed.otherwise:
+        more = len(previewed.otherwise) - _NAMED
+        log.warning(
+            "  otherwise, each with its reason in its result, or no longer in Partner Center: %s%s",
+            ", ".join(previewed.otherwise[:_NAMED]),
+            f" and {more} more" if more > 0 else "",
+        )
 
 
 def log_comparison(comparison: Comparison) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
@@ -52,6 +53,9 @@ class Summary:
         warnings: Tenants with at least one warning that are not rejected.
         durations_s: Seconds of the last attempt per task; a mapped task's are added up.
         error: What failed, in words, or ``None``.
+        fields: Customers per BSS field in which they differ, by what becomes of it: ``changed``, ``emptied``,
+            ``left_alone``.
+        preview: Of a run that was started from a preview: ``run``, ``customers``, ``as_previewed``, ``otherwise``.
     """
 
     run_key: int
@@ -74,6 +78,8 @@ class Summary:
     warnings: int
     durations_s: dict[str, float]
     error: str | None = None
+    fields: dict[str, dict[str, int]] = field(default_factory=dict)
+    preview: dict[str, Any] | None = None
 
     @property
     def wrote(self) -> bool:
@@ -139,7 +145,21 @@ def summarise(
         warnings=counts.warned,
         durations_s=_durations(tasks),
         error=error,
+        fields=_count_fields(connection, run),
     )
+
+
+def _count_fields(connection: Connection, run: Row[*tuple[Any, ...]]) -> dict[str, dict[str, int]]:
+    groups: dict[str, Counter[str]] = {
+        name: Counter() for name in ("changed", "emptied", "left_alone")
+    }
+    found = select(import_results.c.fields).where(
+        import_results.c.run_id == run.id, import_results.c.fields.is_not(None)
+    )
+    for fates in connection.execute(found.execution_options(yield_per=1_000)).scalars():
+        for name, fate in fates.items():
+            groups[fate if fate in groups else "left_alone"][name] += 1
+    return {group: dict(counts.most_common()) for group, counts in groups.items()}
 
 
 def _state(counts: _Counts, error: str | None) -> RunState:

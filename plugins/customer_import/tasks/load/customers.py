@@ -24,6 +24,7 @@ from customer_import.database.tables import (
     validation_findings,
 )
 from customer_import.runs.organisations import links_of
+from customer_import.runs.previews import read_expected
 from customer_import.runs.run import as_utc
 from customer_import.tasks.load.account_index import find_matches, find_twins
 from customer_import.tasks.load.reconcile import Match
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Engine, Row, Select
 
+    from customer_import.runs.previews import Expected
     from customer_import.runs.run import Run
     from customer_import.tasks.load.claims import Link
 
@@ -62,6 +64,7 @@ class StagedCustomer:
         twins: Other accounts that carry its tenant marker, when the run has listed the accounts.
         is_due: Whether it is compared though its content is the same: what was left out can be written now, or the
             run verifies.
+        previewed: What the preview said that the run was started from.
     """
 
     tenant_id: str
@@ -81,6 +84,7 @@ class StagedCustomer:
     read_at: datetime | None = None
     twins: tuple[int, ...] = ()
     is_due: bool = False
+    previewed: Expected | None = None
 
     @cached_property
     def account(self) -> dict[str, object]:
@@ -211,6 +215,10 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
     matches = find_matches(connection, run.key, without_account)
     linked = {row.staged_tenant_id: row.account_id for row in rows if row.account_id is not None}
     twins = find_twins(connection, run.key, linked)
+    previewed: dict[str, Expected] = {}
+    if run.preview_key is not None:
+        ids = [row.staged_tenant_id for row in rows]
+        previewed = dict(read_expected(connection, run.preview_key, ids))
     return [
         StagedCustomer(
             tenant_id=row.staged_tenant_id,
@@ -229,6 +237,7 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
             before=(row.account_before, row.contact_before),
             read_at=as_utc(row.fetched_at) if row.fetched_at else run.started_at,
             twins=twins.get(row.staged_tenant_id, ()),
+            previewed=previewed.get(row.staged_tenant_id),
         )
         for row in rows
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from customer_import.runs.previews import before_by_field
 from customer_import.tasks.load.claims import Step
 from customer_import.tasks.load.moves import has_moved, said_move, still_owed
 from customer_import.tasks.load.outcome import Stop
@@ -16,10 +17,13 @@ from customer_import.tasks.load.records import (
     join_before,
     kept_warning,
 )
+from customer_import.tasks.load.triage import changed_since_preview
+from customer_import.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from customer_import.runs.verdict import Verdict
     from customer_import.tasks.load.claims import Link
     from customer_import.tasks.load.comparison import Comparer, Comparison
     from customer_import.tasks.load.customers import StagedCustomer
@@ -98,8 +102,29 @@ async def plan_update(
         changed=(*changed.changed, *(name for name, is_due in others.items() if is_due)),
         left_alone=comparison.left_alone,
     )
+    if doubt := _doubt_preview(customer, changed, before, link):
+        raise Stop(doubt)
     warnings += [*owed.values(), *kept_warning(comparison.kept)]
     return Plan(comparison, changed, before, is_marker_lost, owed, tuple(warnings))
+
+
+def _doubt_preview(
+    customer: StagedCustomer,
+    changed: ChangedFields,
+    before: tuple[bytes | None, bytes | None],
+    link: Link | None,
+) -> Verdict | None:
+    """Return the verdict on a customer of which the BSS holds something else than the preview saw."""
+    said = customer.previewed
+    if said is None:
+        return None
+    if said.outcome is Outcome.WOULD_CREATE:
+        is_begun = link is not None and not link.is_adopted
+        return None if is_begun else changed_since_preview("It has a BSS account by now.")
+    fates = {name: fate.value for name, fate in changed.fates.items()}
+    if names := said.differing(fates, before_by_field(*before)):
+        return changed_since_preview(f"The BSS holds other values: {', '.join(names)}.")
+    return None
 
 
 async def _is_marker_lost(

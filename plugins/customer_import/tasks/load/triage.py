@@ -36,6 +36,13 @@ def triage(
         on_existing: What the run does with customers that are there already and have changed.
         now: UTC; the present moment when left out.
     """
+    verdict = _without_preview(customer, import_type, on_existing, now or datetime.now(UTC))
+    return verdict or doubt_preview(customer)
+
+
+def _without_preview(
+    customer: StagedCustomer, import_type: ImportType, on_existing: OnExisting, now: datetime
+) -> Verdict | None:
     link = customer.link
     if link is None or link.account_id is None:
         return None
@@ -44,12 +51,37 @@ def triage(
         return already_imported(link)
     if is_own and link.content_hash == customer.content_hash and not customer.is_due:
         return Verdict(Outcome.UNCHANGED, ReasonCode.SAME, "Nothing has changed.")
-    if _is_superseded(customer, link, now or datetime.now(UTC)):
+    if _is_superseded(customer, link, now):
         return superseded(link)
     is_existing = link.is_complete or link.is_adopted
     if is_existing and on_existing is OnExisting.SKIP:
         return existing_skipped(link.account_id)
     return None
+
+
+def doubt_preview(customer: StagedCustomer) -> Verdict | None:
+    """Return the verdict on a customer that is another than its preview said, as far as is known without the BSS.
+
+    An account whose creation was begun and not finished is finished.
+    """
+    said, link = customer.previewed, customer.link
+    if said is None:
+        return None
+    if said.content_hash != customer.content_hash:
+        return changed_since_preview("Partner Center or the mapping gives other values.")
+    is_linked = link is not None and link.account_id is not None
+    is_settled = link is not None and (link.is_complete or link.is_adopted)
+    if said.outcome is Outcome.WOULD_UPDATE:
+        has_account = is_linked or customer.match.account_id is not None
+        return None if has_account else changed_since_preview("It has no BSS account any more.")
+    has_account = (is_linked and is_settled) or customer.match.account_id is not None
+    return changed_since_preview("It has a BSS account by now.") if has_account else None
+
+
+def changed_since_preview(what: str) -> Verdict:
+    """Return the verdict on a customer that an import would treat otherwise than its preview said."""
+    reason = f"Changed since the preview: {what} Nothing was written; start a new preview."
+    return Verdict(Outcome.SKIPPED, ReasonCode.CHANGED_SINCE_PREVIEW, reason)
 
 
 def _is_superseded(customer: StagedCustomer, link: Link, now: datetime) -> bool:

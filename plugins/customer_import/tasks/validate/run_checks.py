@@ -143,7 +143,7 @@ def _count(engine: Engine, run_key: int, *conditions: ColumnElement[bool]) -> in
 
 
 def _is_full(params: RunParams) -> bool:
-    return not params.tenants and not params.reseller_mpn_ids
+    return not (params.tenants or params.reseller_mpn_ids or params.previewed_run)
 
 
 def _last_full_discovery(engine: Engine, run: Run) -> int:
