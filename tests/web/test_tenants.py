@@ -171,3 +171,15 @@ def test_an_active_run_covers_what_its_parameters_name(
     with reading(engine) as connection:
         found = active_covers(connection, [fact], "sandbox", default_instance="sandbox")
     assert [cover.names for cover in found] == covers
+
+
+def test_an_import_from_a_preview_covers_whom_that_would_create_or_update(engine: Engine) -> None:
+    key = add_run(engine, mode="preview", airflow_run_id="p")
+    add_results(engine, key, {"outcome": "unchanged"}, {"outcome": "would_update"})
+    facts = [
+        DagRunFact("import_direct_customers", "r", ShownState.QUEUED, conf, None, None)
+        for conf in ({"previewed_run": "p"}, {"previewed_run": "nowhere"})
+    ]
+    with reading(engine) as connection:
+        found = active_covers(connection, facts, "sandbox", default_instance="sandbox")
+    assert [cover.names for cover in found] == [(tenant_id(1),)]

@@ -103,9 +103,8 @@ def find_preview(engine: Engine, dag_id: str, params: RunParams) -> int | None:
             )
         ).one_or_none()
         if fault := _fault(connection, run, params.instance):
-            message = f"{fault}; nothing was written to the BSS"
             raise ConfigurationError(
-                message,
+                fault,
                 source="run parameters",
                 path="previewed_run",
                 hint="start a preview of this DAG, and import what it says from its page under Import Results",

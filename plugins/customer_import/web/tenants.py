@@ -20,6 +20,7 @@ from customer_import.database.tables import (
     tenant_links,
 )
 from customer_import.runs.organisations import links_of
+from customer_import.runs.previews import WOULD_WRITE
 from customer_import.vocabulary import SUCCEEDED, ImportType, Mode, Outcome
 from customer_import.web.models import Page, ResellerView, TenantStatus, TenantView, View
 from customer_import.web.paging import Order, read_page
@@ -120,6 +121,10 @@ def active_covers(
             import_runs.c.dag_id == fact.dag_id, import_runs.c.airflow_run_id == fact.run_id
         )
         names = fact.conf.get("tenants") or ()
+        if preview := fact.conf.get("previewed_run"):
+            names = list(connection.execute(_previewed(fact.dag_id, str(preview))).scalars())
+            if not names:
+                continue  # the run refuses it
         listed = names.replace(",", "\n").splitlines() if isinstance(names, str) else names
         covers.append(
             Cover(
@@ -128,6 +133,21 @@ def active_covers(
             )
         )
     return covers
+
+
+def _previewed(dag_id: str, airflow_run_id: str) -> Select[str]:
+    """Return the query for the tenants that a preview would create or update."""
+    return (
+        select(import_results.c.tenant_id)
+        .join(import_runs, import_runs.c.id == import_results.c.run_id)
+        .where(
+            import_runs.c.dag_id == dag_id,
+            import_runs.c.airflow_run_id == airflow_run_id,
+            import_runs.c.mode == Mode.PREVIEW,
+            import_results.c.outcome.in_(WOULD_WRITE),
+        )
+        .limit(MOST_STARTED)
+    )
 
 
 def read_tenants(
