@@ -32,6 +32,7 @@ _FROM_STAGED = (
     "reseller_mpn_id",
     "reseller_name",
     "is_in_both_lists",
+    "excluded_mpn_ids",
     "classification",
 )
 
@@ -50,7 +51,9 @@ def same_tenant(run: Run) -> ColumnElement[bool]:
 
 
 def is_complete(run: Row[Any], *, has_failed: bool) -> bool:
-    """Tell whether a run looked at every customer: then the next may ask what changed since.
+    """Tell whether a run looked at every customer but those left out by name: then the next may ask what changed since.
+
+    Whom it left out is forgotten like whoever is not listed, and so is read by the next run that does not.
 
     Args:
         run: Its row in ``import_runs``.

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
 from customer_import import failpoints
 from customer_import.database.engine import reading
 from customer_import.database.tables import bss_accounts, tenant_links
-from customer_import.tasks.load.claims import LEASE, Claim, ClaimRequest, Holder
+from customer_import.tasks.load.claims import LEASE, Claim, ClaimRequest, ClaimState, Holder
 from customer_import.tasks.load.ledger import Ledger
 from tests.tasks.load.scene import Scene, customers
 
@@ -147,3 +149,43 @@ def _rename(engine: Engine, old: str, new: str) -> None:
         except OperationalError:
             continue
         return
+
+
+@pytest.mark.parametrize("engine", ["postgres"], indirect=True)
+@pytest.mark.parametrize("is_held", [True, False])
+def test_whoever_locks_several_links_locks_them_in_one_order(engine: Engine, *, is_held: bool):
+    """A renewal, or a release, takes links that another load's commit takes too."""
+    tenants = ("a", "b", "c")
+    first, second = (Ledger(engine, "default", Holder(run_key, 0, 1)) for run_key in (1, 2))
+    requests = [
+        ClaimRequest(tenant, "direct", is_in_both_lists=False, creates=False) for tenant in tenants
+    ]
+    first._commit(requests)
+    links = tenant_links.c
+    with engine.begin() as connection:  # its row now lies behind the others
+        same = links.tenant_id == "a"
+        connection.execute(update(tenant_links).where(same).values(attempts=links.attempts))
+    with engine.connect() as blocker, ThreadPoolExecutor(2) as pool:
+        blocker.execute(select(links.id).where(links.tenant_id == "c").with_for_update())
+        lease = pool.submit(first._set_lease, is_held=is_held)
+        wait_for_waiting(engine, 1)
+        claims = pool.submit(second._commit, requests)
+        wait_for_waiting(engine, 2)
+        blocker.rollback()
+        lease.result(timeout=30)
+        states = {claim.state for claim in claims.result(timeout=30) if isinstance(claim, Claim)}
+    assert states == {ClaimState.BUSY if is_held else ClaimState.GRANTED}
+
+
+def wait_for_waiting(engine: Engine, count: int) -> None:
+    """Wait until so many sessions of this database wait for a lock."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        with engine.connect() as connection:
+            if connection.execute(waiting).scalar_one() >= count:
+                return
+        time.sleep(0.02)
+    pytest.fail(f"{count} sessions never waited")
