@@ -6,6 +6,7 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from types import NoneType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +16,8 @@ from sqlalchemy.exc import OperationalError
 from customer_import import failpoints
 from customer_import.database.engine import reading
 from customer_import.database.tables import bss_accounts, tenant_links
-from customer_import.tasks.load.claims import LEASE, Claim, ClaimRequest, ClaimState, Holder
-from customer_import.tasks.load.ledger import Ledger
+from customer_import.tasks.load.claims import LEASE, Claim, ClaimRequest, Holder
+from customer_import.tasks.load.ledger import Ledger, LostClaimError
 from tests.tasks.load.scene import Scene, customers
 
 if TYPE_CHECKING:
@@ -153,28 +154,32 @@ def _rename(engine: Engine, old: str, new: str) -> None:
 
 @pytest.mark.parametrize("engine", ["postgres"], indirect=True)
 @pytest.mark.parametrize("is_held", [True, False])
-def test_whoever_locks_several_links_locks_them_in_one_order(engine: Engine, *, is_held: bool):
-    """A renewal, or a release, takes links that another load's commit takes too."""
-    tenants = ("a", "b", "c")
-    first, second = (Ledger(engine, "default", Holder(run_key, 0, 1)) for run_key in (1, 2))
-    requests = [
-        ClaimRequest(tenant, "direct", is_in_both_lists=False, creates=False) for tenant in tenants
-    ]
-    first._commit(requests)
+def test_renewal_and_commit_lock_the_links_of_a_load_in_one_order(engine: Engine, *, is_held: bool):
+    tenants = ("c", "b", "a")  # in the order of their ids
+    ledger = Ledger(engine, "default", Holder(1, 0, 1))
+    for tenant in tenants:
+        request = ClaimRequest(tenant, "direct", is_in_both_lists=False, creates=False)
+        ledger._commit([request])
     links = tenant_links.c
-    with engine.begin() as connection:  # its row now lies behind the others
-        same = links.tenant_id == "a"
-        connection.execute(update(tenant_links).where(same).values(attempts=links.attempts))
+    for number, tenant in enumerate("abc", 1):  # on the disk and in each index: a, b, c
+        with engine.begin() as connection:
+            same = links.tenant_id == tenant
+            connection.execute(update(tenant_links).where(same).values(account_id=number))
+
+    async def confirm() -> list[BaseException | None]:
+        confirmed = map(ledger.confirm, tenants)
+        return await asyncio.gather(*confirmed, return_exceptions=True)
+
     with engine.connect() as blocker, ThreadPoolExecutor(2) as pool:
-        blocker.execute(select(links.id).where(links.tenant_id == "c").with_for_update())
-        lease = pool.submit(first._set_lease, is_held=is_held)
+        blocker.execute(select(links.id).where(links.tenant_id == "b").with_for_update())
+        renewed = pool.submit(ledger._set_lease, is_held=is_held)
         wait_for_waiting(engine, 1)
-        claims = pool.submit(second._commit, requests)
+        confirmed = pool.submit(asyncio.run, confirm())
         wait_for_waiting(engine, 2)
         blocker.rollback()
-        lease.result(timeout=30)
-        states = {claim.state for claim in claims.result(timeout=30) if isinstance(claim, Claim)}
-    assert states == {ClaimState.BUSY if is_held else ClaimState.GRANTED}
+        renewed.result(timeout=30)
+        answers = {type(answer) for answer in confirmed.result(timeout=30)}
+    assert answers == {NoneType if is_held else LostClaimError}
 
 
 def wait_for_waiting(engine: Engine, count: int) -> None:

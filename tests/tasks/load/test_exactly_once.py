@@ -375,6 +375,7 @@ def test_contact_that_arrives_after_its_sender_died_is_found_and_not_made_twice(
 def test_contact_that_shows_late_is_compared_with_what_is_to_be_written(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ):
+    scene.configure(request_timeout_s=1.0)
     run = scene.begin()
     customer = customers(1)[0]
     scene.stage(run, [customer])
@@ -411,6 +412,7 @@ def hide_contacts(scene: Scene, times: int, monkeypatch: pytest.MonkeyPatch) -> 
 def test_contact_that_a_person_adds_after_ours_was_lost_is_not_taken_for_ours(
     scene: Scene, *, is_killed: bool
 ):
+    scene.configure(request_timeout_s=1.0)
     customer = customers(1)[0]
     theirs = {"firstName": "Maria", "lastName": "Other", "email": "maria@example.org"}
 
