@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, exists, func, literal, select
 
 from customer_import.database.engine import upsert_from_select
-from customer_import.database.tables import import_results, known_tenants, staged_customers
+from customer_import.database.tables import (
+    import_results,
+    import_runs,
+    known_tenants,
+    staged_customers,
+)
 from customer_import.runs.fingerprint import combined
 from customer_import.runs.parameters import RunParams
 from customer_import.vocabulary import READ_STATES, Mode, StagedState
@@ -90,12 +95,34 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
     read = (
         select(*values.values())
         .select_from(staged_customers.outerjoin(import_results, same))
-        .where(staged.run_id == run.id, staged.state.in_(READ_STATES))
+        .where(
+            staged.run_id == run.id,
+            staged.state.in_(READ_STATES),
+            ~_is_forgotten(run, values["read_at"]),
+        )
     )
     upsert_from_select(connection, known_tenants, list(values), read, ordered_by="read_at")
     _forget_moved(connection, run)
     if complete:
         _delete_vanished(connection, run)
+
+
+def _is_forgotten(run: Row[Any], read_at: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Whether a complete run, which read later, forgot a tenant: an older reading does not bring it back."""
+    known, runs = known_tenants.c, import_runs.c
+    is_known = exists().where(
+        known.instance == run.instance,
+        known.import_type == run.import_type,
+        known.tenant_id == staged_customers.c.tenant_id,
+    )
+    later = exists().where(
+        runs.instance == run.instance,
+        runs.import_type == run.import_type,
+        runs.is_complete.is_(True),
+        runs.id != run.id,
+        runs.read_at > read_at,
+    )
+    return ~is_known & later
 
 
 def _forget_moved(connection: Connection, run: Row[Any]) -> None:

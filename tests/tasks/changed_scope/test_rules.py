@@ -9,6 +9,7 @@ import pytest
 
 from customer_import.vocabulary import ImportType, Outcome
 from tests.imports.scene import on
+from tests.support.library_run import finish
 from tests.tasks.changed_scope.looks import DIRECT, changed, imported, reads, unverified
 
 if TYPE_CHECKING:
@@ -133,6 +134,25 @@ def test_runs_that_always_leave_somebody_out_are_not_always_full(scene: Scene, s
     scene.sandbox.source.audit.clear()
     report = changed(scene)
     assert report.summary.scope == "changed"
+    assert reads(scene) == {out.tenant_id}
+    assert report.of(out).outcome == Outcome.UPDATED
+
+
+@on("sqlite")
+def test_a_run_that_is_closed_again_brings_back_nobody_whom_a_later_one_left_out(
+    scene: Scene,
+) -> None:
+    customers = scene.sell(DIRECT, 2)
+    scene.sandbox.source.audit.clear()
+    first = scene.load(scene.stage(DIRECT))
+    scene.finish(first)
+    out = customers[0]
+    scene.edit(out, billingProfile={"defaultAddress": {"city": "Volos"}})
+    scene.expect([out], None)
+    changed(scene, exclude_tenants=[out.tenant_id])
+    scene.expected.clear()
+    finish(scene.engine, first)
+    report = changed(scene)
     assert reads(scene) == {out.tenant_id}
     assert report.of(out).outcome == Outcome.UPDATED
 
