@@ -64,7 +64,7 @@ class SuiteRunner:
             CustomerImportError: An expectation could not be evaluated; that is a defect, not bad
                 data.
         """
-        if frame.empty or not suite.rules:  # Great Expectations would pass everything
+        if frame.empty:  # Great Expectations would pass everything
             return [RuleResult(rule, 0, _NO_ROWS) for rule in suite.rules]
         validator = self._validator(frame)
         outcome = validator.validate_expectation_suite(self._suites[suite.name])

@@ -136,11 +136,12 @@ def validate_customers(
         return ValidateSummary(0, 0, 0)
     organisation = read_organisation(engine, run.key)
     checks = CountryChecks(read_country_rules(engine, run.key), organisation)
+    options = options_suite(run)
     suites = (
         customer_suite(run),
         account_suite(run, checks),
         contact_suite(run),
-        options_suite(run),
+        *([options] if options.rules else []),
     )
     _delete_earlier(engine, run.key, suites)
     tally = _Tally()
