@@ -74,8 +74,8 @@ class RunParams(FrozenModel):
 
     @property
     def is_selective(self) -> bool:
-        """Whether the run was started for some tenants or resellers only."""
-        return bool(self.tenants or self.exclude_tenants or self.reseller_mpn_ids)
+        """Whether the run is for some tenants or resellers only; one that leaves some out is for all others."""
+        return bool(self.tenants or self.reseller_mpn_ids)
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> RunParams:

@@ -96,6 +96,7 @@ class Result:
     attempts: int
     task_id: str
     map_index: int | None
+    read_at: datetime | None
     recorded_at: datetime
 
     @classmethod
@@ -111,6 +112,7 @@ class Result:
         account_id: int | None = None,
         contact_id: int | None = None,
         attempts: int = 1,
+        read_at: datetime | None = None,
         recorded_at: datetime | None = None,
     ) -> Self:
         """Return what a task found out about a tenant.
@@ -125,6 +127,7 @@ class Result:
             account_id: The BSS account, when there is one.
             contact_id: Its contact, when there is one.
             attempts: How often the tenant was worked on.
+            read_at: When Partner Center gave what it is about, UTC.
             recorded_at: UTC; the present moment when left out.
         """
         return cls(
@@ -145,6 +148,7 @@ class Result:
             attempts=attempts,
             task_id=task_id.value,
             map_index=map_index,
+            read_at=read_at,
             recorded_at=recorded_at or datetime.now(UTC),
         )
 
@@ -206,6 +210,7 @@ def result_columns(
         "instance": instance,
         "recorded_at": recorded_at,
     }
+    values.setdefault("read_at", staged.fetched_at)
     if unknown := values.keys() - set(_COLUMNS):
         message = f"a result has no column {', '.join(sorted(unknown))}"
         raise TypeError(message)

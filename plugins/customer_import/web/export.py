@@ -34,6 +34,7 @@ COLUMNS = (
     "account_id",
     "contact_id",
     "attempts",
+    "read_at",
     "recorded_at",
 )
 _STARTS = "[=+@＝＋＠－-]"
@@ -76,7 +77,7 @@ def _cell(result: ResultView, name: str) -> str:
         return ""
     if name == "warnings":
         value = " | ".join(value)
-    if name == "recorded_at":
+    if name in {"read_at", "recorded_at"}:
         return str(value.isoformat(timespec="seconds"))
     return neutralise(str(value))
 

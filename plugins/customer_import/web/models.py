@@ -105,7 +105,10 @@ class RunView(View):
 
 
 class ResultView(View):
-    """One tenant's result in one run; the names are the columns of ``import_results``."""
+    """One tenant's result in one run; the names are the columns of ``import_results``.
+
+    ``read_at`` is when Partner Center gave what the result is about.
+    """
 
     run_key: int
     tenant_id: str
@@ -122,6 +125,7 @@ class ResultView(View):
     attempts: int | None
     task_id: str | None
     map_index: int | None
+    read_at: datetime | None
     recorded_at: datetime
 
 

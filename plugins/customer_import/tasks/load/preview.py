@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from customer_import.errors import ApiError
 from customer_import.runs.verdict import Verdict
+from customer_import.tasks.load.left_out import taken_by_now
 from customer_import.tasks.load.outcome import Configured, verdict_of
 from customer_import.tasks.load.reconcile import doubt_link
 from customer_import.tasks.load.records import before_update, changed_fields, kept_warning
@@ -58,7 +59,10 @@ class TenantPreviewer:
         if is_adoption and self._context.run.params.on_existing is OnExisting.SKIP:
             return existing_skipped(account_id)
         comparison = await self._comparer.compare(
-            customer, account_id, link.contact_id if link else None
+            customer,
+            account_id,
+            link.contact_id if link else None,
+            filled=taken_by_now(link.left_out if link else (), self._context.run),
         )
         if comparison is None:
             reason = (
@@ -67,7 +71,7 @@ class TenantPreviewer:
             return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
         if doubt := doubt_link(customer.tenant_id, account_id, comparison.marker):
             return doubt
-        warnings += kept_warning(comparison.kept)
+        warnings += [*kept_warning(comparison.kept), *comparison.occupied]
         if comparison.is_equal:
             code = ReasonCode.ADOPTED if is_adoption else ReasonCode.SAME
             return Verdict(Outcome.UNCHANGED, code, f"BSS account {account_id} holds it all.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from customer_import.text import trim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from customer_import.bss.models import SyncOption
     from customer_import.config.mapping import SyncOptionMapping
@@ -34,11 +34,6 @@ class OptionChanges:
     absent: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
-
-
-def left_out_warnings(names: Iterable[str]) -> list[str]:
-    """Say which sync options were left out because the organisation does not have them."""
-    return [f"The BSS organisation has no sync option {name!r}; it was left out." for name in names]
 
 
 def option_changes(

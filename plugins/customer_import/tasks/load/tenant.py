@@ -24,6 +24,7 @@ from customer_import.tasks.load.claims import (
 )
 from customer_import.tasks.load.creation import Creation, Creator
 from customer_import.tasks.load.ledger import LinkedElsewhereError, LostClaimError
+from customer_import.tasks.load.left_out import left_out, left_out_warnings, taken_by_now
 from customer_import.tasks.load.moves import has_moved, said_move, still_owed
 from customer_import.tasks.load.outcome import Configured, Stop, verdict_of
 from customer_import.tasks.load.reconcile import doubt_link, linked_elsewhere, marker_moved
@@ -37,7 +38,6 @@ from customer_import.tasks.load.records import (
     kept_warning,
     sent_contact,
 )
-from customer_import.tasks.load.sync_options import left_out_warnings
 from customer_import.tasks.load.triage import (
     already_imported,
     content_held,
@@ -254,7 +254,7 @@ class TenantLoader:
                 replace(work.link, sync_options_step=Step.INTENT, intent_at=self._ledger.now())
             )
             reached("after_contact_outcome")
-        await self._set_options(work, account_id, options)
+        await self._set_options(work, account_id, options, is_whole=True)
 
     async def _update(self, work: Work) -> None:
         account_id = _account_id(work)
@@ -265,6 +265,7 @@ class TenantLoader:
             work.link.contact_id,
             is_sent=work.link.contact_step is Step.INTENT,
             has_moved=is_move,
+            filled=taken_by_now(work.link.left_out, self._run),
         )
         if comparison is None:
             raise Stop(_account_gone(account_id))
@@ -281,7 +282,7 @@ class TenantLoader:
             work.customer, before
         )  # those of an attempt that died here, too
         work.kept = comparison.kept
-        work.warnings += kept_warning(work.kept)
+        work.warnings += [*kept_warning(work.kept), *comparison.occupied]
         work.link = replace(
             self._of_this_reading(work), content_hash=opened(work.link.content_hash)
         )
@@ -296,7 +297,8 @@ class TenantLoader:
             )
             reached("after_account_patch")
         await self._update_contact(work, account_id, comparison)
-        await self._set_options(work, account_id, comparison.options)
+        is_whole = is_move or not (work.link.is_complete or work.link.is_adopted)
+        await self._set_options(work, account_id, comparison.options, is_whole=is_whole)
 
     def _fence(self, work: Work) -> OnTurn:
         """Return what keeps a write from leaving when another holder took the tenant over meanwhile."""
@@ -351,9 +353,13 @@ class TenantLoader:
         comparison = await self._comparer.compare(work.customer, account_id, contact_id)
         return comparison.changes.contact if comparison else None
 
-    async def _set_options(self, work: Work, account_id: int, options: OptionChanges) -> None:
-        work.left_out = options.absent
-        work.warnings += left_out_warnings(options.absent)
+    async def _set_options(
+        self, work: Work, account_id: int, options: OptionChanges, *, is_whole: bool
+    ) -> None:
+        before = work.link.left_out or ()
+        found = left_out(work.customer, self._run, options.absent, before=before, is_whole=is_whole)
+        work.left_out = tuple(name for name in found if name not in work.owed)
+        work.warnings += left_out_warnings(work.left_out)
         system_id = self._context.organisation.sync_system_id
         if not options.values or system_id is None:
             return
