@@ -23,7 +23,8 @@ from customer_import.tasks.load.claims import (
     opened,
 )
 from customer_import.tasks.load.creation import Creation, Creator
-from customer_import.tasks.load.ledger import LinkedElsewhereError, LostClaimError
+from customer_import.tasks.load.entries import LinkedElsewhereError
+from customer_import.tasks.load.ledger import LostClaimError
 from customer_import.tasks.load.left_out import left_out, left_out_warnings, taken_by_now
 from customer_import.tasks.load.moves import has_moved, said_move, still_owed
 from customer_import.tasks.load.outcome import Configured, Stop, verdict_of
