@@ -31,7 +31,7 @@ from customer_import.tasks.transform.transform import transform_customers
 from customer_import.tasks.validate.validate import validate_customers
 from customer_import.vocabulary import SUCCEEDED, ImportType
 from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
-from tests.support.clock import set_clock_ahead
+from tests.support.clock import clock_ahead
 from tests.support.library_run import INSTANCES, apply_environment
 from tests.support.runs import begin_run
 
@@ -110,8 +110,6 @@ def attempt(job: Job, kill: Kill | None) -> None:
     """
     _log_to(job.folder / LOG_FILE)
     apply_environment(job.environment)
-    if job.clock_ahead_s:
-        set_clock_ahead(job.clock_ahead_s)
     counts: Counter[str] = Counter()
     end = kill_at(kill.failpoint, kill.count) if kill else None
 
@@ -122,7 +120,8 @@ def attempt(job: Job, kill: Kill | None) -> None:
 
     watch(observe)
     # What start_run reached does not count: a later attempt begins after it.
-    _import(job, Tasks(job.folder / "tasks.json"), on_started=counts.clear)
+    with clock_ahead(job.clock_ahead_s):
+        _import(job, Tasks(job.folder / "tasks.json"), on_started=counts.clear)
     (job.folder / COUNTS_FILE).write_bytes(orjson.dumps(counts))
 
 

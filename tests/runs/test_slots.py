@@ -11,11 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from customer_import.database.tables import service_slots
 from customer_import.runs import slots as slots_module
-from customer_import.runs.slots import SlotShare
+from customer_import.runs.slots import LEASE, SlotShare
+from tests.support.clock import clock_ahead
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -119,6 +120,38 @@ async def test_what_is_no_longer_counted_is_deleted_whenever_its_lease_ends(engi
             with engine.connect() as connection:
                 holders = connection.execute(select(service_slots.c.holder)).scalars().all()
             assert "dead" not in holders, lease_s
+
+
+async def test_a_lease_ends_the_same_moment_for_hosts_whose_clocks_are_apart(
+    postgres_engine: Engine,
+):
+    with clock_ahead(300):
+        async with Use().share(postgres_engine, "run 1 batch 0", 4):
+            lease, now = _lease_and_clock(postgres_engine)
+            assert timedelta() < lease - now <= LEASE
+    with clock_ahead(-300):
+        async with Use().share(postgres_engine, "run 1 batch 0", 4):
+            lease, now = _lease_and_clock(postgres_engine)
+            assert timedelta() < lease - now <= LEASE
+
+
+async def test_a_lease_that_ends_too_late_was_given_by_a_clock_that_went_wrong(engine: Engine):
+    with engine.begin() as connection:
+        row = {"service": SERVICE, "holder": "run 9", "slots": 4}
+        late = datetime.now(UTC) + timedelta(days=1)
+        connection.execute(insert(service_slots).values(row | {"lease_until": late}))
+    use = Use()
+    async with asyncio.timeout(5), use.share(engine, "run 1 batch 0", 4):
+        assert use.now == {"run 1 batch 0": 4}
+
+
+def _lease_and_clock(engine: Engine) -> tuple[datetime, datetime]:
+    query = select(service_slots.c.lease_until, func.clock_timestamp()).where(
+        service_slots.c.holder == "run 1 batch 0"
+    )
+    with engine.connect() as connection:
+        lease, now = connection.execute(query).one()
+    return lease, now
 
 
 async def test_another_services_tasks_are_not_counted(engine: Engine):

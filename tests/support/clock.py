@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import sys
+import time
+from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
-def set_clock_ahead(seconds: float) -> None:
-    """Let the library, as far as this process has imported it, take a later moment for now."""
+@contextmanager
+def clock_ahead(seconds: float) -> Iterator[None]:
+    """Let this process take a later moment for now: ``time.time``, and the library as far as it is imported."""
     ahead = timedelta(seconds=seconds)
 
-    class _IsMoment(type(datetime)):  # type: ignore[misc]
+    class _IsMoment(type):
         def __instancecheck__(cls, value: object) -> bool:
             return isinstance(value, datetime)
 
     class Ahead(datetime, metaclass=_IsMoment):
         @classmethod
         def now(cls, tz: tzinfo | None = None) -> Self:
-            return datetime.now(tz) + ahead  # type: ignore[return-value]
+            moment: Any = datetime.now(tz) + ahead
+            return moment
 
-    for name, module in list(sys.modules.items()):
-        if name.startswith("customer_import") and getattr(module, "datetime", None) is datetime:
-            module.datetime = Ahead  # type: ignore[attr-defined]
+    modules: list[Any] = [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith("customer_import") and getattr(module, "datetime", None) is datetime
+    ]
+    real = time.time
+    time.time = lambda: real() + seconds
+    for module in modules:
+        module.datetime = Ahead
+    try:
+        yield
+    finally:
+        time.time = real
+        for module in modules:
+            module.datetime = datetime

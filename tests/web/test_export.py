@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from customer_import.web.export import COLUMNS, csv_pieces, neutralise
 from customer_import.web.results import ResultFilter
-from tests.web.data import add_results, add_run
+from tests.web.data import START, add_results, add_run
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -82,7 +82,8 @@ def test_no_separator_makes_a_formula_of_a_part(text: str, separator: str) -> No
 def test_a_file_of_many_pieces_reads_back_as_the_rows(engine: Engine) -> None:
     key = add_run(engine)
     names = [f'=cmd|"{number}"\nline, two' for number in range(1_203)]
-    add_results(engine, key, *({"tenant_name": name, "warnings": ["a", "b"]} for name in names))
+    common = {"warnings": ["a", "b"], "read_at": START}
+    add_results(engine, key, *({"tenant_name": name} for name in names), **common)
     pieces = list(csv_pieces(engine, key, ResultFilter(sort="oldest")))
     assert len(pieces) == 3
     text = "".join(pieces)
@@ -91,3 +92,4 @@ def test_a_file_of_many_pieces_reads_back_as_the_rows(engine: Engine) -> None:
     assert tuple(rows[0]) == COLUMNS
     assert [row["tenant_name"] for row in rows] == [f"'{name}" for name in names]
     assert rows[0]["warnings"] == "a | b"
+    assert rows[0]["read_at"] == "2026-03-01T04:00:00+00:00"

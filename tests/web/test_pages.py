@@ -171,6 +171,17 @@ def test_only_what_was_sent_is_said_to_be(
     assert f"<h3>{title}</h3>" in page
 
 
+def test_a_customer_shows_when_it_was_read_and_its_history_which_run_it_was(
+    admin: TestClient, database: Engine
+) -> None:
+    key = add_run(database)
+    add_results(database, key, {"read_at": datetime(2026, 3, 1, 3, 59, tzinfo=UTC)})
+    page = admin.get(f"{PREFIX}/customer?dag_id={DIRECT}&tenant_id={tenant_id(0)}").text
+    assert "<dt>Read from Partner Center</dt><dd>2026-03-01 03:59" in page
+    assert f"run {key}</td>" in page
+    assert f"<dt>Run</dt><dd>{key}</dd>" in admin.get(f"{PREFIX}/?dag_id={DIRECT}").text
+
+
 def test_whose_customers_are_not_known_is_counted_apart(
     admin: TestClient, database: Engine
 ) -> None:

@@ -17,7 +17,7 @@ from customer_import.web.results import (
     read_history,
     read_results,
 )
-from tests.web.data import add_results, add_run, tenant_id
+from tests.web.data import START, add_results, add_run, tenant_id
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -82,9 +82,10 @@ def test_failed_tenants_are_counted_up_to_one_more_than_a_run_takes(engine: Engi
 
 def test_a_result_keeps_its_warnings_and_its_zone(engine: Engine) -> None:
     key = add_run(engine)
-    add_results(engine, key, {"warnings": ["Phone is missing."]})
+    add_results(engine, key, {"warnings": ["Phone is missing."], "read_at": START})
     with reading(engine) as connection:
         result = find_result(connection, key, tenant_id(0))
     assert result is not None
     assert result.warnings == ("Phone is missing.",)
     assert result.recorded_at.utcoffset() is not None
+    assert result.read_at == START

@@ -5,9 +5,10 @@ The organisation is read once per run by ``start_run`` and stored as reference d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -59,19 +60,28 @@ class Organisation(_Model):
     @cached_property
     def country_ids(self) -> dict[str, int]:
         """Upper-case ISO-2 code to country id."""
-        return {trim(country.code).upper(): country.id for country in self.countries}
+        return {trim(country.code).upper(): country.id for country in _by_id(self.countries)}
 
     @cached_property
     def state_ids(self) -> dict[tuple[int, str], int]:
         """(country id, case-folded state code or name) to state id; a code beats an equal name."""
         ids: dict[tuple[int, str], int] = {}
         for country in self.countries:
-            for state in country.states:
+            states = _by_id(country.states)
+            for state in states:
                 ids.setdefault((country.id, trim(state.name).casefold()), state.id)
-            for state in country.states:
+            for state in states:
                 if state.code:
                     ids[country.id, trim(state.code).casefold()] = state.id
         return ids
+
+
+_Numbered = TypeVar("_Numbered", State, Country)
+
+
+def _by_id(listed: Iterable[_Numbered]) -> list[_Numbered]:
+    """Of two with one code or name the same one is found, in whichever order the BSS lists them."""
+    return sorted(listed, key=lambda one: one.id)
 
 
 Json = Mapping[str, object]

@@ -20,6 +20,7 @@ from customer_import import text
 from customer_import.config.targets import (
     ADDRESS_PREFIX,
     ADDRESS_TARGETS,
+    BILL_TO_TARGET,
     COUNTRY_TARGET,
     STATE_TARGET,
 )
@@ -158,7 +159,15 @@ def flatten(payload: Mapping[str, object], prefix: str = "") -> Iterator[tuple[s
 
 
 def read_field(record: Json, path: str) -> object:
-    """Return a field of a BSS record by its create path; ``countryId`` is found as ``country.id``."""
+    """Return a field of a BSS record by its create path; ``countryId`` is found as ``country.id``.
+
+    An account that is billed itself has no bill-to account, though the BSS shows its own number there.
+    """
+    value = _read(record, path)
+    return None if path == BILL_TO_TARGET and value == record.get("id") else value
+
+
+def _read(record: Json, path: str) -> object:
     *parents, name = path.split(".")
     value: object = record
     for parent in parents:

@@ -76,6 +76,16 @@ class BssConfig(FrozenModel):
     settle_delay_s: Annotated[float, Field(ge=0)] = 5.0
     """How long to wait before a write without an answer is looked for; the server may still be working on it."""
 
+    @property
+    def refused_targets(self) -> frozenset[str]:
+        """The fields that the BSS's API does not take."""
+        accepted = {
+            "responsibleUserId": self.accepts_responsible_user,
+            "permissionRuleId": self.accepts_permission_rule,
+            "billToAccountId": self.accepts_bill_to_account,
+        }
+        return frozenset(target for target, is_accepted in accepted.items() if not is_accepted)
+
 
 class InstanceConfig(FrozenModel):
     """One configured pair of a Partner Center tenant and a BSS organisation."""

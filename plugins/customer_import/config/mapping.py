@@ -20,6 +20,7 @@ from customer_import.hints import choose
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _ADDRESS = (
@@ -222,6 +223,18 @@ class Mappings(FrozenModel):
                 }
             )
         )
+
+    def with_fields(self, change: Callable[[str, FieldMapping], FieldMapping]) -> Mappings:
+        """Return the same with another mapping of some fields of account and contact.
+
+        Args:
+            change: Target and mapping to the new mapping, or the same.
+        """
+        changed = {
+            entity: {target: change(target, field) for target, field in fields.items()}
+            for entity, fields in (("account", self.account), ("contact", self.contact))
+        }
+        return self.model_copy(update=changed)
 
     def ordering_profile(self, name: str | None) -> OrderingProfile | None:
         """Return the profile of that name; ``None`` when no name is given.

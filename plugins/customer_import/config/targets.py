@@ -11,17 +11,17 @@ EMAIL_TARGET = "email"
 CITY_TARGET = "billingAddress.city"
 POSTAL_CODE_TARGET = "billingAddress.postCode"
 
-ID_TARGETS = frozenset(
-    {COUNTRY_TARGET, STATE_TARGET, "billToAccountId", "responsibleUserId", "permissionRuleId"}
-)
+_OF_BOTH = frozenset({"responsibleUserId", "permissionRuleId"})
+BILL_TO_TARGET = "billToAccountId"
+OWNER_TARGETS = _OF_BOTH | {BILL_TO_TARGET}
+"""Fields that say whose an account is, most of a contact, too. The instance says whether the API takes them."""
+ID_TARGETS = OWNER_TARGETS | {COUNTRY_TARGET, STATE_TARGET}
 """Fields that hold an id: digits, not text."""
 
-_OWNERSHIP_TARGETS = frozenset({"responsibleUserId", "permissionRuleId"})
-ACCOUNT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
+ACCOUNT_TARGETS: frozenset[str] = OWNER_TARGETS | {
     "name",
     "phone",
     "email",
-    "billToAccountId",
     "billingAddress.address",
     "billingAddress.address2",
     CITY_TARGET,
@@ -34,7 +34,7 @@ ADDRESS_TARGETS: tuple[str, ...] = tuple(
     sorted(target for target in ACCOUNT_TARGETS if target.startswith(ADDRESS_PREFIX))
 )
 """The parts of the billing address, which is one value."""
-CONTACT_TARGETS: frozenset[str] = _OWNERSHIP_TARGETS | {
+CONTACT_TARGETS: frozenset[str] = _OF_BOTH | {
     "firstName",
     "lastName",
     "email",

@@ -148,6 +148,8 @@ staged_customers = Table(
     Column("reseller_mpn_id", String(50)),
     Column("reseller_name", Text),
     Column("is_in_both_lists", Boolean),
+    # MPN ids under which it would be found, too, did the instance not leave them out; with commas between them.
+    Column("excluded_mpn_ids", Text),
     # Why it belongs to the import type or not; for a tenant that ends here also its outcome.
     Column("classification", Text),
     Column("outcome", String(20)),
@@ -233,6 +235,7 @@ known_tenants = Table(
     Column("reseller_mpn_id", String(50)),
     Column("reseller_name", Text),
     Column("is_in_both_lists", Boolean),
+    Column("excluded_mpn_ids", Text),
     Column("classification", Text),
     Column("outcome", String(20)),
     Column("reason_code", String(50)),
@@ -331,7 +334,7 @@ tenant_links = Table(
     Column("intent_at", _Moment),
     # Content that the BSS is known to hold; NULL until all three steps are done. With an ending when it keeps more.
     Column("content_hash", String(64)),
-    # Names of sync options that the organisation did not have.
+    # Names of sync options that the organisation did not have, and of fields that its API did not take.
     Column("left_out", JSON(none_as_null=True)),
     # What a person still has to change in the BSS after a move: {"billToAccountId", ...}
     Column("owed", JSON(none_as_null=True)),
@@ -373,6 +376,8 @@ import_results = Table(
     Column("attempts", SmallInteger),
     Column("task_id", String(250)),
     Column("map_index", Integer),
+    # When Partner Center gave what the result is about (``staged_customers.fetched_at``); NULL when it was not read.
+    Column("read_at", _Moment),
     Column("recorded_at", _Moment, nullable=False),
     # What became of each BSS field that differed, by name; NULL when BSS and Partner Center were not compared.
     Column("fields", JSON(none_as_null=True)),

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, delete, exists, func, literal, select
 
 from customer_import.database.engine import upsert_from_select
-from customer_import.database.tables import import_results, known_tenants, staged_customers
+from customer_import.database.tables import (
+    import_results,
+    import_runs,
+    known_tenants,
+    staged_customers,
+)
 from customer_import.runs.fingerprint import combined
 from customer_import.runs.parameters import RunParams
 from customer_import.vocabulary import READ_STATES, Mode, StagedState
@@ -32,6 +37,7 @@ _FROM_STAGED = (
     "reseller_mpn_id",
     "reseller_name",
     "is_in_both_lists",
+    "excluded_mpn_ids",
     "classification",
 )
 
@@ -50,7 +56,9 @@ def same_tenant(run: Run) -> ColumnElement[bool]:
 
 
 def is_complete(run: Row[Any], *, has_failed: bool) -> bool:
-    """Tell whether a run looked at every customer: then the next may ask what changed since.
+    """Tell whether a run looked at every customer but those left out by name: then the next may ask what changed since.
+
+    Whom it left out is forgotten like whoever is not listed, and so is read by the next run that does not.
 
     Args:
         run: Its row in ``import_runs``.
@@ -87,12 +95,34 @@ def store_known_tenants(connection: Connection, run: Row[Any], *, complete: bool
     read = (
         select(*values.values())
         .select_from(staged_customers.outerjoin(import_results, same))
-        .where(staged.run_id == run.id, staged.state.in_(READ_STATES))
+        .where(
+            staged.run_id == run.id,
+            staged.state.in_(READ_STATES),
+            ~_is_forgotten(run, values["read_at"]),
+        )
     )
     upsert_from_select(connection, known_tenants, list(values), read, ordered_by="read_at")
     _forget_moved(connection, run)
     if complete:
         _delete_vanished(connection, run)
+
+
+def _is_forgotten(run: Row[Any], read_at: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Whether a complete run, which read later, forgot a tenant: an older reading does not bring it back."""
+    known, runs = known_tenants.c, import_runs.c
+    is_known = exists().where(
+        known.instance == run.instance,
+        known.import_type == run.import_type,
+        known.tenant_id == staged_customers.c.tenant_id,
+    )
+    later = exists().where(
+        runs.instance == run.instance,
+        runs.import_type == run.import_type,
+        runs.is_complete.is_(True),
+        runs.id != run.id,
+        runs.read_at > read_at,
+    )
+    return ~is_known & later
 
 
 def _forget_moved(connection: Connection, run: Row[Any]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, func, literal, or_, select, update
 
+from customer_import.config.targets import OWNER_TARGETS
 from customer_import.database.engine import durable, insert_missing, reading
 from customer_import.database.tables import instance_organisations, tenant_links, unbound
 from customer_import.errors import ConfigurationError
@@ -56,8 +57,9 @@ def read_left_out(engine: Engine, instance: str) -> tuple[int, frozenset[str]] |
     account_id = 0
     with reading(engine) as connection:
         for row in connection.execute(statement):
-            account_id = row.account_id
-            found.update(row.left_out)
+            if options := set(row.left_out) - OWNER_TARGETS:
+                account_id = row.account_id
+                found |= options
     return (account_id, frozenset(found)) if found else None
 
 

@@ -76,20 +76,17 @@ class RunParams(FrozenModel):
 
     @property
     def is_selective(self) -> bool:
-        """Whether the run was started for some tenants or resellers only."""
-        return self._names_some or bool(self.previewed_run)
+        """Whether the run is for some tenants or resellers only; one that leaves some out is for all others."""
+        return bool(self.tenants or self.reseller_mpn_ids or self.previewed_run)
 
     @model_validator(mode="after")
     def _check_previewed_run(self) -> RunParams:
-        if self.previewed_run and (self.mode is not Mode.IMPORT or self._names_some):
+        names = self.tenants or self.exclude_tenants or self.reseller_mpn_ids
+        if self.previewed_run and (names or self.mode is not Mode.IMPORT):
             message = "previewed_run names the customers of an import already"
             hint = "choose the mode import, and leave tenants, exclude_tenants and reseller_mpn_ids empty"
             raise WrongValueError(message, hint, path=("previewed_run",))
         return self
-
-    @property
-    def _names_some(self) -> bool:
-        return bool(self.tenants or self.exclude_tenants or self.reseller_mpn_ids)
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> RunParams:

@@ -97,6 +97,7 @@ class Result:
     attempts: int
     task_id: str
     map_index: int | None
+    read_at: datetime | None
     recorded_at: datetime
     fields: dict[str, str] | None = None
 
@@ -113,6 +114,7 @@ class Result:
         account_id: int | None = None,
         contact_id: int | None = None,
         attempts: int = 1,
+        read_at: datetime | None = None,
         recorded_at: datetime | None = None,
         fields: Mapping[str, FieldFate] | None = None,
     ) -> Self:
@@ -128,6 +130,7 @@ class Result:
             account_id: The BSS account, when there is one.
             contact_id: Its contact, when there is one.
             attempts: How often the tenant was worked on.
+            read_at: When Partner Center gave what it is about, UTC.
             recorded_at: UTC; the present moment when left out.
             fields: BSS fields that differ from Partner Center, by name; ``None`` when nobody compared.
         """
@@ -149,6 +152,7 @@ class Result:
             attempts=attempts,
             task_id=task_id.value,
             map_index=map_index,
+            read_at=read_at,
             recorded_at=recorded_at or datetime.now(UTC),
             fields=None if fields is None else {name: fate.value for name, fate in fields.items()},
         )
@@ -214,6 +218,7 @@ def result_columns(
         "instance": instance,
         "recorded_at": recorded_at,
     }
+    values.setdefault("read_at", staged.fetched_at)
     if unknown := values.keys() - set(_COLUMNS):
         message = f"a result has no column {', '.join(sorted(unknown))}"
         raise TypeError(message)

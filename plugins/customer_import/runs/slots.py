@@ -11,23 +11,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import and_, delete, or_, select
 
-from customer_import.database.engine import insert_missing, reading, upsert
+from customer_import.database.engine import clock, insert_missing, reading, upsert
 from customer_import.database.tables import service_slots
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=10)
 """A task that died holds its slots this long, unless its next try asks for them."""
+_MOST_LEASE = 2 * LEASE
+"""A lease that ends later was given by a clock that went wrong."""
 _LOOK_EVERY_S = 1.0
 _RENEW_EVERY_S = 3.0
 _MAX_SERVICE = 300
@@ -45,7 +48,7 @@ class SlotShare:
             parts: they have ended when it begins.
         total: Slots that there are.
         apply: Told how many slots may be used; returns when no more are in use.
-        now: UTC clock.
+        now: UTC clock; the database's when left out.
     """
 
     def __init__(
@@ -55,14 +58,14 @@ class SlotShare:
         holder: str,
         total: int,
         apply: Callable[[int], Awaitable[None]],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self._engine = engine
         self._service = service[:_MAX_SERVICE]
         self._holder = holder
         self._total = total
         self._apply = apply
-        self._now = now
+        self._now = now or clock(engine)
         self._slots = 0
         self._stored_at = time.monotonic()
         self._keeper: asyncio.Task[None] | None = None
@@ -143,7 +146,7 @@ class SlotShare:
                 delete(service_slots).where(
                     slots.service == self._service,
                     or_(
-                        and_(slots.holder != _NOBODY, slots.lease_until < now),
+                        and_(slots.holder != _NOBODY, ~_is_held(now)),
                         slots.holder.startswith(f"{self._holder} ", autoescape=True),
                     ),
                 )
@@ -155,7 +158,7 @@ class SlotShare:
         query = select(slots.holder, slots.slots).where(
             slots.service == self._service,
             slots.holder != _NOBODY,
-            slots.lease_until >= now,
+            _is_held(now),
         )
         return {row.holder: row.slots for row in connection.execute(query)}
 
@@ -176,3 +179,7 @@ class SlotShare:
                     service_slots.c.holder == self._holder,
                 )
             )
+
+
+def _is_held(now: datetime) -> ColumnElement[bool]:
+    return service_slots.c.lease_until.between(now, now + _MOST_LEASE)

@@ -11,6 +11,7 @@ handed out: its customer has been loaded and is done, or the run has to read it 
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import and_, func, select
@@ -22,8 +23,11 @@ from customer_import.vocabulary import Outcome, StagedState, TaskId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Engine
+
+_log = logging.getLogger(__name__)
 
 CHUNK_SIZE = 1_000
 """What is made of more customers at once does not stay in a processor's cache, and takes half as long again."""
@@ -40,6 +44,7 @@ class StagedRow(NamedTuple):
     domain_prefix: str | None
     reseller_mpn_id: str | None
     reseller_name: str | None
+    fetched_at: datetime | None
     source: bytes | None
 
     def without_source(self) -> StagedRow:
@@ -60,25 +65,42 @@ def is_loaded(run_key: int) -> ColumnElement[bool]:
 
 def lacks_values(run_key: int) -> ColumnElement[bool]:
     """Return the condition for a run's customers whose values the import still needs and does not have."""
+    return and_(_is_removed(run_key), ~is_loaded(run_key))
+
+
+def _is_removed(run_key: int) -> ColumnElement[bool]:
     staged = staged_customers.c
     return and_(
         staged.run_id == run_key,
         staged.state == StagedState.FETCHED.value,
         staged.is_discovered,
         staged.source.is_(None),
-        ~is_loaded(run_key),
     )
 
 
-def check_values(engine: Engine, run_key: int) -> None:
-    """Refuse to go on with a run whose customers cannot be told from blank ones.
+def has_values(engine: Engine, run_key: int, *, is_validated: bool = False) -> bool:
+    """Tell whether a run has customers to work on; refuse those that cannot be told from blank ones.
+
+    Args:
+        engine: The staging database.
+        run_key: The run.
+        is_validated: Whether customers that validation rejected do not matter.
+
+    Returns:
+        False when all has been loaded and was removed since. Then there is nothing to do, which is logged, and
+        what the run said and staged is to be left alone.
 
     Raises:
-        DataQualityError: Values are missing.
+        DataQualityError: Values of customers that were not loaded are missing.
     """
-    query = select(func.count()).select_from(staged_customers).where(lacks_values(run_key))
+    missing = [lacks_values(run_key), *([~_is_rejected(run_key)] if is_validated else [])]
     with reading(engine) as connection:
-        count = connection.execute(query).scalar_one()
+        count, removed = (
+            connection.execute(
+                select(func.count()).select_from(staged_customers).where(*conditions)
+            ).scalar_one()
+            for conditions in (missing, [_is_removed(run_key)])
+        )
     if count:
         message = (
             f"what was read of {count} customers of run {run_key} is not there any more: it was removed because it "
@@ -86,6 +108,15 @@ def check_values(engine: Engine, run_key: int) -> None:
             "start the import anew"
         )
         raise DataQualityError(message)
+    if removed and not count_customers(engine, run_key, is_validated=is_validated):
+        _log.warning(
+            "What run %d read of %d customers was removed because it was old. Nothing was left to do with them, and "
+            "nothing was done; the results stand. To import them again start the import anew.",
+            run_key,
+            removed,
+        )
+        return False
+    return True
 
 
 def read_customers(
@@ -139,10 +170,14 @@ def _is_due(run_key: int, *, is_validated: bool) -> list[ColumnElement[bool]]:
         staged_customers.c.source.is_not(None),
     ]
     if is_validated:
-        rejected = select(import_results.c.id).where(
-            import_results.c.run_id == run_key,
-            import_results.c.tenant_id == staged_customers.c.tenant_id,
-            import_results.c.task_id == TaskId.VALIDATE_CUSTOMERS.value,
-        )
-        conditions.append(~rejected.exists())
+        conditions.append(~_is_rejected(run_key))
     return conditions
+
+
+def _is_rejected(run_key: int) -> ColumnElement[bool]:
+    rejected = select(import_results.c.id).where(
+        import_results.c.run_id == run_key,
+        import_results.c.tenant_id == staged_customers.c.tenant_id,
+        import_results.c.task_id == TaskId.VALIDATE_CUSTOMERS.value,
+    )
+    return rejected.exists()

@@ -37,6 +37,7 @@ COLUMNS = (
     "account_id",
     "contact_id",
     "attempts",
+    "read_at",
     "recorded_at",
 )
 _STARTS = "[=+@＝＋＠－-]"
@@ -83,7 +84,7 @@ def _cell(result: ResultView, name: str) -> str:
         value = " | ".join(value)
     if name == "changes":
         value = " | ".join(map(_change, value))
-    if name == "recorded_at":
+    if name in {"read_at", "recorded_at"}:
         return str(value.isoformat(timespec="seconds"))
     return neutralise(str(value))
 

@@ -155,7 +155,8 @@ class ResultView(View):
     """One tenant's result in one run; the names are the columns of ``import_results``.
 
     ``fields`` says what became of each BSS field that differed, and is ``None`` when nobody compared; ``changes`` has
-    the values, as long as they are kept.
+    the values, as long as they are kept. ``read_at`` is when
+    Partner Center gave what the result is about.
     """
 
     run_key: int
@@ -173,6 +174,7 @@ class ResultView(View):
     attempts: int | None
     task_id: str | None
     map_index: int | None
+    read_at: datetime | None
     recorded_at: datetime
     fields: dict[str, FieldFate] | None = None
     changes: tuple[FieldChange, ...] = ()

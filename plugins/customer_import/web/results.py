@@ -166,6 +166,7 @@ def view_result(row: Row[Any]) -> ResultView:  # Any: a row's columns differ in 
         attempts=row.attempts,
         task_id=row.task_id,
         map_index=row.map_index,
+        read_at=as_utc(row.read_at) if row.read_at else None,
         recorded_at=as_utc(row.recorded_at),
         fields=row.fields,
     )

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from customer_import.database.tables import staged_customers
+from customer_import.database.engine import reading
+from customer_import.database.tables import (
+    import_results,
+    import_runs,
+    staged_customers,
+    validation_findings,
+    validation_results,
+)
 from customer_import.errors import DataQualityError
+from customer_import.tasks.load.account_listing import list_accounts
+from customer_import.tasks.load.load import load_batch
 from customer_import.tasks.retention import purge
 from customer_import.tasks.transform.transform import transform_customers
 from customer_import.tasks.validate.validate import validate_customers
@@ -19,7 +28,10 @@ from tests.imports.scene import on
 from tests.tasks.changed_scope.looks import DIRECT, READS, changed, endings, extract_again, reads
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from customer_import.runs.run import Run
+    from customer_import.tasks.load.report import LoadSummary
     from tests.imports.scene import Report, Scene
 
 
@@ -111,3 +123,58 @@ def test_a_row_without_values_is_not_mapped(scene: Scene) -> None:
         connection.execute(update(staged_customers).values(source=None))
     with pytest.raises(DataQualityError, match="2 customers"):
         transform_customers(run, scene.engine)
+
+
+def the_load(run: Run, engine: Engine) -> LoadSummary:
+    return load_batch(run, engine, 0, attempt=2, map_index=0)
+
+
+LATER_TASKS = [validate_customers, transform_customers, list_accounts, the_load]
+
+
+def told(scene: Scene, run: Run) -> tuple[Any, ...]:
+    """Everything that people see of a run."""
+    with reading(scene.engine) as connection:
+        runs = select(import_runs.c.state, import_runs.c.batches, import_runs.c.is_complete)
+        rows = [connection.execute(runs.where(import_runs.c.id == run.key)).all()]
+        for table in (import_results, validation_findings, validation_results):
+            query = select(table).where(table.c.run_id == run.key).order_by(table.c.id)
+            rows.append(connection.execute(query).all())
+    return tuple(rows)
+
+
+@on("sqlite")
+@pytest.mark.parametrize("task", LATER_TASKS)
+def test_a_task_of_a_purged_run_says_that_all_was_loaded(
+    scene: Scene, task: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.sell(DIRECT, 2, billingProfile={"email": None})
+    run = scene.load(scene.stage(DIRECT))
+    scene.finish(run)
+    purge_all(scene)
+    before = told(scene, run)
+    caplog.set_level("INFO")
+    task(run, scene.engine)
+    assert "was removed because it was old" in caplog.text
+    assert "start the import anew" in caplog.text
+    assert told(scene, run) == before
+    scene.finish(run)
+    assert told(scene, run) == before
+
+
+@on("sqlite")
+@pytest.mark.parametrize("task", LATER_TASKS)
+def test_a_task_of_a_purged_run_that_was_not_loaded_whole_says_what_to_do(
+    scene: Scene, task: Any
+) -> None:
+    customers = scene.sell(DIRECT, 3)
+    scene.strike("bss.accounts.create", FaultKind.READ_ONLY_FIELD, calls=(1,))
+    scene.expect(customers, Outcome.CREATED, Outcome.FAILED)
+    run = scene.load(scene.stage(DIRECT))
+    before = endings(scene.finish(run))
+    purge_all(scene)
+    with pytest.raises(DataQualityError, match=r"of 1 customers .* clear extract_customers"):
+        task(run, scene.engine)
+    assert endings(scene.finish(run)) == before
+    scene.sandbox.faults.replace(())
+    assert cleared_from_extract(scene, run).counts() == {"created": 3}

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
-from customer_import.database.tables import tenant_links
+from customer_import.database.engine import reading
+from customer_import.database.tables import import_runs, tenant_links
+from customer_import.runs.run import as_utc
 from customer_import.vocabulary import ImportType, Outcome, ReasonCode
 from tests.imports.scene import on
 from tests.support.library_run import finish
 from tests.tasks.changed_scope.looks import DIRECT, age, changed, imported, reads
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import ColumnElement
 
     from sandbox.population.models import Customer
@@ -93,3 +97,31 @@ def test_a_customer_whose_link_is_another_imports_by_now_is_read(scene: Scene) -
 
 def of_tenant(customer: Customer) -> ColumnElement[bool]:
     return tenant_links.c.tenant_id == customer.tenant_id
+
+
+def test_each_result_says_which_reading_it_came_from(scene: Scene) -> None:
+    (good,) = scene.sell(DIRECT)
+    (bad,) = scene.sell(DIRECT, peculiarity="no_contact_name")
+    (gone,) = scene.sell(DIRECT)
+    scene.change(gone, access="left")
+    run = scene.stage(DIRECT)
+    read_at = reading_of(scene, run.key)
+    late = finish(scene.engine, run)  # nobody was loaded
+    assert late.reasons["not_reached"] == 1
+    by_task = {row.task_id: as_utc(row.read_at) for row in scene.results(run.key).values()}
+    assert by_task == dict.fromkeys(
+        ("extract_customers", "validate_customers", "finish_run"), read_at
+    )
+    report = scene.finish(scene.load(run))
+    assert report.of(good).task_id == "load_customers"
+    assert {as_utc(row.read_at) for row in report.results.values()} == {read_at}
+    scene.sandbox.source.audit.clear()
+    after = changed(scene)
+    assert as_utc(after.of(good).read_at) == read_at  # it was not read again
+    assert as_utc(after.of(bad).read_at) > read_at
+
+
+def reading_of(scene: Scene, run_key: int) -> datetime:
+    query = select(import_runs.c.read_at).where(import_runs.c.id == run_key)
+    with reading(scene.engine) as connection:
+        return as_utc(connection.execute(query).scalar_one())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,7 @@ from customer_import.tasks.extract.extract import extract_customers
 from customer_import.tasks.extract.rate_windows import RateWindows, open_limits
 from customer_import.vocabulary import ImportType
 from tests.http.test_limiter import WINDOW_S, run_in_virtual_time
+from tests.support.clock import clock_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,17 +95,24 @@ def database(tmp_path: object) -> Engine:
 
 
 async def test_a_window_is_found_again_by_the_wall_clock(database: Engine) -> None:
-    now = 1_000_000.0
+    now = datetime.fromtimestamp(1_000_000.0, UTC)
     windows = RateWindows(database, "https://api tenant", now=lambda: now)
     await windows.keep("customers", [30.0, 10.0, 0.0], 7)
-    now += 20.0
+    now += timedelta(seconds=20)
     ages, open_requests = windows.load("customers")
     assert ages == pytest.approx([49.0, 29.0, 19.0])  # less a second for clocks that differ
     assert open_requests == 7
     assert windows.load("subscriptions") == ([], 0)
     assert RateWindows(database, "https://api other").load("customers") == ([], 0)
-    now -= 3_600.0  # the clock was set back: everything counts as just now
+    now -= timedelta(hours=1)  # the clock was set back: everything counts as just now
     assert windows.load("customers") == ([0.0, 0.0, 0.0], 7)
+
+
+async def test_hosts_whose_clocks_are_apart_know_the_same_ages(postgres_engine: Engine) -> None:
+    await RateWindows(postgres_engine, "https://api tenant").keep("customers", [5.0], 0)
+    with clock_ahead(300):
+        (age,), _ = RateWindows(postgres_engine, "https://api tenant").load("customers")
+    assert 3.0 <= age < 20.0
 
 
 async def test_limits_go_on_where_the_last_import_ended(database: Engine) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from types import NoneType
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import OperationalError
 
 from customer_import import failpoints
 from customer_import.database.engine import reading
 from customer_import.database.tables import bss_accounts, tenant_links
 from customer_import.tasks.load.claims import LEASE, Claim, ClaimRequest, Holder
-from customer_import.tasks.load.ledger import Ledger
+from customer_import.tasks.load.ledger import Ledger, LostClaimError
 from tests.tasks.load.scene import Scene, customers
 
 if TYPE_CHECKING:
@@ -147,3 +150,47 @@ def _rename(engine: Engine, old: str, new: str) -> None:
         except OperationalError:
             continue
         return
+
+
+@pytest.mark.parametrize("engine", ["postgres"], indirect=True)
+@pytest.mark.parametrize("is_held", [True, False])
+def test_renewal_and_commit_lock_the_links_of_a_load_in_one_order(engine: Engine, *, is_held: bool):
+    tenants = ("c", "b", "a")  # in the order of their ids
+    ledger = Ledger(engine, "default", Holder(1, 0, 1))
+    for tenant in tenants:
+        request = ClaimRequest(tenant, "direct", is_in_both_lists=False, creates=False)
+        ledger._commit([request])
+    links = tenant_links.c
+    for number, tenant in enumerate("abc", 1):  # on the disk and in each index: a, b, c
+        with engine.begin() as connection:
+            same = links.tenant_id == tenant
+            connection.execute(update(tenant_links).where(same).values(account_id=number))
+
+    async def confirm() -> list[BaseException | None]:
+        confirmed = map(ledger.confirm, tenants)
+        return await asyncio.gather(*confirmed, return_exceptions=True)
+
+    with engine.connect() as blocker, ThreadPoolExecutor(2) as pool:
+        blocker.execute(select(links.id).where(links.tenant_id == "b").with_for_update())
+        renewed = pool.submit(ledger._set_lease, is_held=is_held)
+        wait_for_waiting(engine, 1)
+        confirmed = pool.submit(asyncio.run, confirm())
+        wait_for_waiting(engine, 2)
+        blocker.rollback()
+        renewed.result(timeout=30)
+        answers = {type(answer) for answer in confirmed.result(timeout=30)}
+    assert answers == {NoneType if is_held else LostClaimError}
+
+
+def wait_for_waiting(engine: Engine, count: int) -> None:
+    """Wait until so many sessions of this database wait for a lock."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        with engine.connect() as connection:
+            if connection.execute(waiting).scalar_one() >= count:
+                return
+        time.sleep(0.02)
+    pytest.fail(f"{count} sessions never waited")

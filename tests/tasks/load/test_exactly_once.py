@@ -26,6 +26,7 @@ from tests.tasks.load.scene import Customer, customers, fault, load
 
 if TYPE_CHECKING:
     from customer_import.runs.run import Run
+    from sandbox.bss.models import Contact
     from tests.tasks.load.scene import Scene
 
 # A process of its own takes seconds to start: PostgreSQL gets the failpoints that differ most.
@@ -368,6 +369,82 @@ def test_contact_that_arrives_after_its_sender_died_is_found_and_not_made_twice(
     assert scene.outcomes(run) == ["created"]
     assert scene.links()[customer.tenant_id].contact_id == contact.id
     assert scene.requests("contacts.create") == 0
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_contact_that_shows_late_is_compared_with_what_is_to_be_written(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    scene.configure(request_timeout_s=1.0)
+    run = scene.begin()
+    customer = customers(1)[0]
+    scene.stage(run, [customer])
+    killed_load(scene, run, "after_contact_post")
+    end_leases(scene)
+    looks = hide_contacts(scene, 1, monkeypatch)
+    later = scene.begin()
+    scene.stage(later, [customer.having(email="new@example.com")])
+    scene.load(later)
+    assert len(looks) > 1
+    monkeypatch.undo()
+    (contact,) = scene.records.contacts_of(scene.accounts[0].id)
+    assert contact.values["email"] == "new@example.com"
+    assert scene.links()[customer.tenant_id].contact_id == contact.id
+    assert scene.outcomes(later) == ["created"]
+    assert scene.faults() == {}
+
+
+def hide_contacts(scene: Scene, times: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let the lists of contacts lag: so many looks see none. Returns the accounts that are looked at."""
+    looks: list[int] = []
+    shown = scene.records.contacts_of
+
+    def contacts_of(account_id: int) -> tuple[Contact, ...]:
+        looks.append(account_id)
+        return shown(account_id) if len(looks) > times else ()
+
+    monkeypatch.setattr(scene.records, "contacts_of", contacts_of)
+    return looks
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_contact_that_a_person_adds_after_ours_was_lost_is_not_taken_for_ours(
+    scene: Scene, *, is_killed: bool
+):
+    scene.configure(request_timeout_s=1.0)
+    customer = customers(1)[0]
+    theirs = {"firstName": "Maria", "lastName": "Other", "email": "maria@example.org"}
+
+    def add() -> None:
+        flags = {"accountId": scene.accounts[0].id, "isPrimary": True, "isBillTo": True}
+        scene.records.create_contact({**theirs, **flags})
+
+    run = scene.begin()
+    scene.stage(run, [customer])
+    if is_killed:
+        killed_load(scene, run, "before_contact_post")
+        add()
+        end_leases(scene)
+        scene.load(run, attempt=2)
+    else:
+        lost = fault("bss.contacts.create", FaultKind.RESET_BEFORE, (1,))
+        scene.sandbox.faults.replace([lost])
+        failpoints.watch(lambda at: add() if at == "before_contact_post" else None)
+        try:
+            scene.load(run)
+        finally:
+            failpoints.watch(None)
+    assert scene.outcomes(run) == ["created"]
+    made = [contact for contact in scene.records.contacts.values() if not is_theirs(contact)]
+    (ours,) = made
+    assert ours.values["email"] == customer.email
+    assert scene.links()[customer.tenant_id].contact_id == ours.id
+    assert len(scene.records.contacts) == 2
+
+
+def is_theirs(contact: Contact) -> bool:
+    return contact.values["firstName"] == "Maria"
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

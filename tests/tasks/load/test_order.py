@@ -44,7 +44,9 @@ def test_load_that_is_cleared_does_not_overwrite_what_a_later_run_wrote(scene: S
     scene.load(older, attempt=2)
     result = scene.results(older)[customer.tenant_id]
     assert (result.outcome, result.reason_code) == ("skipped", "superseded")
-    assert f"run {newer.key}" in result.reason
+    assert result.read_at is not None
+    assert f"run {newer.key}, which read this customer later, " in result.reason
+    assert f"reading is of {result.read_at:%Y-%m-%d %H:%M:%S} UTC" in result.reason
     assert scene.writes == writes
     assert city(scene.accounts[0]) == "Volos"
     assert scene.outcomes(scene.run([customer.having(city="Volos")])) == ["unchanged"]

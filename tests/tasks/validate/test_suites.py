@@ -22,6 +22,7 @@ from customer_import.tasks.validate.customer_suite import customer_suite
 from customer_import.tasks.validate.expectations import SuiteRunner
 from customer_import.tasks.validate.field_rules import email_pattern
 from customer_import.tasks.validate.judgement import Evidence, judge
+from customer_import.tasks.validate.options_suite import options_suite
 from customer_import.tasks.validate.rules import Chunk, Expectation, Rule, Suite
 from customer_import.vocabulary import Severity
 from tests.tasks.validate.runs import (
@@ -39,7 +40,13 @@ RULES = {code: CountryRules.model_validate(rules) for code, rules in COUNTRY_RUL
 
 def suites_of(run, rules=None):
     checks = CountryChecks(RULES if rules is None else rules, organisation())
-    return (customer_suite(run), account_suite(run, checks), contact_suite(run))
+    suites = (
+        customer_suite(run),
+        account_suite(run, checks),
+        contact_suite(run),
+        options_suite(run),
+    )
+    return tuple(suite for suite in suites if suite.rules)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +64,7 @@ def verdicts(customers, shipped=None, run=None, rules=None):
         source=source,
         account=select_fields(source.texts, run.mappings.account, run.import_type),
         contact=select_fields(source.texts, run.mappings.contact, run.import_type),
+        sync_options=select_fields(source.texts, run.mappings.sync_options, run.import_type),
         has_billing_profile=np.array([row["has_billing_profile"] for row in customers], np.bool_),
     )
     evidence = Evidence(suites)
@@ -210,6 +218,33 @@ def test_text_that_is_no_text_is_named_by_its_field(shipped):
     found = verdicts([customer(), customer(1, source={ADDRESS + "city": ["x"]})], shipped)
     message = next(f.message for f in found.findings if f.rule.name == "is_text")
     assert f"bill-to city ({ADDRESS}city)" in message
+
+
+def with_rule(entity, target, **rule):
+    mappings = a_run().mappings
+    fields = getattr(mappings, entity)
+    changed = fields | {target: fields[target].model_copy(update=rule)}
+    return a_run(mappings=mappings.model_copy(update={entity: changed}))
+
+
+def test_a_sync_option_that_is_cut_is_told():
+    run = with_rule("sync_options", "Domain prefix", max_length=5)
+    option = "sync_options.Domain prefix"
+    assert broken(run=run, domain_prefix="northwind") == {("warning", "max_length", option)}
+    assert broken(run=run, domain_prefix="north") == set()
+
+
+def test_a_sync_option_that_is_required_rejects_whoever_has_none():
+    run = with_rule("sync_options", "Domain prefix", required=True)
+    option = "sync_options.Domain prefix"
+    assert ("critical", "required", option) in broken(run=run, domain_prefix=None)
+
+
+def test_a_limit_is_judged_where_it_cuts():
+    run = with_rule("contact", "phone", max_length=5)
+    assert broken(run=run) == {("warning", "max_length", "contact.phone")}
+    run = with_rule("contact", "email", max_length=10)
+    assert broken(run=run) == {("critical", "email_pattern", "contact.email")}
 
 
 def test_the_suite_follows_the_mapping():

@@ -51,7 +51,14 @@ _NAMED_VANISHED = 20
 _DONE = (Outcome.CREATED.value, Outcome.UPDATED.value, Outcome.UNCHANGED.value)
 
 _UNREAD = (StagedState.CARRIED.value, StagedState.UNSELECTED.value)
-_FROM_KNOWN = ("reseller_mpn_id", "reseller_name", "warnings", "account_id", "contact_id")
+_FROM_KNOWN = (
+    "reseller_mpn_id",
+    "reseller_name",
+    "warnings",
+    "account_id",
+    "contact_id",
+    "read_at",
+)
 
 _known = known_tenants.c
 _staged = staged_customers.c
@@ -87,7 +94,10 @@ def settle_scope(
     run: Run,
     decision: Decision,
     fingerprint: dict[str, str],
+    *,
     selected_mpn_ids: Collection[str] = (),
+    excluded_mpn_ids: Collection[str] = (),
+    takes_more: bool = False,
 ) -> dict[str, int]:
     """Store a run's scope and, when it is ``changed``, carry forward everything that need not be read.
 
@@ -99,6 +109,8 @@ def settle_scope(
         decision: Its scope.
         fingerprint: What decides beside the customers' data.
         selected_mpn_ids: All MPN ids of the resellers that the run was started for; empty means all resellers.
+        excluded_mpn_ids: All MPN ids of the resellers that the instance leaves out.
+        takes_more: Whether the BSS takes something that was left out of earlier writes.
 
     Returns:
         Reason to the tenants that are read for it; ``carried`` and ``unselected`` to those that are not.
@@ -113,7 +125,8 @@ def settle_scope(
                 ("configuration", _known.config_hash != combined(fingerprint)),
                 ("unsettled", ~_is_settled(run)),
                 ("contradicted", _is_contradicted(decision.watermark.run_key)),
-                ("link", _known.account_id.is_not(None) & ~_is_linked(run)),
+                ("exclusion", _is_excluded_otherwise(connection, run, excluded_mpn_ids)),
+                ("link", _known.account_id.is_not(None) & ~_is_linked(run, takes_more=takes_more)),
             ):
                 mark(
                     connection, run, reason, exists(select(_known.tenant_id).where(mine, condition))
@@ -143,12 +156,19 @@ def count_due(engine: Engine, run: Run) -> dict[str, int]:
         return {row[0]: row[1] for row in connection.execute(statement)}
 
 
-def find_vanished(engine: Engine, run: Run) -> Vanished:
-    """Find the customers that an earlier run discovered and this one's list no longer has."""
+def find_vanished(engine: Engine, run: Run, left_out: Collection[str] = ()) -> Vanished:
+    """Find the customers that an earlier run discovered and this one's list no longer has.
+
+    Args:
+        engine: The run's database.
+        run: The run, for all customers.
+        left_out: Tenants that the run was asked to leave out.
+    """
     with engine.begin() as connection:
         gone = (
             of_import(run),
             _known.is_discovered.is_(True),
+            _known.tenant_id.not_in(left_out),
             ~exists(select(_staged.tenant_id).where(same_tenant(run))),
         )
         count = connection.execute(
@@ -232,8 +252,24 @@ def _is_contradicted(run_key: int) -> ColumnElement[bool]:
     return exists(discovered)
 
 
-def _is_linked(run: Run) -> ColumnElement[bool]:
-    """Whether the account that is remembered is still the tenant's, and the BSS is known to hold all of it.
+def _is_excluded_otherwise(
+    connection: Connection, run: Run, excluded_mpn_ids: Collection[str]
+) -> ColumnElement[bool]:
+    """Whether the instance leaves out the tenant's reseller now and did not then, or the other way round."""
+    then = select(_known.excluded_mpn_ids).where(of_import(run)).distinct()
+    no_longer = [
+        listed
+        for listed in connection.execute(then).scalars()
+        if listed and not set(listed.split(",")) <= set(excluded_mpn_ids)
+    ]
+    return or_(
+        func.coalesce(_known.reseller_mpn_id, "").in_(excluded_mpn_ids),
+        func.coalesce(_known.excluded_mpn_ids, "").in_(no_longer),
+    )
+
+
+def _is_linked(run: Run, *, takes_more: bool) -> ColumnElement[bool]:
+    """Whether the account that is remembered is still the tenant's, and the BSS is known to hold all that it can.
 
     Who was imported has a link of this import; by another import's link it would be skipped.
     """
@@ -245,7 +281,7 @@ def _is_linked(run: Run) -> ColumnElement[bool]:
         or_(links.import_type == run.import_type.value, _known.outcome.not_in(_DONE)),
         is_settled(),
     )
-    return exists(same)
+    return exists(same.where(links.left_out.is_(None)) if takes_more else same)
 
 
 def _is_carried(run: Run) -> tuple[ColumnElement[bool], ...]:

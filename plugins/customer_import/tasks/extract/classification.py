@@ -36,6 +36,7 @@ class Classification:
         found_under: MPN ids of all resellers under which it is found, empty for one without; for a customer of nobody
             known those that its subscriptions carry.
         unknown_mpn_ids: MPN ids of its subscriptions, when it ends here because no reseller has any of them.
+        excluded_mpn_ids: MPN ids under which it would be found, too, if the instance did not leave these resellers out.
     """
 
     is_discovered: bool | None
@@ -46,6 +47,7 @@ class Classification:
     is_in_both_lists: bool = False
     found_under: tuple[str, ...] = ()
     unknown_mpn_ids: tuple[str, ...] = ()
+    excluded_mpn_ids: tuple[str, ...] = ()
 
     def with_more(self, said: str) -> Classification:
         """Return the same with one more sentence in the reason for which the tenant ends here."""
@@ -76,6 +78,9 @@ class Classifier:
         import_type: Whose customers are imported.
         instance: Counted statuses, excluded resellers, the tenant reseller's own MPN ID.
         resellers: The partner's indirect resellers; only the indirect import needs them.
+
+    Attributes:
+        excluded_mpn_ids: Those of the resellers that the instance leaves out, all that each of them has.
     """
 
     def __init__(
@@ -89,8 +94,12 @@ class Classifier:
         self._counted = frozenset(
             status.strip().lower() for status in instance.counted_subscription_statuses
         )
-        self._excluded = _trimmed(instance.exclude_reseller_mpn_ids)
         partners = _group(resellers)
+        named = _trimmed(instance.exclude_reseller_mpn_ids)
+        also = (partner.mpn_ids for partner in partners if partner.mpn_ids & named)
+        self.excluded_mpn_ids = (
+            named.union(*also) if import_type is ImportType.INDIRECT else frozenset[str]()
+        )
         self._by_tenant = {partner.tenant_id: partner for partner in partners}
         self._by_mpn_id = {mpn_id: partner for partner in partners for mpn_id in partner.mpn_ids}
 
@@ -157,11 +166,10 @@ class Classifier:
     def _choose_reseller(
         self, named: list[tuple[_Partner, str]], *, is_mixed: bool
     ) -> Classification:
-        named = [
-            (partner, mpn_id) for partner, mpn_id in named if not partner.mpn_ids & self._excluded
-        ]
+        excluded = tuple(mpn_id for _, mpn_id in named if mpn_id in self.excluded_mpn_ids)
+        named = [each for each in named if each[1] not in excluded]
         if not named:
-            return _not_ours("The instance leaves out the customers of this reseller.")
+            return _left_out(excluded)
         partner, mpn_id = named[0]
         if len(named) > 1:
             names = " and ".join(sorted(_describe(each, its_id) for each, its_id in named))
@@ -176,6 +184,7 @@ class Classifier:
                 ),
                 is_in_both_lists=is_mixed,
                 found_under=tuple(each for _, each in named),
+                excluded_mpn_ids=excluded,
             )
         return Classification(
             is_discovered=True,
@@ -184,12 +193,13 @@ class Classifier:
             reseller_name=partner.name or None,
             is_in_both_lists=is_mixed,
             found_under=(mpn_id,),
+            excluded_mpn_ids=excluded,
         )
 
     def _classify_unknown(self, named_ids: list[str], *, is_mixed: bool) -> Classification:
-        unknown = [mpn_id for mpn_id in named_ids if mpn_id not in self._excluded]
+        unknown = [mpn_id for mpn_id in named_ids if mpn_id not in self.excluded_mpn_ids]
         if not unknown:
-            return _not_ours("The instance leaves out the customers of this reseller.")
+            return _left_out(tuple(named_ids))
         ids = ", ".join(unknown)
         return Classification(
             is_discovered=True,
@@ -311,6 +321,11 @@ def _check_relationship(tenant: ListedTenant, found: Classification) -> Classifi
 
 def _not_ours(text: str) -> Classification:
     return Classification(is_discovered=False, text=text)
+
+
+def _left_out(excluded: tuple[str, ...]) -> Classification:
+    text = "The instance leaves out the customers of this reseller."
+    return Classification(is_discovered=False, text=text, excluded_mpn_ids=excluded)
 
 
 def _describe(partner: _Partner, mpn_id: str) -> str:

@@ -255,7 +255,12 @@ class _Extraction:
     async def plan(self) -> Plan:
         """Decide which of the listed tenants are asked for, and carry the others forward."""
         return await plan_extraction(
-            self._run, self._engine, self._client, self._resellers, self._selected.mpn_ids
+            self._run,
+            self._engine,
+            self._client,
+            self._resellers,
+            self._selected.mpn_ids,
+            self._classifier.excluded_mpn_ids,
         )
 
     async def _list_resellers(self) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from customer_import.bss.models import Organisation
 from customer_import.errors import ApiError, AuthenticationError
 from customer_import.runs.fingerprint import fingerprint_of
 from customer_import.runs.reference_data import get_reference
@@ -61,6 +62,7 @@ async def plan_extraction(
     client: PartnerCenterClient,
     resellers: Iterable[Reseller] = (),
     selected_mpn_ids: Collection[str] = (),
+    excluded_mpn_ids: Collection[str] = (),
 ) -> Plan:
     """Decide what a run reads, and carry the rest forward; the tenants must be listed.
 
@@ -70,18 +72,27 @@ async def plan_extraction(
         client: Reads the audit records.
         resellers: The partner's indirect resellers; only the indirect import has them.
         selected_mpn_ids: All MPN ids of the resellers that the run was started for; empty means all resellers.
+        excluded_mpn_ids: All MPN ids of the resellers that the instance leaves out.
     """
     vanished = await asyncio.to_thread(_report_vanished, run, engine)
     if (stored := await asyncio.to_thread(stored_scope, engine, run.key)) is not None:
         counts = await asyncio.to_thread(count_due, engine, run)
         return Plan(*stored, counts.get(StagedState.CARRIED.value, 0), vanished)
-    fingerprint = await asyncio.to_thread(_fingerprint, run, engine, tuple(resellers))
+    organisation = await asyncio.to_thread(_organisation, run, engine)
+    fingerprint = fingerprint_of(run, organisation, resellers)
     watermark = await asyncio.to_thread(find_watermark, engine, run)
     decision = decide(run, watermark, fingerprint)
     if run.params.mode is not Mode.DISCOVER:
         decision = await _take_audit_records(run, engine, client, decision)
     counts = await asyncio.to_thread(
-        settle_scope, engine, run, decision, fingerprint, selected_mpn_ids
+        settle_scope,
+        engine,
+        run,
+        decision,
+        fingerprint,
+        selected_mpn_ids=selected_mpn_ids,
+        excluded_mpn_ids=excluded_mpn_ids,
+        takes_more=organisation is not None and bool(organisation.found_options),
     )
     log.info("Scope %s: %s", decision.scope, decision.reason)
     if decision.scope is Scope.CHANGED:
@@ -115,16 +126,16 @@ async def _take_audit_records(
     return decision
 
 
-def _fingerprint(run: Run, engine: Engine, resellers: tuple[Reseller, ...]) -> dict[str, str]:
-    return fingerprint_of(
-        run, get_reference(engine, run.key, ReferenceName.ORGANISATION), resellers
-    )
+def _organisation(run: Run, engine: Engine) -> Organisation | None:
+    body = get_reference(engine, run.key, ReferenceName.ORGANISATION)
+    return Organisation.model_validate(body) if body else None
 
 
 def _report_vanished(run: Run, engine: Engine) -> int:
     if run.params.is_selective or run.params.mode is Mode.DISCOVER:
         return 0
-    vanished = find_vanished(engine, run)
+    left_out = get_reference(engine, run.key, ReferenceName.SELECTION) or {}
+    vanished = find_vanished(engine, run, tuple(left_out.values()))
     if vanished.count:
         names = ", ".join(vanished.names)
         log.warning(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from array import array
 from contextlib import asynccontextmanager
 from functools import partial
@@ -18,19 +17,20 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from customer_import.database.engine import reading, upsert
+from customer_import.database.engine import clock, reading, upsert
 from customer_import.database.tables import rate_windows
 from customer_import.partner_center.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+    from datetime import datetime
 
     from sqlalchemy import Engine
 
     from customer_import.config.instances import PartnerCenterConfig
 
 CLOCK_GUARD_S = 1.0
-"""Clocks of two machines may differ by that much."""
+"""What is read of a clock may differ by that much between two machines."""
 _MAX_SERVICE = 300
 
 
@@ -40,13 +40,15 @@ class RateWindows:
     Args:
         engine: The import's database.
         service: Base URL and partner tenant.
-        now: Seconds since 1970; processes share no other clock.
+        now: UTC clock; the database's when left out.
     """
 
-    def __init__(self, engine: Engine, service: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, engine: Engine, service: str, now: Callable[[], datetime] | None = None
+    ) -> None:
         self._engine = engine
         self._service = service[:_MAX_SERVICE]
-        self._now = now
+        self._now = now or clock(engine)
 
     def load(self, resource: str) -> tuple[list[float], int]:
         """Return how many seconds ago each request was answered, and how many more may have left."""
@@ -62,7 +64,7 @@ class RateWindows:
         if sys.byteorder == "big":
             moments.byteswap()
         # A clock that was set back must not make requests younger than "now".
-        now = self._now()
+        now = self._now().timestamp()
         return [max(0.0, now - at - CLOCK_GUARD_S) for at in moments], row.open_requests
 
     async def keep(self, resource: str, ages: Sequence[float], open_requests: int) -> None:
@@ -70,7 +72,7 @@ class RateWindows:
         await asyncio.to_thread(self._store, resource, ages, open_requests)
 
     def _store(self, resource: str, ages: Sequence[float], open_requests: int) -> None:
-        now = self._now()
+        now = self._now().timestamp()
         moments = array("d", (now - age for age in ages))
         if sys.byteorder == "big":
             moments.byteswap()

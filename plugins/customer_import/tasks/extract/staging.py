@@ -8,6 +8,7 @@ again. A tenant that ends here gets its row in ``import_results`` in the same tr
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from customer_import.partner_center.models import Subscription
     from customer_import.runs.run import Run
     from customer_import.runs.verdict import Verdict
+
+log = logging.getLogger(__name__)
 
 BATCH_ROWS = 200
 _READ_ROWS = 2_000
@@ -214,6 +217,12 @@ class CustomerStaging:
             is_unread = or_(is_unread, lacks_values(key))
         with self._engine.begin() as connection:
             unread = connection.execute(select(staged.tenant_id).where(is_unread)).scalars().all()
+            if unread:
+                log.info(
+                    "%d customers could not be read, or what was read of them was removed because it was old: they "
+                    "are read again. Results of customers that were loaded stand.",
+                    len(unread),
+                )
             for first in range(0, len(unread), _PENDING_ROWS):
                 some = unread[first : first + _PENDING_ROWS]
                 connection.execute(
@@ -344,7 +353,14 @@ class CustomerStaging:
     def _write(self, batch: Sequence[StagedTenant]) -> None:
         now = datetime.now(UTC)
         results = [
-            Result.of(self._run, item, verdict, TaskId.EXTRACT_CUSTOMERS, recorded_at=now)
+            Result.of(
+                self._run,
+                item,
+                verdict,
+                TaskId.EXTRACT_CUSTOMERS,
+                read_at=self._read_at,
+                recorded_at=now,
+            )
             for item in batch
             if (verdict := item.verdict) and item.is_discovered is not False
         ]
@@ -374,6 +390,7 @@ class CustomerStaging:
             "reseller_mpn_id": found.reseller_mpn_id,
             "reseller_name": found.reseller_name,
             "is_in_both_lists": found.is_in_both_lists,
+            "excluded_mpn_ids": ",".join(found.excluded_mpn_ids) or None,
             "classification": found.text if item.is_selected else NOT_SELECTED,
             "outcome": verdict.outcome.value if verdict else None,
             "reason_code": verdict.reason_code.value if verdict else None,

@@ -18,6 +18,7 @@ from customer_import.errors import ConservationError
 from customer_import.failpoints import reached
 from customer_import.runs.known_tenants import is_complete, store_known_tenants
 from customer_import.runs.outcome_log import log_outcomes
+from customer_import.runs.reference_data import get_reference
 from customer_import.runs.results import record_selected_results, result_columns
 from customer_import.runs.run import key_of
 from customer_import.runs.tasks import last_attempts
@@ -32,7 +33,14 @@ from customer_import.tasks.finish.log import (
 from customer_import.tasks.finish.previewed import PreviewComparison, compare_with_preview
 from customer_import.tasks.finish.summary import Summary, summarise
 from customer_import.tasks.finish.to_mend import find_to_mend
-from customer_import.vocabulary import Mode, Outcome, ReasonCode, RunState, TaskId
+from customer_import.vocabulary import (
+    Mode,
+    Outcome,
+    ReasonCode,
+    ReferenceName,
+    RunState,
+    TaskId,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +70,7 @@ def close_run(
         ConservationError: The outcomes do not add up, or customers of the run before are lost; the run is stored as
             failed with its summary.
     """
+    left_out = get_reference(engine, run_key, ReferenceName.SELECTION) or {}
     with engine.begin() as connection:
         run = connection.execute(select(import_runs).where(import_runs.c.id == run_key)).one()
         tasks = last_attempts(connection, run_key)
@@ -80,7 +89,7 @@ def close_run(
             summary = replace(summary, preview=previewed.as_dict())
         to_mend = find_to_mend(connection, run_key)
         complete = is_complete(run, has_failed=summary.state == RunState.FAILED)
-        comparison = compare(connection, run) if complete else None
+        comparison = compare(connection, run, tuple(left_out.values())) if complete else None
         if comparison and (fault := comparison.fault(summary.discovered)):
             complete = False
             summary = replace(summary, state=RunState.FAILED.value, error=fault)

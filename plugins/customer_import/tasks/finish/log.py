@@ -95,12 +95,13 @@ def log_previewed(previewed: PreviewComparison) -> None:
 def log_comparison(comparison: Comparison) -> None:
     """Log in one line how a run's customers follow from those of the run before."""
     log.info(
-        "Compared with run %s: %s discovered then, %s new, %s vanished, %s moved away, %s of whom nobody could tell; "
-        "%s now, %s to another reseller",
+        "Compared with run %s: %s discovered then, %s new, %s vanished, %s left out, %s moved away, "
+        "%s of whom nobody could tell; %s now, %s to another reseller",
         comparison.run_key,
         comparison.then,
         comparison.new,
         comparison.vanished,
+        comparison.left_out,
         comparison.moved_away,
         comparison.untold,
         comparison.now,

@@ -19,8 +19,10 @@ from customer_import.database.engine import reading, upsert
 from customer_import.database.tables import bss_accounts, staged_accounts, tenant_links
 from customer_import.runs.organisations import links_of
 from customer_import.runs.reference_data import get_reference
+from customer_import.runs.staged_customers import has_values
 from customer_import.tasks.load.bss_access import open_bss
 from customer_import.tasks.load.clearing import check_clearing
+from customer_import.tasks.load.customers import count_staged
 from customer_import.tasks.load.marker import marker_key
 from customer_import.tasks.load.reconcile import name_key
 from customer_import.vocabulary import ReferenceName, Scope
@@ -67,9 +69,12 @@ def list_accounts(run: Run, engine: Engine) -> int:
     Raises:
         AuthenticationError: The BSS refused the credentials.
         RetriableError: The BSS did not answer properly; the task may be tried again.
-        DataQualityError: The load would empty a field for too many customers.
+        DataQualityError: The load would empty a field for too many customers; or what was staged was removed
+            because it was old, before all of it was loaded.
     """
     count = 0
+    if not count_staged(run, engine) and not has_values(engine, run.key, is_validated=True):
+        return count
     if needs_listing(run, engine):
         count = asyncio.run(_list(run, engine))
         log.info("Listed %d BSS accounts.", count)

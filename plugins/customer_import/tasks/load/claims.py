@@ -9,7 +9,7 @@ Why: docs/decisions/0003-claims.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
@@ -159,3 +159,38 @@ def claim_state(link: Link, request: ClaimRequest, me: Holder, now: datetime) ->
     if is_other_import and request.is_in_both_lists:
         return ClaimState.OTHER_IMPORT
     return ClaimState.GRANTED
+
+
+def decide(link: Link, request: ClaimRequest, me: Holder, now: datetime, *, instance: str) -> Claim:
+    """Answer a claim: with the link as its holder has it, when it is granted.
+
+    Args:
+        link: As it is.
+        request: Who is asked for.
+        me: Who asks.
+        now: UTC.
+        instance: The holder's.
+    """
+    state = claim_state(link, request, me, now)
+    if state is not ClaimState.GRANTED:
+        return Claim(state, link)
+    has_intent = request.creates and link.account_id is None and link.account_step is Step.NONE
+    held = replace(
+        link,
+        holder=str(me),
+        lease_until=now + LEASE,
+        instance=instance,
+        # Whose it was is forgotten only when what the move changes is written.
+        import_type=request.import_type if link.account_id is None else link.import_type,
+        attempts=link.attempts + 1,
+    )
+    if has_intent:
+        held = replace(
+            held,
+            account_step=Step.INTENT,
+            intent_at=now,
+            created_by_run=me.run_key,
+            read_at=request.read_at,
+            written_by_run=me.run_key,
+        )
+    return Claim(state, held, has_intent)

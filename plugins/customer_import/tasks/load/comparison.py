@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from customer_import.bss.patch import kept_of
+from customer_import.tasks.load.left_out import filling, occupied_warnings
 from customer_import.tasks.load.marker import marker_key
 from customer_import.tasks.load.moves import renewing
 from customer_import.tasks.load.records import (
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from customer_import.bss.client import BssClient
-    from customer_import.bss.models import Account, Organisation, SyncOption
+    from customer_import.bss.models import Account, Contact, Organisation, SyncOption
     from customer_import.config.mapping import Mappings
     from customer_import.tasks.load.customers import StagedCustomer
     from customer_import.vocabulary import FieldFate
@@ -42,6 +43,7 @@ class Comparison:
         marker: Which tenant the account says it is (``marker_key``).
         account: As it is.
         all_options: Its sync options as they are.
+        occupied: Warnings of fields that were to be filled and have another value.
     """
 
     changes: RecordChanges
@@ -50,6 +52,7 @@ class Comparison:
     marker: str | None
     account: Account
     all_options: Sequence[SyncOption]
+    occupied: tuple[str, ...] = ()
 
     @property
     def is_equal(self) -> bool:
@@ -98,6 +101,7 @@ class Comparer:
         *,
         is_sent: bool = False,
         has_moved: bool = False,
+        filled: Collection[str] = (),
     ) -> Comparison | None:
         """Compare a customer with its BSS records; ``None`` when the account does not exist.
 
@@ -108,6 +112,7 @@ class Comparer:
             is_sent: Whether the contact was sent and its outcome is unknown; then another's is not taken for it.
             has_moved: Whether it is another reseller's or another import's than before: what says whose it is is
                 then written as for a new account.
+            filled: Fields written once that earlier writes left out; they are filled where they are empty.
         """
         account = await self._client.account(account_id)
         if account is None:
@@ -120,7 +125,7 @@ class Comparer:
             if is_sent
             else main_contact(contacts, contact_id)
         )
-        mappings = renewing(self._mappings) if has_moved else self._mappings
+        mappings = renewing(self._mappings) if has_moved else filling(self._mappings, filled)
         return Comparison(
             record_changes(customer, account, contacts, contact, mappings),
             contact.id if contact else None,
@@ -128,7 +133,24 @@ class Comparer:
             marker_key(account.custom_field(self._marker_field_id)),
             account,
             options,
+            () if has_moved else self._occupied(customer, account, contact, filled),
         )
+
+    def _occupied(
+        self,
+        customer: StagedCustomer,
+        account: Account,
+        contact: Contact | None,
+        filled: Collection[str],
+    ) -> tuple[str, ...]:
+        warnings = occupied_warnings(
+            "account", customer.account, account.body, filled, self._mappings.account
+        )
+        if contact is not None:
+            warnings += occupied_warnings(
+                "contact", customer.contact, contact.body, filled, self._mappings.contact
+            )
+        return tuple(warnings)
 
     async def options_of_new_account(
         self, customer: StagedCustomer, account_id: int

@@ -135,11 +135,13 @@ def read_differing(
     return _read(run, engine, differs, size)
 
 
-def count_staged(run: Run, engine: Engine) -> int:
-    """Count the customers that the run has to load."""
+def count_staged(run: Run, engine: Engine, batch: int | None = None) -> int:
+    """Count the customers that the run has to load, or those of one batch."""
     statement = (
         select(func.count()).select_from(staged_accounts).where(staged_accounts.c.run_id == run.key)
     )
+    if batch is not None:
+        statement = statement.where(staged_accounts.c.batch == batch)
     with reading(engine) as connection:
         return connection.execute(statement).scalar_one()
 

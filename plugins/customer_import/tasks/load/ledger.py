@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,14 +34,25 @@ from customer_import.tasks.load.claims import (
     RENEW_EVERY_S,
     Claim,
     ClaimRequest,
-    ClaimState,
     Holder,
-    Link,
-    Step,
-    claim_state,
+    decide,
     opened,
 )
 from customer_import.tasks.load.committer import GATHER_S, GroupCommitter
+from customer_import.tasks.load.entries import (
+    Answer,
+    Before,
+    Entry,
+    Fence,
+    LinkedElsewhereError,
+    Note,
+    Save,
+    answer_to,
+    is_new_account,
+    links_to_write,
+    results_to_write,
+    tenants_of,
+)
 from customer_import.tasks.load.statements import (
     LINK_COLUMNS,
     WRITE_LINK,
@@ -54,66 +65,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Engine, Row
+    from sqlalchemy import Connection, Engine
 
     from customer_import.runs.results import Result
+    from customer_import.tasks.load.claims import Link
 
 
 log = logging.getLogger(__name__)
 
-Before = tuple[bytes | None, bytes | None]
-"""BSS values of account and contact as JSON; ``None`` where nothing is to be kept."""
-
 
 class LostClaimError(CustomerImportError):
     """Another holder took the tenant over; nothing was recorded."""
-
-
-class LinkedElsewhereError(CustomerImportError):
-    """The account of a link belongs to another tenant already; nothing was recorded.
-
-    Attributes:
-        account_id: The account.
-        tenant_id: Whose it is.
-    """
-
-    def __init__(self, account_id: int, tenant_id: str) -> None:
-        self.account_id = account_id
-        self.tenant_id = tenant_id
-        super().__init__(f"BSS account {account_id} is linked to tenant {tenant_id}")
-
-
-@dataclass(frozen=True)
-class _Save:
-    """The new state of a held link, and the tenant's result when that is the end of its work."""
-
-    link: Link
-    result: Result | None = None
-    before: Before = (None, None)
-
-
-@dataclass(frozen=True)
-class _Fence:
-    """The question whether a tenant is still held."""
-
-    tenant_id: str
-
-
-@dataclass(frozen=True)
-class _Note:
-    """Results of tenants that need no link, or BSS values as they were before an update.
-
-    Of those that are ``confirmed``, the reading is as good as the one that was written.
-    """
-
-    results: tuple[Result, ...] = ()
-    confirmed: tuple[str, ...] = ()
-    tenant_id: str = ""
-    before: Before = (None, None)
-
-
-_Entry = ClaimRequest | _Save | _Fence | _Note
-_Answer = Claim | LinkedElsewhereError | bool
 
 
 class Ledger:
@@ -140,7 +102,7 @@ class Ledger:
         self._engine = durable(engine)
         self._instance = instance
         self._organisation = organisation_of(engine, instance)
-        self._committer: GroupCommitter[_Entry, _Answer] = GroupCommitter(self._commit, gather_s)
+        self._committer: GroupCommitter[Entry, Answer] = GroupCommitter(self._commit, gather_s)
         self._renewal: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -190,7 +152,7 @@ class Ledger:
             LostClaimError: Another holder took it over.
             LinkedElsewhereError: Its account is another tenant's.
         """
-        await self._save(_Save(link, before=before))
+        await self._save(Save(link, before=before))
         return link
 
     async def confirm(self, tenant_id: str) -> None:
@@ -199,7 +161,7 @@ class Ledger:
         Raises:
             LostClaimError: Another holder took it over.
         """
-        if not await self._committer.submit(_Fence(tenant_id)):
+        if not await self._committer.submit(Fence(tenant_id)):
             raise LostClaimError(_taken_over(tenant_id))
 
     async def distrust(self, tenant_id: str) -> None:
@@ -213,7 +175,7 @@ class Ledger:
             LostClaimError: Another holder took it over; the result was not recorded either.
             LinkedElsewhereError: As for ``save``; the same.
         """
-        await self._save(_Save(replace(link, holder=None, lease_until=None), result))
+        await self._save(Save(replace(link, holder=None, lease_until=None), result))
 
     async def record(self, results: Iterable[Result], confirmed: Iterable[str] = ()) -> None:
         """Record results of tenants that this holder does not hold.
@@ -222,15 +184,15 @@ class Ledger:
             results: One of each tenant.
             confirmed: Tenants of which the run read what the BSS holds already.
         """
-        await self._committer.submit(_Note(tuple(results), tuple(confirmed)))
+        await self._committer.submit(Note(tuple(results), tuple(confirmed)))
 
     async def keep_before(
         self, tenant_id: str, account: bytes | None, contact: bytes | None
     ) -> None:
         """Record the BSS values that an update is about to change, as JSON."""
-        await self._committer.submit(_Note(tenant_id=tenant_id, before=(account, contact)))
+        await self._committer.submit(Note(tenant_id=tenant_id, before=(account, contact)))
 
-    async def _save(self, entry: _Save) -> None:
+    async def _save(self, entry: Save) -> None:
         answer = await self._committer.submit(entry)
         if isinstance(answer, LinkedElsewhereError):
             raise answer
@@ -255,41 +217,38 @@ class Ledger:
             ).one_or_none()
         return None if row is None else read_link(row)
 
-    def _commit(self, entries: Sequence[_Entry]) -> list[_Answer]:
+    def _commit(self, entries: Sequence[Entry]) -> list[Answer]:
         now = self.now()
         requests = {entry.tenant_id: entry for entry in entries if isinstance(entry, ClaimRequest)}
-        tenants = [*requests, *chain.from_iterable(map(_tenants, entries))]
+        tenants = [*requests, *chain.from_iterable(map(tenants_of, entries))]
         with self._engine.begin() as connection:
             self._insert_links(connection, requests, now)
             found = self._lock_links(connection, tenants)
             owners = self._owners(connection, entries, found)
             answers = [self._answer(entry, found, owners, now) for entry in entries]
-            written = list(_links_to_write(entries, answers))
-            if written:
-                connection.execute(
-                    WRITE_LINK, [link_row(_renewed(link, now), now) for link in written]
-                )
-            results = list(_results_to_write(entries, answers))
+            if written := list(links_to_write(entries, answers, now)):
+                connection.execute(WRITE_LINK, [link_row(link, now) for link in written])
+            results = list(results_to_write(entries, answers))
             if results:
                 record_results(connection, results, replaces=Replaces.FAILED)
                 reached("before_results_commit")
             for entry, answer in zip(entries, answers, strict=True):
-                if isinstance(entry, _Note) and entry.tenant_id:
+                if isinstance(entry, Note) and entry.tenant_id:
                     self._write_before(connection, entry.tenant_id, entry.before)
-                elif isinstance(entry, _Save) and answer is True:
+                elif isinstance(entry, Save) and answer is True:
                     self._write_before(connection, entry.link.tenant_id, entry.before)
-                elif isinstance(entry, _Note) and entry.confirmed:
+                elif isinstance(entry, Note) and entry.confirmed:
                     self._confirm(connection, entry.confirmed)
         return answers
 
     def _owners(
-        self, connection: Connection, entries: Sequence[_Entry], found: Mapping[str, Row[Any]]
+        self, connection: Connection, entries: Sequence[Entry], found: Mapping[str, Link]
     ) -> dict[int, str]:
         """Return whose the accounts are that links are about to get."""
         new = [
             entry.link.account_id
             for entry in entries
-            if isinstance(entry, _Save) and _is_new_account(entry.link, found)
+            if isinstance(entry, Save) and is_new_account(entry.link, found)
         ]
         if not new:
             return {}
@@ -299,56 +258,12 @@ class Ledger:
         return {row.account_id: row.tenant_id for row in connection.execute(statement)}
 
     def _answer(
-        self,
-        entry: _Entry,
-        found: Mapping[str, Row[Any]],
-        owners: dict[int, str],
-        now: datetime,
-    ) -> _Answer:
-        match entry:
-            case ClaimRequest():
-                return self._decide(read_link(found[entry.tenant_id]), entry, now)
-            case _Save():
-                link = entry.link
-                held = found.get(link.tenant_id)
-                if held is None or held.holder != str(self.holder):
-                    return False
-                if link.account_id is not None and _is_new_account(link, found):
-                    owner = owners.setdefault(link.account_id, link.tenant_id)
-                    if owner != link.tenant_id:
-                        return LinkedElsewhereError(link.account_id, owner)
-                return True
-            case _Fence():
-                held = found.get(entry.tenant_id)
-                return held is not None and held.holder == str(self.holder)
-            case _:
-                return True
-
-    def _decide(self, link: Link, request: ClaimRequest, now: datetime) -> Claim:
-        state = claim_state(link, request, self.holder, now)
-        if state is not ClaimState.GRANTED:
-            return Claim(state, link)
-        has_intent = request.creates and link.account_id is None and link.account_step is Step.NONE
-        held = replace(
-            link,
-            holder=str(self.holder),
-            lease_until=now + LEASE,
-            instance=self._instance,
-            # Whose it was is forgotten only when what the move changes is written.
-            import_type=request.import_type if link.account_id is None else link.import_type,
-            attempts=link.attempts + 1,
-        )
-        if has_intent:
-            run_key = self.holder.run_key
-            held = replace(
-                held,
-                account_step=Step.INTENT,
-                intent_at=now,
-                created_by_run=run_key,
-                read_at=request.read_at,
-                written_by_run=run_key,
-            )
-        return Claim(state, held, has_intent)
+        self, entry: Entry, found: Mapping[str, Link], owners: dict[int, str], now: datetime
+    ) -> Answer:
+        if isinstance(entry, ClaimRequest):
+            link = found[entry.tenant_id]
+            return decide(link, entry, self.holder, now, instance=self._instance)
+        return answer_to(entry, found, owners, self.holder)
 
     def _insert_links(
         self, connection: Connection, requests: dict[str, ClaimRequest], now: datetime
@@ -367,7 +282,7 @@ class Ledger:
         ]
         insert_missing(connection, tenant_links, rows)
 
-    def _lock_links(self, connection: Connection, tenants: list[str]) -> dict[str, Row[Any]]:
+    def _lock_links(self, connection: Connection, tenants: list[str]) -> dict[str, Link]:
         if not tenants:
             return {}
         statement = (
@@ -379,7 +294,7 @@ class Ledger:
             .order_by(tenant_links.c.id)
             .with_for_update()
         )
-        return {row.tenant_id: row for row in connection.execute(statement)}
+        return {row.tenant_id: read_link(row) for row in connection.execute(statement)}
 
     def _write_before(self, connection: Connection, tenant_id: str, before: Before) -> None:
         for table, values in zip((staged_accounts, staged_contacts), before, strict=True):
@@ -426,42 +341,3 @@ class Ledger:
 
 def _taken_over(tenant_id: str) -> str:
     return f"tenant {tenant_id} was taken over by another load"
-
-
-def _tenants(entry: _Entry) -> tuple[str, ...]:
-    """Return the tenants whose links an entry beside a claim needs."""
-    match entry:
-        case _Save():
-            return (entry.link.tenant_id,)
-        case _Fence():
-            return (entry.tenant_id,)
-        case _Note():
-            return entry.confirmed
-        case _:
-            return ()
-
-
-def _renewed(link: Link, now: datetime) -> Link:
-    """Return a link whose lease, if it is held, counts from now: a save never shortens what a renewal gave."""
-    return link if link.holder is None else replace(link, lease_until=now + LEASE)
-
-
-def _is_new_account(link: Link, found: Mapping[str, Row[Any]]) -> bool:
-    held = found.get(link.tenant_id)
-    return link.account_id is not None and held is not None and held.account_id != link.account_id
-
-
-def _links_to_write(entries: Sequence[_Entry], answers: Sequence[_Answer]) -> Iterable[Link]:
-    for entry, answer in zip(entries, answers, strict=True):
-        if isinstance(answer, Claim) and answer.state is ClaimState.GRANTED:
-            yield answer.link
-        elif isinstance(entry, _Save) and answer is True:
-            yield entry.link
-
-
-def _results_to_write(entries: Sequence[_Entry], answers: Sequence[_Answer]) -> Iterable[Result]:
-    for entry, answer in zip(entries, answers, strict=True):
-        if isinstance(entry, _Note):
-            yield from entry.results
-        elif isinstance(entry, _Save) and answer is True and entry.result is not None:
-            yield entry.result

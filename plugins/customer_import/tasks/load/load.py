@@ -16,17 +16,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from customer_import.bss.models import Organisation
+from customer_import.config.targets import OWNER_TARGETS
 from customer_import.errors import AuthenticationError
 from customer_import.runs.reference_data import get_reference
+from customer_import.runs.staged_customers import has_values
 from customer_import.tasks.load.account_look import AccountLook
 from customer_import.tasks.load.bss_access import open_bss
 from customer_import.tasks.load.claims import Holder
 from customer_import.tasks.load.comparison import Comparer
-from customer_import.tasks.load.customers import read_chunks
+from customer_import.tasks.load.customers import count_staged, read_chunks
 from customer_import.tasks.load.ledger import Ledger
+from customer_import.tasks.load.left_out import left_out_warnings, still_left_out, taken_by_now
 from customer_import.tasks.load.preview import TenantPreviewer
 from customer_import.tasks.load.report import LoadSummary, log_results, summarise
-from customer_import.tasks.load.sync_options import left_out_warnings
 from customer_import.tasks.load.tenant import TenantLoader
 from customer_import.tasks.load.triage import triage
 from customer_import.tasks.load.work import BatchContext
@@ -70,9 +72,12 @@ def load_batch(
     Raises:
         AuthenticationError: The BSS refused the credentials; a retry is useless.
         ConfigurationError: The BSS connection is wrong.
+        DataQualityError: What was staged was removed because it was old, before all of it was loaded.
         SupersededError: A later attempt of the task is at work; this one wrote nothing after that.
     """
     started = time.monotonic()
+    if not count_staged(run, engine, batch) and not has_values(engine, run.key, is_validated=True):
+        return LoadSummary(batch, {}, 0.0, 0)
     holder = Holder(run.key, batch, attempt, secrets.token_hex(4))
     requests = asyncio.run(_load(run, engine, holder, map_index))
     log_results(engine, run, batch)
@@ -146,7 +151,9 @@ class _Batch:
             return replace(customer, is_due=True)
         if link is None or link.account_id is None or not link.left_out:
             return customer
-        is_due = await self._comparer.has_any_option(link.left_out, link.account_id)
+        is_due = bool(taken_by_now(link.left_out, self._context.run))
+        if options := [name for name in link.left_out if name not in OWNER_TARGETS]:
+            is_due = is_due or await self._comparer.has_any_option(options, link.account_id)
         return replace(customer, is_due=is_due)
 
     async def _settle_without_requests(
@@ -166,7 +173,7 @@ class _Batch:
                 rest.append(customer)  # whoever holds it may find the same; that is waited for
                 continue
             is_same = verdict.reason_code is ReasonCode.SAME
-            warnings = left_out_warnings((link and link.left_out) or ()) if is_same else []
+            warnings = left_out_warnings(still_left_out(customer, run)) if is_same else []
             results.append(self._context.result(customer, verdict, link, warnings))
             if is_same and not run.is_preview:
                 confirmed.append(customer.tenant_id)

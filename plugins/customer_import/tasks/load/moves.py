@@ -10,12 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from customer_import.bss.patch import read_field
+from customer_import.config.targets import OWNER_TARGETS
 from customer_import.text import trim
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from customer_import.config.mapping import FieldMapping, Mappings
     from customer_import.runs.run import Run
     from customer_import.tasks.load.claims import Link
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from customer_import.tasks.load.customers import StagedCustomer
 
 _BILL_TO, _OWNER = "billToAccountId", "responsibleUserId"
-_RENEWED = (_BILL_TO, _OWNER, "permissionRuleId")
 
 
 def has_moved(customer: StagedCustomer, link: Link, import_type: ImportType) -> bool:
@@ -50,17 +48,11 @@ def said_move(customer: StagedCustomer, link: Link, import_type: ImportType) -> 
 def renewing(mappings: Mappings) -> Mappings:
     """Return mappings that also update what says whose a customer is."""
 
-    def renewed(fields: Mapping[str, FieldMapping]) -> dict[str, FieldMapping]:
-        return {
-            target: field.model_copy(update={"on_update": "overwrite"})
-            if target in _RENEWED
-            else field
-            for target, field in fields.items()
-        }
+    def renewed(target: str, field: FieldMapping) -> FieldMapping:
+        is_due = target in OWNER_TARGETS
+        return field.model_copy(update={"on_update": "overwrite"}) if is_due else field
 
-    return mappings.model_copy(
-        update={"account": renewed(mappings.account), "contact": renewed(mappings.contact)}
-    )
+    return mappings.with_fields(renewed)
 
 
 def still_owed(customer: StagedCustomer, run: Run, comparison: Comparison) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from customer_import.runs.previews import before_by_field
 from customer_import.tasks.load.claims import Step
+from customer_import.tasks.load.left_out import taken_by_now
 from customer_import.tasks.load.moves import has_moved, said_move, still_owed
 from customer_import.tasks.load.outcome import Stop
 from customer_import.tasks.load.reconcile import account_gone, doubt_link, marker_moved
@@ -36,6 +37,7 @@ class Plan:
 
     Attributes:
         comparison: What differs.
+        is_move: Whether the customer is another reseller's or import's than before.
         changed: Names of the fields that change, with those that an attempt which broke off has changed already.
         before: BSS values of account and contact that it changes, as JSON.
         is_marker_lost: Whether the tenant id has to be entered again.
@@ -44,6 +46,7 @@ class Plan:
     """
 
     comparison: Comparison
+    is_move: bool
     changed: ChangedFields
     before: tuple[bytes | None, bytes | None] = field(repr=False)
     is_marker_lost: bool
@@ -84,6 +87,7 @@ async def plan_update(
         link.contact_id if link else None,
         is_sent=is_sent,
         has_moved=is_move,
+        filled=taken_by_now(link.left_out if link else (), context.run),
     )
     if comparison is None:
         raise Stop(account_gone(account_id))
@@ -104,8 +108,8 @@ async def plan_update(
     )
     if doubt := _doubt_preview(customer, changed, before, link):
         raise Stop(doubt)
-    warnings += [*owed.values(), *kept_warning(comparison.kept)]
-    return Plan(comparison, changed, before, is_marker_lost, owed, tuple(warnings))
+    warnings += [*owed.values(), *kept_warning(comparison.kept), *comparison.occupied]
+    return Plan(comparison, is_move, changed, before, is_marker_lost, owed, tuple(warnings))
 
 
 def _doubt_preview(

@@ -13,7 +13,7 @@ from customer_import.text import trim
 from customer_import.vocabulary import FieldFate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from customer_import.bss.models import SyncOption
     from customer_import.config.mapping import SyncOptionMapping
@@ -41,11 +41,6 @@ class OptionChanges:
     def kept(self) -> tuple[str, ...]:
         """Names of the options that Partner Center has no value for and whose BSS value stays."""
         return kept_of(self.left_alone)
-
-
-def left_out_warnings(names: Iterable[str]) -> list[str]:
-    """Say which sync options were left out because the organisation does not have them."""
-    return [f"The BSS organisation has no sync option {name!r}; it was left out." for name in names]
 
 
 def option_changes(

@@ -23,7 +23,9 @@ from customer_import.tasks.load.claims import (
     opened,
 )
 from customer_import.tasks.load.creation import Creation, Creator
-from customer_import.tasks.load.ledger import LinkedElsewhereError, LostClaimError
+from customer_import.tasks.load.entries import LinkedElsewhereError
+from customer_import.tasks.load.ledger import LostClaimError
+from customer_import.tasks.load.left_out import left_out, left_out_warnings
 from customer_import.tasks.load.outcome import Configured, Stop, verdict_of
 from customer_import.tasks.load.plan import plan_update
 from customer_import.tasks.load.reconcile import linked_elsewhere
@@ -34,7 +36,6 @@ from customer_import.tasks.load.records import (
     find_marked,
     sent_contact,
 )
-from customer_import.tasks.load.sync_options import left_out_warnings
 from customer_import.tasks.load.triage import (
     already_imported,
     content_held,
@@ -253,7 +254,7 @@ class TenantLoader:
                 replace(work.link, sync_options_step=Step.INTENT, intent_at=self._ledger.now())
             )
             reached("after_contact_outcome")
-        await self._set_options(work, account_id, options)
+        await self._set_options(work, account_id, options, is_whole=True)
 
     async def _update(self, work: Work) -> None:
         account_id = _account_id(work)
@@ -277,7 +278,8 @@ class TenantLoader:
             )
             reached("after_account_patch")
         await self._update_contact(work, account_id, comparison)
-        await self._set_options(work, account_id, comparison.options)
+        is_whole = plan.is_move or not (work.link.is_complete or work.link.is_adopted)
+        await self._set_options(work, account_id, comparison.options, is_whole=is_whole)
 
     def _fence(self, work: Work) -> OnTurn:
         """Return what keeps a write from leaving when another holder took the tenant over meanwhile."""
@@ -318,9 +320,13 @@ class TenantLoader:
         comparison = await self._comparer.compare(work.customer, account_id, contact_id)
         return comparison.changes.contact if comparison else None
 
-    async def _set_options(self, work: Work, account_id: int, options: OptionChanges) -> None:
-        work.left_out = options.absent
-        work.warnings += left_out_warnings(options.absent)
+    async def _set_options(
+        self, work: Work, account_id: int, options: OptionChanges, *, is_whole: bool
+    ) -> None:
+        before = work.link.left_out or ()
+        found = left_out(work.customer, self._run, options.absent, before=before, is_whole=is_whole)
+        work.left_out = tuple(name for name in found if name not in work.owed)
+        work.warnings += left_out_warnings(work.left_out)
         system_id = self._context.organisation.sync_system_id
         if not options.values or system_id is None:
             return

@@ -52,7 +52,7 @@ def _without_preview(
     if is_own and link.content_hash == customer.content_hash and not customer.is_due:
         return Verdict(Outcome.UNCHANGED, ReasonCode.SAME, "Nothing has changed.")
     if _is_superseded(customer, link, now):
-        return superseded(link)
+        return superseded(customer, link)
     is_existing = link.is_complete or link.is_adopted
     if is_existing and on_existing is OnExisting.SKIP:
         return existing_skipped(link.account_id)
@@ -91,13 +91,17 @@ def _is_superseded(customer: StagedCustomer, link: Link, now: datetime) -> bool:
     return customer.read_at < link.read_at <= now + _CLOCK_TOLERANCE
 
 
-def superseded(link: Link) -> Verdict:
+def superseded(customer: StagedCustomer, link: Link) -> Verdict:
     """Return the verdict on a tenant of which a newer reading was written."""
     reason = (
-        f"Superseded by run {link.written_by_run}, which read this customer later; see its result "
-        "there. Nothing was written."
+        f"Superseded by run {link.written_by_run}, which read this customer later, {_moment(link.read_at)}; this "
+        f"result's reading is of {_moment(customer.read_at)}. See the result there. Nothing was written."
     )
     return Verdict(Outcome.SKIPPED, ReasonCode.SUPERSEDED, reason)
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "unknown"
 
 
 def content_held(content_hash: str, kept: Collection[str]) -> str:

@@ -63,6 +63,7 @@ class BatchContext:
             account_id=link.account_id if link else None,
             contact_id=link.contact_id if link else None,
             attempts=max(link.attempts, 1) if link else 1,
+            read_at=customer.read_at,
             recorded_at=self.ledger.now(),
             fields=changed.fates if changed is not None and verdict.outcome in _COMPARED else None,
         )
@@ -78,7 +79,7 @@ class Work:
         warnings: What the load adds to the findings of validation.
         changed: Names of the BSS fields that differ; ``None`` before they are known.
         kept: Names of those whose BSS value stays though Partner Center has none.
-        left_out: Names of the sync options that the organisation does not have.
+        left_out: Names of the sync options that the organisation does not have, and of the fields that its API refuses.
         owed: Name to a warning of what a person still has to change after a move.
         has_written: Whether something that an update changes may have reached the BSS.
     """

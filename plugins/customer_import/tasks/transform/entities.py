@@ -100,7 +100,7 @@ def build_entities(source: SourceColumns, run: Run, organisation: Organisation) 
         for entity, fields in mappings.items()
     }
     countries = row_countries(texts["account"], organisation, source.size)
-    refused = _refused_targets(run)
+    refused = run.instance.bss.refused_targets
     bodies: dict[str, list[bytes]] = {}
     hashed: list[list[bytes]] = []
     cut: dict[str, int] = {}
@@ -115,7 +115,7 @@ def build_entities(source: SourceColumns, run: Run, organisation: Organisation) 
         known: dict[str, Sequence[object]] = {**shortened, **_with_unknown(ids, texts[entity])}
         columns = _without_hidden(known, fields, source.hidden)
         records = pd.DataFrame(columns, index=range(source.size), dtype=object)
-        records = records.drop(columns=refused, errors="ignore")
+        records = records.drop(columns=list(refused), errors="ignore")
         bodies[entity] = _dump(records)
         hashed.append(
             _dump_hashed(records, fields) if _written_once(records, fields) else bodies[entity]
@@ -130,16 +130,6 @@ def build_entities(source: SourceColumns, run: Run, organisation: Organisation) 
         cut=cut,
         unknown_states=unknown_states,
     )
-
-
-def _refused_targets(run: Run) -> list[str]:
-    """Return the fields that the instance says its BSS does not take."""
-    accepted = {
-        "responsibleUserId": run.instance.bss.accepts_responsible_user,
-        "permissionRuleId": run.instance.bss.accepts_permission_rule,
-        "billToAccountId": run.instance.bss.accepts_bill_to_account,
-    }
-    return [target for target, is_accepted in accepted.items() if not is_accepted]
 
 
 def _ids(
@@ -217,18 +207,22 @@ def _rules(records: pd.DataFrame, fields: Mapping[str, FieldMapping]) -> list[by
             rules = {
                 target: _rule(fields[target], is_there=is_there)
                 for target, is_there in decided.items()
-                if is_there is not None and (has_address or not target.startswith(ADDRESS_PREFIX))
+                if is_there is not None
+                and (has_address or not target.startswith(ADDRESS_PREFIX))
+                and not _is_left_alone(fields[target])
             }
             known[pattern] = orjson.dumps(rules, option=orjson.OPT_SORT_KEYS)
         dumped.append(known[pattern])
     return dumped
 
 
+def _is_left_alone(field: FieldMapping) -> bool:
+    """Whether no update does anything with a field, whatever value there is."""
+    return field.on_update == "keep" and field.on_empty == "keep"
+
+
 def _rule(field: FieldMapping, *, is_there: bool) -> str:
-    if is_there:
-        return field.on_update
-    is_said = field.on_update != "keep"
-    return field.on_empty if is_said or field.on_empty == "clear" else "not said"
+    return field.on_update if is_there else field.on_empty
 
 
 def _as_ids(texts: Texts) -> Ids:

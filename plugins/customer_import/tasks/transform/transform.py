@@ -23,8 +23,8 @@ from customer_import.runs.reference_data import read_organisation
 from customer_import.runs.run import record_progress
 from customer_import.runs.staged_customers import (
     CHUNK_SIZE,
-    check_values,
     count_customers,
+    has_values,
     read_customers,
 )
 from customer_import.tasks.transform.entities import Entities, build_entities
@@ -69,7 +69,8 @@ def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) 
         DataQualityError: What was read is not there any more.
         CustomerImportError: A staged customer cannot be read.
     """
-    check_values(engine, run.key)
+    if not has_values(engine, run.key, is_validated=True):
+        return TransformSummary(0, 0, run.instance.load_batch_size)
     organisation = read_organisation(engine, run.key)
     total = count_customers(engine, run.key, is_validated=True)
     batch_size = max(run.instance.load_batch_size, -(-total // run.instance.max_load_batches))

@@ -1,6 +1,6 @@
 """Rules about the contact that is to be made of a customer: it needs a first or a last name.
 
-What comes from the same Partner Center field as the account's own is not reported twice.
+What comes from the same Partner Center field as the account's own, with the same limit, is not reported twice.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import numpy as np
 
 from customer_import.mapping.selection import fields_of
 from customer_import.tasks.validate.field_rules import (
+    beyond,
     email_accepted,
     entity_columns,
     fields_not_text,
@@ -35,15 +36,7 @@ _HAS_NAME = "contact has a first or last name"
 def contact_suite(run: Run) -> Suite:
     """Return the suite for a run."""
     every = fields_of(run.mappings.contact, run.import_type)
-    of_account = {
-        (field.sources, field.transforms)
-        for field in fields_of(run.mappings.account, run.import_type).values()
-    }
-    fields = {
-        target: field
-        for target, field in every.items()
-        if (field.sources, field.transforms) not in of_account
-    }
+    fields = beyond(every, fields_of(run.mappings.account, run.import_type))
 
     emails = [email_accepted("contact.email", fields["email"])] if "email" in fields else []
     needed = [

@@ -98,6 +98,18 @@ def email_accepted(column: str, mapping: FieldMapping) -> Rule:
     )
 
 
+def beyond(
+    fields: Mapping[str, FieldMapping], *others: Mapping[str, FieldMapping]
+) -> dict[str, FieldMapping]:
+    """Return the fields of an entity whose texts and limits are not those of a field of the others."""
+
+    def what(field: FieldMapping) -> tuple[object, ...]:
+        return (field.sources, field.transforms, field.max_length)
+
+    known = {what(field) for other in others for field in other.values()}
+    return {target: field for target, field in fields.items() if what(field) not in known}
+
+
 def length_rules(prefix: str, fields: Mapping[str, FieldMapping]) -> list[Rule]:
     """Text longer than its target is reported; it will be cut. Looked-up fields and e-mail addresses are never cut."""
     return [

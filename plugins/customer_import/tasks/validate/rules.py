@@ -81,12 +81,14 @@ class Chunk:
         source: Source columns.
         account: Texts per account field.
         contact: Texts per contact field.
+        sync_options: Texts per sync option.
         has_billing_profile: Per customer.
     """
 
     source: SourceColumns
     account: Mapping[str, Texts]
     contact: Mapping[str, Texts]
+    sync_options: Mapping[str, Texts]
     has_billing_profile: Flags
 
 

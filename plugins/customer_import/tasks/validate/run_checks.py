@@ -116,7 +116,7 @@ def check_discovered(engine: Engine, run: Run) -> None:
         DataQualityError: The last successful import of all customers, of the same type and
             instance, discovered some.
     """
-    if not _is_full(run.params) or run.params.expect_none or _count_discovered(engine, run.key):
+    if run.params.is_selective or run.params.expect_none or _count_discovered(engine, run.key):
         return
     before = _last_full_discovery(engine, run)
     if before:
@@ -142,10 +142,6 @@ def _count(engine: Engine, run_key: int, *conditions: ColumnElement[bool]) -> in
         return connection.execute(statement).scalar_one()
 
 
-def _is_full(params: RunParams) -> bool:
-    return not (params.tenants or params.reseller_mpn_ids or params.previewed_run)
-
-
 def _last_full_discovery(engine: Engine, run: Run) -> int:
     statement = (
         select(import_runs.c.params, import_runs.c.discovered)
@@ -160,6 +156,6 @@ def _last_full_discovery(engine: Engine, run: Run) -> int:
     )
     with reading(engine) as connection:
         for row in connection.execute(statement):
-            if _is_full(RunParams.parse(row.params)):
+            if not RunParams.parse(row.params).is_selective:
                 return row.discovered or 0
     return 0

@@ -30,8 +30,8 @@ from customer_import.runs.reference_data import read_country_rules, read_organis
 from customer_import.runs.results import Replaces, Result, record_results
 from customer_import.runs.staged_customers import (
     CHUNK_SIZE,
-    check_values,
     count_customers,
+    has_values,
     read_customers,
 )
 from customer_import.runs.verdict import Verdict
@@ -40,6 +40,7 @@ from customer_import.tasks.validate.contact_suite import contact_suite
 from customer_import.tasks.validate.country_checks import CountryChecks
 from customer_import.tasks.validate.customer_suite import customer_suite
 from customer_import.tasks.validate.judgement import Evidence, Judgement, judge
+from customer_import.tasks.validate.options_suite import options_suite
 from customer_import.tasks.validate.rules import Chunk
 from customer_import.tasks.validate.run_checks import (
     check_discovered,
@@ -131,10 +132,17 @@ def validate_customers(
             customers, or too many failed, left or are rejected; the judgement is written all the same.
         CustomerImportError: A rule could not be evaluated, or a staged customer cannot be read.
     """
-    check_values(engine, run.key)
+    if not has_values(engine, run.key):
+        return ValidateSummary(0, 0, 0)
     organisation = read_organisation(engine, run.key)
     checks = CountryChecks(read_country_rules(engine, run.key), organisation)
-    suites = (customer_suite(run), account_suite(run, checks), contact_suite(run))
+    options = options_suite(run)
+    suites = (
+        customer_suite(run),
+        account_suite(run, checks),
+        contact_suite(run),
+        *([options] if options.rules else []),
+    )
     _delete_earlier(engine, run.key, suites)
     tally = _Tally()
     if count_customers(engine, run.key, is_validated=False):
@@ -203,6 +211,7 @@ def _chunk(rows: Sequence[StagedRow], run: Run, organisation: Organisation) -> C
         source=source,
         account=select_fields(source.texts, run.mappings.account, run.import_type),
         contact=select_fields(source.texts, run.mappings.contact, run.import_type),
+        sync_options=select_fields(source.texts, run.mappings.sync_options, run.import_type),
         has_billing_profile=np.array([bool(row.has_billing_profile) for row in rows], np.bool_),
     )
 
@@ -250,6 +259,7 @@ def _record_judgement(
             _rejection(critical),
             TaskId.VALIDATE_CUSTOMERS,
             warnings=(finding.message for finding in judgement.warned.get(row, ())),
+            read_at=rows[row].fetched_at,
             recorded_at=now,
         )
         for row, critical in judgement.rejected.items()
