@@ -1,0 +1,77 @@
+"""Finds the tenants that runs have seen, by primary domain or by id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from customer_import.database.tables import import_results, import_runs, staged_customers
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from sqlalchemy import Connection
+
+_LOOKED_AT_RUNS = 10
+"""Each of them lists the partner's tenants; older ones are looked into for names that these do not have."""
+_ASKED_AT_ONCE = 500
+
+
+def find_by_domain(
+    connection: Connection, instance: str, domains: Collection[str]
+) -> dict[str, set[str]]:
+    """Return domain to the ids of the tenants that have it, as each was seen last.
+
+    Args:
+        connection: To read with.
+        instance: Key of ``instances.yaml``.
+        domains: Primary domains, lower-cased.
+    """
+    staged, results = staged_customers.c, import_results.c
+    newest = (
+        select(import_runs.c.id)
+        .where(import_runs.c.instance == instance, import_runs.c.listed.is_not(None))
+        .order_by(import_runs.c.id.desc())
+        .limit(_LOOKED_AT_RUNS)
+    )
+    seen = (
+        select(staged.tenant_id, staged.domain, func.max(staged.run_id).label("run_id"))
+        .where(staged.run_id.in_(newest), staged.domain.is_not(None))
+        .group_by(staged.tenant_id, staged.domain)
+        .order_by(func.max(staged.run_id))
+    )
+    last = {row.tenant_id: row.domain.lower() for row in connection.execute(seen)}
+    found: dict[str, set[str]] = {}
+    for tenant_id, domain in last.items():
+        if domain in domains:
+            found.setdefault(domain, set()).add(tenant_id)
+    for some in _parts([domain for domain in domains if domain not in found]):
+        statement = select(results.tenant_id, func.lower(results.domain).label("domain")).where(
+            results.instance == instance, func.lower(results.domain).in_(some)
+        )
+        for row in connection.execute(statement.distinct()):
+            if row.tenant_id not in last:
+                found.setdefault(row.domain, set()).add(row.tenant_id)
+    return found
+
+
+def find_seen(connection: Connection, instance: str, tenant_ids: Collection[str]) -> set[str]:
+    """Return those of some tenants that a run of an instance has listed."""
+    staged, results = staged_customers.c, import_results.c
+    runs = select(import_runs.c.id).where(import_runs.c.instance == instance)
+    found: set[str] = set()
+    for some in _parts(sorted(tenant_ids)):
+        for statement in (
+            select(results.tenant_id).where(
+                results.instance == instance, results.tenant_id.in_(some)
+            ),
+            select(staged.tenant_id).where(staged.run_id.in_(runs), staged.tenant_id.in_(some)),
+        ):
+            found.update(connection.execute(statement.distinct()).scalars())
+    return found
+
+
+def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(names), _ASKED_AT_ONCE):
+        yield names[first : first + _ASKED_AT_ONCE]
