@@ -33,6 +33,7 @@ _FROM_STAGED = (
     "reseller_name",
     "is_in_both_lists",
     "classification",
+    "decisions",
 )
 
 
