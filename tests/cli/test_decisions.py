@@ -240,12 +240,12 @@ def test_fifty_thousand_decisions_are_imported_in_seconds(home: Path, engine: En
         for n, one in enumerate(ids)
     )
     path = written(home, f"version: 1\ndecisions:\n{rows}")
-    began = time.monotonic()
+    began = time.process_time()  # a busy machine takes longer
     said = call("decisions", "import", path)
-    seconds = time.monotonic() - began
+    seconds = time.process_time() - began
     assert said.out.startswith("50000 decided")
     assert "50000 of the tenants" in said.err
-    assert seconds < 40, seconds
-    began = time.monotonic()
+    assert seconds < 30, seconds
+    began = time.process_time()
     assert call("decisions", "import", path).out.startswith("0 decided, 50000 stood already")
-    assert time.monotonic() - began < 40
+    assert time.process_time() - began < 30

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from customer_import.config.messages import explain
 from customer_import.config.paths import INCLUDE_VARIABLE, INSTANCES_VARIABLE, instances_path
 from customer_import.errors import ConfigurationError
+from customer_import.garbage_collection import gc_paused
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -31,6 +32,7 @@ class FrozenModel(BaseModel):
 
 ModelT = TypeVar("ModelT", bound=FrozenModel)
 
+_TEXT = "tag:yaml.org,2002:str"
 _MOST_FAULTS = 5
 """In one message; a file in a wrong shape has hundreds."""
 
@@ -45,7 +47,8 @@ class _UniqueKeys(yaml.constructor.SafeConstructor):
     ) -> dict[Hashable, object]:
         seen: set[object] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
+            is_text = key_node.tag == _TEXT
+            key = key_node.value if is_text else self.construct_object(key_node, deep=True)
             if not isinstance(key, str | int | float | None):
                 problem = "a key must be text"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
@@ -148,8 +151,9 @@ def _read_yaml(path: Path) -> tuple[yaml.Node | None, object]:
 
 
 def _load(loader: _Loader | _FastLoader) -> tuple[yaml.Node | None, object]:
-    node = loader.get_single_node()
-    return node, None if node is None else loader.construct_document(node)
+    with gc_paused():  # every key and value is an object that stays
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
 
 
 def _leads_there(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import yaml
@@ -52,6 +53,11 @@ class _FileEntry(Entry):
     tenant: Annotated[str | None, AfterValidator(_name)] = None
     by: Annotated[str | None, Field(max_length=250)] = None
     at: AwareDatetime | None = None
+
+    @cached_property
+    def is_by_domain(self) -> bool:
+        """Whether the tenant is named by its primary domain."""
+        return self.tenant is not None and not is_guid(self.tenant)
 
     @model_validator(mode="after")
     def _is_about_somebody(self) -> Self:
@@ -179,7 +185,7 @@ def _proposals(connection: Connection, document: Document[_DecisionsFile]) -> li
     entries = document.content.decisions
     domains: dict[str, set[str]] = {}
     for entry in entries:
-        if entry.tenant and not is_guid(entry.tenant):
+        if entry.is_by_domain and entry.tenant:
             domains.setdefault(entry.instance, set()).add(entry.tenant)
     known = {
         instance: find_by_domain(connection, instance, names) for instance, names in domains.items()
@@ -187,7 +193,7 @@ def _proposals(connection: Connection, document: Document[_DecisionsFile]) -> li
     faults, proposals = [], []
     for place, entry in enumerate(entries):
         tenant = entry.tenant or ""
-        if tenant and not is_guid(tenant):
+        if entry.is_by_domain:
             meant = sorted(known[entry.instance].get(tenant, ()))
             if len(meant) != 1:
                 faults.append(Fault(("decisions", place, "tenant"), *_not_one(tenant, meant)))

@@ -63,7 +63,7 @@ class Proposal:
                 return "is none of the BSS accounts of its name"
             case DecisionKind.RESELLER:
                 name = f" ({self.reseller_name})" if self.reseller_name else ""
-                return f"is the customer of reseller {self.value}{name}"
+                return f"belongs to reseller {self.value}{name}"
             case DecisionKind.EMPTY:
                 return "has no customers"
 

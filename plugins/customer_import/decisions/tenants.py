@@ -11,7 +11,7 @@ from customer_import.database.tables import import_results, import_runs, staged_
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
 _LOOKED_AT_RUNS = 10
 """Each of them lists the partner's tenants; older ones are looked into for names that these do not have."""
@@ -29,12 +29,7 @@ def find_by_domain(
         domains: Primary domains, lower-cased.
     """
     staged, results = staged_customers.c, import_results.c
-    newest = (
-        select(import_runs.c.id)
-        .where(import_runs.c.instance == instance, import_runs.c.listed.is_not(None))
-        .order_by(import_runs.c.id.desc())
-        .limit(_LOOKED_AT_RUNS)
-    )
+    newest = _newest_runs(instance)
     seen = (
         select(staged.tenant_id, staged.domain, func.max(staged.run_id).label("run_id"))
         .where(staged.run_id.in_(newest), staged.domain.is_not(None))
@@ -70,6 +65,27 @@ def find_seen(connection: Connection, instance: str, tenant_ids: Collection[str]
         ):
             found.update(connection.execute(statement.distinct()).scalars())
     return found
+
+
+def find_name(connection: Connection, instance: str, tenant_id: str) -> str | None:
+    """Return a tenant's company name as one of the newest runs of an instance listed it."""
+    staged = staged_customers.c
+    statement = (
+        select(staged.tenant_name)
+        .where(staged.run_id.in_(_newest_runs(instance)), staged.tenant_id == tenant_id)
+        .order_by(staged.run_id.desc())
+        .limit(1)
+    )
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def _newest_runs(instance: str) -> Select[int]:
+    return (
+        select(import_runs.c.id)
+        .where(import_runs.c.instance == instance, import_runs.c.listed.is_not(None))
+        .order_by(import_runs.c.id.desc())
+        .limit(_LOOKED_AT_RUNS)
+    )
 
 
 def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -52,7 +52,10 @@ def from_these_pages(request: Request) -> None:
     if site is not None:
         is_own = site in {"same-origin", "none"}
     else:  # not sent over plain HTTP
-        own = {request.headers.get("host"), urlsplit(conf.get("api", "base_url", fallback="")).netloc}
+        own = {
+            request.headers.get("host"),
+            urlsplit(conf.get("api", "base_url", fallback="")).netloc,
+        }
         is_own = origin is None or urlsplit(origin).netloc in own - {""}
     if not is_own:
         raise HTTPException(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from customer_import.decisions.rules import today
 from customer_import.decisions.store import newest_number, read_history, read_standing
+from customer_import.decisions.tenants import find_name
 from customer_import.vocabulary import DecisionKind
 from customer_import.web.instances import read_instances
 from customer_import.web.models import DecisionState, DecisionView
@@ -48,11 +49,13 @@ class Decided:
         subject: Tenant id, or import type; empty for tenants that are still to be named.
         seen: The version of all this; whoever decides sends it back.
         history: Newest first.
+        name: Company name as a run listed it last.
     """
 
     subject: str
     seen: int
     history: tuple[DecisionView, ...] = ()
+    name: str | None = None
 
     @property
     def standing(self) -> tuple[DecisionView, ...]:
@@ -77,7 +80,8 @@ def read_decided(connection: Connection | None, instance: str, subject: str) -> 
         return Decided(subject, 0)
     rows = read_history(connection, instance, subject) if subject else []
     seen = newest_number(connection, instance)
-    return Decided(subject, seen, tuple(_with_states(rows)))
+    name = find_name(connection, instance, subject) if subject else None
+    return Decided(subject, seen, tuple(_with_states(rows)), name)
 
 
 def standing_of(

@@ -446,7 +446,7 @@ def _verdict(work: Work, *, was_complete: bool) -> Verdict:
         reason = f"BSS account {account_id} carried the tenant id already and was linked. {changed}"
         link = customer.decisions.get(DecisionKind.LINK)
         if link is not None and account_id == customer.decided_account:
-            reason = f"Linked to BSS account {account_id}. {link.told()} {changed}"
+            reason = f"{link.told()} {changed}"
         return Verdict(outcome, ReasonCode.ADOPTED, reason)
     return Verdict(outcome, ReasonCode.CHANGED if work.changed else ReasonCode.SAME, changed)
 
@@ -480,7 +480,7 @@ def _account_gone(account_id: int) -> Verdict:
     """
     reason = (
         f"BSS account {account_id}, which this customer is linked to, no longer exists. Restore "
-        "it in the BSS; or, to have the customer created anew, delete its row in tenant_links; "
-        "or exclude the customer from the import."
+        "it in the BSS; or decide which account the customer is, or that it is excluded; or, to have it "
+        "created anew, delete its row in tenant_links."
     )
     return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
