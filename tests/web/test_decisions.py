@@ -234,6 +234,21 @@ def test_what_stands_and_what_was_is_shown_and_buttons_only_to_who_may_decide(
             assert ('id="decide"' in text) is may
 
 
+def test_who_may_not_decide_sees_customers_of_this_import_only(
+    admin: TestClient, log_in: LogIn, database: Engine
+):
+    key = add_run(database)
+    add_staged(database, key, {}, {"is_discovered": False, "tenant_name": "Hidden company"})
+    admin.post(MAKE, json=EXCLUSION | {"tenant_ids": [T0, T1]})
+    for user, statuses in (("direct_reader", (200, 404)), ("admin", (200, 200))):
+        answers = [
+            log_in(user).get(f"{PREFIX}/decisions{PLACE}&tenant_id={one}") for one in (T0, T1)
+        ]
+        assert tuple(answer.status_code for answer in answers) == statuses
+        assert "Company 00000" in answers[0].text
+        assert ("Hidden company" in answers[1].text) is (user == "admin")
+
+
 def test_an_import_without_customers_asks_whether_that_is_right(
     admin: TestClient, database: Engine
 ):

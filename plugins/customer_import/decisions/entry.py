@@ -36,6 +36,9 @@ def _reason(value: str | None) -> str | None:
     return text
 
 
+Reason = Annotated[str | None, AfterValidator(_reason)]
+
+
 def _mpn_id(value: str | None) -> str | None:
     text = _text(value)
     if text and not _MPN_ID.fullmatch(text):
@@ -62,7 +65,7 @@ class Entry(FrozenModel):
     mpn_id: Annotated[str | None, AfterValidator(_mpn_id)] = None
     reseller_name: Annotated[str | None, AfterValidator(_text), Field(max_length=200)] = None
     import_type: ImportType | None = None
-    reason: Annotated[str | None, AfterValidator(_reason)] = None
+    reason: Reason = None
     until: date | None = None
 
     @model_validator(mode="after")

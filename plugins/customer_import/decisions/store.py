@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MOST_HISTORY = 200
 _ASKED_AT_ONCE = 500
+_MOST_NAME = 250
 _decisions = tenant_decisions.c
 
 
@@ -349,7 +350,7 @@ def _row(proposal: Proposal, author: Author, *, is_revoked: bool) -> dict[str, o
         "reseller_name": proposal.reseller_name,
         "reason": proposal.reason,
         "is_revoked": is_revoked,
-        "decided_by": author.name,
+        "decided_by": author.name[:_MOST_NAME],
         "decided_at": author.at or datetime.now(UTC),
         "until": proposal.until,
     }

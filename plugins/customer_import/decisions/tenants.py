@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Select
 
+    from customer_import.vocabulary import ImportType
+
 _LOOKED_AT_RUNS = 10
 """Each of them lists the partner's tenants; older ones are looked into for names that these do not have."""
 _ASKED_AT_ONCE = 500
@@ -52,9 +54,9 @@ def find_by_domain(
 
 
 def find_seen(connection: Connection, instance: str, tenant_ids: Collection[str]) -> set[str]:
-    """Return those of some tenants that a run of an instance has listed."""
+    """Return those of some tenants that have a result of an instance, or that one of its newest runs listed."""
     staged, results = staged_customers.c, import_results.c
-    runs = select(import_runs.c.id).where(import_runs.c.instance == instance)
+    runs = _newest_runs(instance)
     found: set[str] = set()
     for some in _parts(sorted(tenant_ids)):
         for statement in (
@@ -65,6 +67,27 @@ def find_seen(connection: Connection, instance: str, tenant_ids: Collection[str]
         ):
             found.update(connection.execute(statement.distinct()).scalars())
     return found
+
+
+def was_discovered(
+    connection: Connection, instance: str, import_type: ImportType, tenant_id: str
+) -> bool:
+    """Whether a tenant has a result of an import, or one of its newest runs discovered it."""
+    staged, results, runs = staged_customers.c, import_results.c, import_runs.c
+    own = _newest_runs(instance).where(runs.import_type == import_type.value)
+    for statement in (
+        select(results.id).where(
+            results.instance == instance,
+            results.tenant_id == tenant_id,
+            results.import_type == import_type.value,
+        ),
+        select(staged.position).where(
+            staged.run_id.in_(own), staged.tenant_id == tenant_id, staged.is_discovered.is_(True)
+        ),
+    ):
+        if connection.execute(statement.limit(1)).first() is not None:
+            return True
+    return False
 
 
 def find_name(connection: Connection, instance: str, tenant_id: str) -> str | None:

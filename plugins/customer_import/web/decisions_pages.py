@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from customer_import.config.files import FrozenModel
 from customer_import.config.messages import explain
-from customer_import.decisions.entry import Entry
+from customer_import.decisions.entry import Entry, Reason
 from customer_import.decisions.store import (
     Author,
     OvertakenError,
@@ -23,6 +23,7 @@ from customer_import.decisions.store import (
     decide,
     revoke,
 )
+from customer_import.decisions.tenants import was_discovered
 from customer_import.partner_center.models import is_guid
 from customer_import.vocabulary import DecisionKind
 from customer_import.web.access import ReadableTypes, StartableTypes, from_these_pages
@@ -67,7 +68,7 @@ class _Revoke(_About):
     """Which decisions no longer stand, and why."""
 
     decision: DecisionKind
-    reason: Annotated[str | None, Field(max_length=500)] = None
+    reason: Reason = None
 
 
 def _place(
@@ -102,7 +103,16 @@ JsonBody = Annotated[dict[str, Any], Body()]
 def show_decisions(
     place: PlaceDep, connection: ConnectionDep, tenant_id: Name = "", about: Name = ""
 ) -> HTMLResponse:
-    """Show what was decided about a tenant, or the import; without either the form for those that are selected."""
+    """Show what was decided about a tenant, or the import; without either the form for those that are selected.
+
+    Who may not decide sees customers of the list's import only.
+    """
+    is_foreign = bool(tenant_id and place.barred) and not (
+        connection is not None
+        and was_discovered(connection, place.instance, place.import_type, tenant_id.lower())
+    )
+    if is_foreign:
+        raise not_found()
     subject = place.import_type.value if about == "import" else tenant_id.lower()
     decided = read_decided(connection, place.instance, subject)
     return render("_decisions_dialog.html", place=place, decided=decided)

@@ -174,7 +174,8 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-revoke]");
   if (!button) return;
-  sendDecision("decisions/revoke", { decision: button.dataset.revoke || byId("revoke-kind").value });
+  const reason = byId("decide-reason").value.trim();
+  sendDecision("decisions/revoke", { decision: button.dataset.revoke || byId("revoke-kind").value, ...(reason && { reason }) });
 });
 
 byId("details")?.addEventListener("close", () => {
