@@ -14,6 +14,7 @@ from customer_import.decisions.rules import Proposal
 from customer_import.decisions.store import Author, decide, revoke
 from customer_import.errors import DataQualityError
 from customer_import.vocabulary import DecisionKind, ImportType
+from sandbox import FaultKind
 from tests.imports.scene import Scene, on
 from tests.tasks.changed_scope.looks import changed, imported, reads, unverified
 
@@ -330,6 +331,19 @@ def test_a_move_by_decision_concerns_this_customer_alone(scene: Scene):
     assert reads(scene) == {stray.tenant_id}
     assert report.results.keys() == {each.tenant_id for each in others}
     assert report.summary.vanished == 0
+
+
+@on("sqlite")
+def test_whose_customer_it_is_needs_no_answer_when_that_was_decided(scene: Scene):
+    (stray,) = scene.sell(DIRECT)
+    settle(scene, stray, RESELLER, value=scene.resellers[1].mpn_id)
+    scene.strike("partner_center.customers.subscriptions", FaultKind.STATUS, status=400)
+    results = [
+        scene.results(scene.load(scene.stage(kind, max_failed_percent=100)).key)
+        for kind in (DIRECT, INDIRECT)
+    ]
+    assert results[0] == {}
+    assert results[1][stray.tenant_id].reason_code == "extraction_error"
 
 
 @on("sqlite")

@@ -367,6 +367,6 @@ def _decision(row: Row[Any]) -> Decision:
         reason=row.reason,
         until=row.until,
         by=row.decided_by,
-        at=as_utc(row.decided_at),
+        at=as_utc(row.decided_at).astimezone(UTC),
         is_revoked=bool(row.is_revoked),
     )

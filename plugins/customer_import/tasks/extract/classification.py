@@ -141,14 +141,20 @@ class Classifier:
     def decide(
         self,
         tenant: ListedTenant,
-        found: Classification,
+        found: Classification | None,
         decisions: Mapping[DecisionKind, Decision],
-    ) -> Classification:
-        """Return a classification with what people decided about the tenant, which is stronger."""
+    ) -> Classification | None:
+        """Return a classification with what people decided about the tenant, which is stronger.
+
+        Args:
+            tenant: The tenant.
+            found: What it is otherwise; ``None`` when nobody can tell.
+            decisions: Those about it.
+        """
         if assigned := decisions.get(DecisionKind.RESELLER):
             found = _check_relationship(tenant, self._assign(tenant, assigned))
         exclusion = decisions.get(DecisionKind.EXCLUDE)
-        if exclusion is None or not found.is_discovered:
+        if exclusion is None or found is None or not found.is_discovered:
             return found
         verdict = Verdict(Outcome.SKIPPED, ReasonCode.EXCLUDED, exclusion.told())
         return replace(found, verdict=verdict, unknown_mpn_ids=())

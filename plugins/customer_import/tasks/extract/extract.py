@@ -328,10 +328,10 @@ class _Extraction:
         if not is_guid(tenant.tenant_id):
             return StagedTenant(pending, not_a_tenant(tenant.tenant_id))
         decide = partial(self._classifier.decide, tenant, decisions=pending.decisions)
-        known = decide(pending.known) if pending.known else None
+        known = decide(pending.known)
         try:
             classified, counted = await self._classify(tenant)
-            found = known = decide(classified)
+            found = known = decide(classified) or classified
             if self._selected.takes(found):
                 told = await self._reseller_check.describe(found.unknown_mpn_ids)
                 found = found.with_more(told)

@@ -130,6 +130,7 @@ document.addEventListener("htmx:responseError", (event) => showProblem(explain(e
 /* Decisions: about one customer, the import, or those that are selected. */
 
 let hasDecided = false;
+let isDeciding = false;
 
 function decideTenants(box) {
   if (box.dataset.import) return [];
@@ -141,6 +142,8 @@ async function sendDecision(path, body) {
   const isSelection = !box.dataset.subject;
   const problem = byId("decide-problem");
   const seen = isSelection ? selection.seen() : Number(box.dataset.seen);
+  if (isDeciding) return;
+  isDeciding = true;
   problem.hidden = true;
   try {
     await call(`${path}${box.dataset.place}`, "POST", { ...body, tenant_ids: decideTenants(box), seen }, (answer) => answer.detail);
@@ -149,6 +152,8 @@ async function sendDecision(path, body) {
     problem.hidden = false;
     problem.scrollIntoView({ block: "nearest" });
     return;
+  } finally {
+    isDeciding = false;
   }
   if (isSelection) {
     selection.clear();
