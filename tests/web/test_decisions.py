@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import tenant_decisions
@@ -105,6 +105,16 @@ def test_an_account_of_another_tenant_is_refused(admin: TestClient, database: En
     assert f"BSS account 1001 is linked to tenant {T1} already" in answer.json()["detail"]
 
 
+def audited() -> int:
+    """Entries of the audit log about decisions."""
+    from airflow.models.log import Log
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        count = select(func.count()).where(Log.event.startswith("customer_import_"))
+        return session.scalar(count) or 0
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -121,10 +131,12 @@ def test_an_account_of_another_tenant_is_refused(admin: TestClient, database: En
 def test_what_is_wrong_is_told_in_words(
     admin: TestClient, database: Engine, change: dict[str, Any], words: str
 ):
+    before = audited()
     answer = admin.post(MAKE, json=EXCLUSION | change)
     assert answer.status_code == 422
     assert words in answer.json()["detail"]
     assert stored(database) == []
+    assert audited() == before
 
 
 @pytest.mark.parametrize("address", [MAKE, REVOKE])

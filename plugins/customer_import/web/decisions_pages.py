@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from customer_import.config.files import FrozenModel
 from customer_import.config.messages import explain
 from customer_import.decisions.entry import Entry, Reason
+from customer_import.decisions.rules import today
 from customer_import.decisions.store import (
     Author,
     OvertakenError,
@@ -128,6 +129,9 @@ def make_decision(
 ) -> dict[str, int]:
     """Decide about one tenant or many, all or nothing; say how many decisions are new and how many stood already."""
     wanted = _read(body, _Decide)
+    if wanted.until is not None and wanted.until < today():
+        detail = "the last day is past; choose a later one, or none"
+        raise _unusable(detail)
     proposals = [wanted.proposal(place.instance, each) for each in _subjects(place, wanted)]
     changes = _change(
         lambda database: decide(
@@ -139,9 +143,6 @@ def make_decision(
         ),
         engine,
     )
-    if changes.over:
-        detail = "the last day is past; choose a later one, or none"
-        raise _unusable(detail)
     return {"made": changes.made, "same": changes.same}
 
 
