@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -41,7 +42,7 @@ def outcome_of(page: Page, world: World, tenant_id: str, **params: object) -> Lo
     run_id = world.run_to_end(
         INDIRECT, {"instance": "sandbox", "tenants": [tenant_id], "mode": "preview", **params}
     )
-    page.goto(world.pages(f"?dag_id={INDIRECT}&run_id={run_id}"))
+    page.goto(world.pages(f"?dag_id={INDIRECT}&run_id={quote(run_id)}"))
     return page.locator("#rows tbody tr").first
 
 
