@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from customer_import.errors import ApiError
 from customer_import.runs.verdict import Verdict
+from customer_import.tasks.load.decided import doubt_decided
 from customer_import.tasks.load.left_out import taken_by_now
 from customer_import.tasks.load.outcome import Configured, verdict_of
 from customer_import.tasks.load.reconcile import doubt_link
 from customer_import.tasks.load.records import before_update, changed_fields, kept_warning
 from customer_import.tasks.load.triage import existing_skipped
-from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
+from customer_import.vocabulary import DecisionKind, OnExisting, Outcome, ReasonCode
 
 if TYPE_CHECKING:
     from customer_import.runs.results import Result
@@ -50,18 +51,29 @@ class TenantPreviewer:
     async def _verdict(self, customer: StagedCustomer, warnings: list[str]) -> Verdict:
         link, match = customer.link, customer.match
         linked_id = link.account_id if link else None
-        account_id = linked_id or match.account_id
+        doubt = match.verdict or await doubt_decided(
+            customer, linked_id, self._context.client, self._context.organisation
+        )
+        if doubt is not None:
+            return doubt
+        account_id = match.account_id or customer.decided_account or linked_id
         if account_id is None:
-            return match.verdict or Verdict(
-                Outcome.WOULD_CREATE, ReasonCode.NEW, "A BSS account would be created."
-            )
-        is_adoption = linked_id is None
-        if is_adoption and self._context.run.params.on_existing is OnExisting.SKIP:
+            told = f" {match.decision.told()}" if match.decision else ""
+            reason = f"A BSS account would be created.{told}"
+            return Verdict(Outcome.WOULD_CREATE, ReasonCode.NEW, reason)
+        if linked_id is None and self._context.run.params.on_existing is OnExisting.SKIP:
             return existing_skipped(account_id)
+        return await self._compared(customer, account_id, warnings)
+
+    async def _compared(
+        self, customer: StagedCustomer, account_id: int, warnings: list[str]
+    ) -> Verdict:
+        link = customer.link
+        is_adoption = link is None or link.account_id != account_id
         comparison = await self._comparer.compare(
             customer,
             account_id,
-            link.contact_id if link else None,
+            link.contact_id if link and not is_adoption else None,
             filled=taken_by_now(link.left_out if link else (), self._context.run),
         )
         if comparison is None:
@@ -79,5 +91,7 @@ class TenantPreviewer:
         await self._context.ledger.keep_before(customer.tenant_id, *before)
         code = ReasonCode.ADOPTED if is_adoption else ReasonCode.CHANGED
         changes = changed_fields(customer, before).sentence("Would change", "Would empty")
-        reason = f"BSS account {account_id} would be updated. {changes}".rstrip()
+        decision = customer.decisions.get(DecisionKind.LINK) if is_adoption else None
+        told = f"{decision.told()} " if decision else ""
+        reason = f"BSS account {account_id} would be updated. {told}{changes}".rstrip()
         return Verdict(Outcome.WOULD_UPDATE, code, reason)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from customer_import.runs.results import Result
 from customer_import.tasks.load.records import ChangedFields
-from customer_import.vocabulary import TaskId
+from customer_import.vocabulary import DecisionKind, TaskId
 
 if TYPE_CHECKING:
     from customer_import.bss.client import BssClient
@@ -48,6 +48,8 @@ class BatchContext:
         warnings: list[str] | None = None,
     ) -> Result:
         """Return the result row of a tenant."""
+        if assigned := customer.decisions.get(DecisionKind.RESELLER):
+            verdict = verdict._replace(reason=f"{verdict.reason} {assigned.told()}")
         return Result.of(
             self.run,
             customer,
