@@ -137,7 +137,7 @@ class History:
         self._saved.append(_Saved(self._database.save(), self._number, tuple(self._runs)))
 
     def _restore(self) -> None:
-        """Put the import's database back to how it was; the BSS goes on."""
+        """Put the import's database back to how it was, and verify; the BSS went on."""
         if not self._saved:
             self._save()
             return
@@ -146,6 +146,8 @@ class History:
         self._database.restore(saved.name)
         self._runs = list(saved.runs)
         self._world.seen.forget_after(saved.number)
+        for import_type in KINDS:
+            self._run(import_type, {"scope": "verify"})
 
     def _shift(self) -> None:
         """Let everything that is remembered have happened later or earlier, as when a clock was wrong."""
