@@ -129,12 +129,23 @@ class ReferenceName(StrEnum):
     SELECTION = "selection"  # name in the run's parameters to the tenant id that it meant
 
 
+class DecisionKind(StrEnum):
+    """What a person settles about a tenant, or about an import, beyond one run."""
+
+    EXCLUDE = "exclude"  # it is not imported
+    LINK = "link"  # it is this BSS account
+    CREATE = "create"  # it is none of the BSS accounts that have its name
+    RESELLER = "reseller"  # it is this reseller's customer, whatever its subscriptions say
+    EMPTY = "empty"  # of an import: that it has no customers is right
+
+
 class ReasonCode(StrEnum):
     """Why a tenant has its outcome, as a key that can be counted; the reason's text is for people."""
 
     ALREADY_IMPORTED = (
         "already_imported"  # skipped: the other import of this instance made the account
     )
+    EXCLUDED = "excluded"  # skipped: a person decided so
     CUSTOMER_LEFT = "customer_left"  # skipped: no relationship with the customer any more
     CUSTOMER_GONE = "customer_gone"  # skipped: Partner Center no longer has it
     NOT_A_RESELLER_RELATIONSHIP = "not_a_reseller_relationship"  # skipped: relationshipToPartner
@@ -150,6 +161,9 @@ class ReasonCode(StrEnum):
     OTHER_LINK = "other_link"  # ambiguous: the account is linked to another tenant
     SAME_NAME = "same_name"  # ambiguous: an account without tenant marker has this name
     SEVERAL_ACCOUNTS = "several_accounts"  # ambiguous: the marker is on two accounts
+    DECISION_CONTRADICTED = (
+        "decision_contradicted"  # ambiguous: a decision and what the BSS holds exclude each other
+    )
     VALIDATION = "validation"  # rejected: a critical expectation failed
     NO_BILLING_PROFILE = "no_billing_profile"  # rejected
     BSS_REFUSED = "bss_refused"  # rejected: the BSS refused the data

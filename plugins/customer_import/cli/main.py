@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from customer_import import __version__
+from customer_import.cli import decisions
 from customer_import.cli.airflow_context import outside_a_task
 from customer_import.errors import CustomerImportError
 
@@ -40,6 +41,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(decisions.app, name="decisions")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
 

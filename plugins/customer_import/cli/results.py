@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from alembic.util.exc import CommandError
-from sqlalchemy.exc import SQLAlchemyError
-
-from customer_import.database.engine import open_engine
-from customer_import.database.faults import HINT, place_of
-from customer_import.database.migrate import migrate
-from customer_import.errors import ConfigurationError
+from customer_import.cli.database import ready_engine
 from customer_import.runs.latest import latest_runs
 from customer_import.vocabulary import Outcome
 
@@ -20,24 +14,8 @@ _FACTS = ("instance", "mode", "state", "discovered")
 
 
 def read_runs() -> list[Run]:
-    """Read the runs from the configured database, which is brought to the newest version first.
-
-    Raises:
-        ConfigurationError: The database is no database of the import's, or a newer version made it.
-        DatabaseError: It cannot be reached.
-    """
-    engine = open_engine()
-    try:
-        migrate(engine)
-        return latest_runs(engine)
-    except CommandError as error:
-        message = f"{place_of(engine.url)} was made by a newer version of customer-import"
-        raise ConfigurationError(
-            message, source="database", hint="install that version here"
-        ) from error
-    except SQLAlchemyError as error:
-        message = f"{place_of(engine.url)} cannot be read"
-        raise ConfigurationError(message, source="database", hint=HINT) from error
+    """Read the runs from the configured database; raises as ``ready_engine`` does."""
+    return latest_runs(ready_engine())
 
 
 def as_table(runs: list[Run]) -> str:

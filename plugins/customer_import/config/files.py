@@ -6,7 +6,8 @@ Deliberately knows nothing of what the files mean.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from customer_import.config.messages import explain
 from customer_import.config.paths import INCLUDE_VARIABLE, INSTANCES_VARIABLE, instances_path
 from customer_import.errors import ConfigurationError
+from customer_import.garbage_collection import gc_paused
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -30,12 +32,13 @@ class FrozenModel(BaseModel):
 
 ModelT = TypeVar("ModelT", bound=FrozenModel)
 
+_TEXT = "tag:yaml.org,2002:str"
 _MOST_FAULTS = 5
 """In one message; a file in a wrong shape has hundreds."""
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML's safe loader, refusing a key that stands twice (plain YAML keeps the last one silently)."""
+class _UniqueKeys(yaml.constructor.SafeConstructor):
+    """Refuses a key that stands twice; plain YAML keeps the last one silently."""
 
     def construct_mapping(
         self,
@@ -44,7 +47,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     ) -> dict[Hashable, object]:
         seen: set[object] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
+            is_text = key_node.tag == _TEXT
+            key = key_node.value if is_text else self.construct_object(key_node, deep=True)
             if not isinstance(key, str | int | float | None):
                 problem = "a key must be text"
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
@@ -55,15 +59,46 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class _Loader(_UniqueKeys, yaml.SafeLoader):
+    """YAML's safe loader."""
+
+
+class _FastLoader(_UniqueKeys, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The same by libyaml, where there is one: a file may hold tens of thousands of entries."""
+
+
+@dataclass(frozen=True)
+class Document(Generic[ModelT]):
+    """A YAML file that was read.
+
+    Attributes:
+        content: What it says.
+    """
+
+    content: ModelT
+    _source: str
+    _node: yaml.Node | None
+
+    def refuse(self, faults: Sequence[Fault]) -> ConfigurationError:
+        """Return the error for what is wrong with the content, however it was found out.
+
+        Args:
+            faults: At least one.
+        """
+        return _error(faults, self._source, self._node)
+
+
 def read_model(path: Path, model: type[ModelT]) -> ModelT:
-    """Read a YAML file into a model.
+    """Read a YAML file into a model; raises as ``read_document`` does."""
+    return read_document(path, model).content
+
+
+def read_document(path: Path, model: type[ModelT]) -> Document[ModelT]:
+    """Read a YAML file into a model, and keep where in the file everything stands.
 
     Args:
         path: The file.
         model: The frozen model that describes it.
-
-    Returns:
-        The validated model.
 
     Raises:
         ConfigurationError: The file is missing, is empty, is not YAML, or does not fit the model; every fault is named
@@ -71,7 +106,7 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
     """
     node, raw = _read_yaml(path)
     try:
-        return model.model_validate(raw)
+        return Document(model.model_validate(raw), path.name, node)
     except ValidationError as error:
         faults = explain(error, model)
     # Outside of the handler: pydantic's own text, which repeats the values, does not come along.
@@ -79,21 +114,27 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
         message = "the file is empty"
         hint = f"it must hold the keys {', '.join(model.model_fields)}"
         raise ConfigurationError(message, source=str(path), hint=hint)
+    raise _error(faults, path.name, node)
+
+
+def _error(faults: Sequence[Fault], source: str, node: yaml.Node | None) -> ConfigurationError:
     first, *more = faults
     shown = more[: _MOST_FAULTS - 1]
     others = [f"at {_where(fault, node)}: {fault.message}" for fault in shown]
     if len(shown) < len(more):
         others.append(f"and {len(more) - len(shown)} more")
     message = "; ".join([first.message, *others])
-    raise ConfigurationError(message, source=path.name, path=_where(first, node), hint=first.hint)
+    return ConfigurationError(message, source=source, path=_where(first, node), hint=first.hint)
 
 
 def _read_yaml(path: Path) -> tuple[yaml.Node | None, object]:
     """Return a file's nodes, which know their lines, and its content."""
     try:
-        loader = _UniqueKeyLoader(path.read_text(encoding="utf-8"))
-        node = loader.get_single_node()
-        return node, None if node is None else loader.construct_document(node)
+        text = path.read_text(encoding="utf-8")
+        try:
+            return _load(_FastLoader(text))  # type: ignore[call-arg] # whose base is not known
+        except yaml.YAMLError:
+            return _load(_Loader(text))  # it says in better words what is wrong
     except OSError as error:
         message = f"the file cannot be read ({error.strerror})"
         raise ConfigurationError(message, source=str(path), hint=_leads_there(path)) from error
@@ -107,6 +148,12 @@ def _read_yaml(path: Path) -> tuple[yaml.Node | None, object]:
         problem = problem.replace("'<stream end>'", "the end of the file")
         hint = "look for a quote, a bracket, a tab or a wrong indentation there"
         raise ConfigurationError(problem, source=path.name, path=where, hint=hint) from error
+
+
+def _load(loader: _Loader | _FastLoader) -> tuple[yaml.Node | None, object]:
+    with gc_paused():  # every key and value is an object that stays
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
 
 
 def _leads_there(path: Path) -> str:

@@ -130,6 +130,15 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def lock_table(connection: Connection, table: Table) -> None:
+    """Make other transactions that ask for the same wait until this one ends; who reads does not wait.
+
+    On SQLite a write transaction is alone anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE")
+
+
 def clock(engine: Engine) -> Callable[[], datetime]:
     """Return a UTC clock that all who share the database agree on: the server's, where there is one."""
     ahead = timedelta()

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Computed,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -157,6 +158,8 @@ staged_customers = Table(
     Column("reason", Text),
     # When the extraction that read it began (``import_runs.read_at``): of two readings the later one holds.
     Column("fetched_at", _Moment),
+    # The decisions about it that stood when it was listed (``decisions.rules.pack``): the run goes by them.
+    Column("decisions", Text),
     _search_key(),
     Index(None, "run_id", "position"),
     Index(None, "run_id", "state"),
@@ -243,6 +246,8 @@ known_tenants = Table(
     Column("warnings", JSON(none_as_null=True)),
     Column("account_id", _Key),
     Column("contact_id", _Key),
+    # Those that it was read under; other ones make a run read it again.
+    Column("decisions", Text),
     Index(None, "instance", "import_type", "read_at"),
 )
 """What the last full read of every listed tenant came to; a run that reads only what changed carries it forward."""
@@ -354,6 +359,28 @@ tenant_links = Table(
     Index(None, "organisation", "account_id", unique=True),
 )
 """Links and ledger in one row: tenant T is account A with contact C of an organisation, and how far its writes came."""
+
+tenant_decisions = Table(
+    "tenant_decisions",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("instance", String(100), nullable=False),
+    # A tenant id; of ``empty``, which is about an import, the import type.
+    Column("subject", String(64), nullable=False),
+    Column("kind", String(20), nullable=False),
+    # Of ``link`` the BSS account, of ``reseller`` the MPN ID.
+    Column("value", String(50)),
+    # Of a reseller that Partner Center may not list.
+    Column("reseller_name", Text),
+    Column("reason", Text),
+    Column("is_revoked", Boolean, nullable=False, server_default="0"),
+    Column("decided_by", String(250), nullable=False),
+    Column("decided_at", _Moment, nullable=False),
+    # The last day on which it stands, UTC.
+    Column("until", Date),
+    Index(None, "instance", "subject", "id"),
+)
+"""What people decided. Rows are only added: of an instance, subject and kind the newest one counts."""
 
 import_results = Table(
     "import_results",

@@ -39,6 +39,7 @@ _FROM_STAGED = (
     "is_in_both_lists",
     "excluded_mpn_ids",
     "classification",
+    "decisions",
 )
 
 

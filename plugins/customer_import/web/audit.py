@@ -1,4 +1,4 @@
-"""Tells Airflow's audit log who looked at personal data or took it away.
+"""Tells Airflow's audit log who looked at personal data or took it away, and who decided about customers.
 
 Which customer or which run: what somebody searched for is not told, because it may be a name.
 """
@@ -24,13 +24,17 @@ class Access(StrEnum):
     """A customer's details were shown: names, e-mail address, phone number, postal address."""
     EXPORT = "customer_import_export"
     """Customers were handed to a spreadsheet or a program."""
+    DECIDE = "customer_import_decide"
+    """Something was decided about customers."""
+    REVOKE = "customer_import_revoke"
+    """A decision about customers was revoked."""
 
 
 def _told(user: GetUserDep) -> Callable[..., None]:
     def tell(
         access: Access, import_type: ImportType, run_id: str | None = None, **details: str
     ) -> None:
-        """Write an entry; without one nothing is shown."""
+        """Write an entry; without one nothing is shown or changed."""
         record_access(user, access.value, import_type.dag_id, run_id, details)
 
     return tell

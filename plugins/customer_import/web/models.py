@@ -3,14 +3,14 @@
 # ruff: noqa: TC001, TC003 - pydantic reads the annotations at run time
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from customer_import.runs.previews import WOULD_WRITE
-from customer_import.vocabulary import FieldFate, ImportType, Mode, Outcome
+from customer_import.vocabulary import DecisionKind, FieldFate, ImportType, Mode, Outcome
 
 
 class View(BaseModel):
@@ -232,6 +232,43 @@ class TenantStatus(StrEnum):
         return self not in {self.COMPLETED, self.IN_PROGRESS, self.PENDING}
 
 
+class DecisionState(StrEnum):
+    """What became of a decision."""
+
+    STANDS = "stands"
+    REPLACED = "replaced"  # by a newer one of its kind, or revoked by one
+    OVER = "over"  # its last day is past
+    REVOCATION = "revocation"  # no decision, but the end of the one before it
+
+
+class DecisionView(View):
+    """One row of ``tenant_decisions`` as it is shown.
+
+    Attributes:
+        number: Its id.
+        decision: The kind.
+        says: What it settles, in words that follow on a tenant.
+        value: Of ``link`` the account, of ``reseller`` the MPN ID.
+        reseller_name: As it was entered.
+        reason: The same.
+        until: The last day on which it stands, UTC.
+        by: Who.
+        at: When, UTC.
+        state: What became of it.
+    """
+
+    number: int
+    decision: DecisionKind
+    says: str
+    value: str | None
+    reseller_name: str | None
+    reason: str | None
+    until: date | None
+    by: str
+    at: datetime
+    state: DecisionState
+
+
 class TenantView(View):
     """One tenant of the list from which imports are started."""
 
@@ -244,6 +281,7 @@ class TenantView(View):
     status: TenantStatus
     is_selectable: bool
     reason: str | None
+    decisions: tuple[DecisionView, ...] = ()
 
 
 class ResellerView(View):

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from customer_import import __version__
-from customer_import.vocabulary import FieldFate, ImportType, Mode, Outcome
+from customer_import.vocabulary import DecisionKind, FieldFate, ImportType, Mode, Outcome
 from customer_import.web.static_files import static_url
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ MODE_TITLES = {
     Mode.PREVIEW: "Preview",
     Mode.DISCOVER: "Get hierarchy",
     Mode.CHECK: "Connection check",
+}
+DECISION_TITLES = {
+    DecisionKind.EXCLUDE: "Excluded",
+    DecisionKind.LINK: "Linked to",
+    DecisionKind.CREATE: "To be created",
+    DecisionKind.RESELLER: "Reseller",
+    DecisionKind.EMPTY: "No customers",
 }
 MINUTE_S, HOUR_S = 60, 3600
 MOST_SHOWN = 2_000
@@ -151,5 +158,6 @@ _environment.globals.update(
     fate_title=fate_title,
     type_titles=TYPE_TITLES,
     mode_titles=MODE_TITLES,
+    decision_titles=DECISION_TITLES,
     outcomes=tuple(Outcome),
 )

@@ -19,6 +19,7 @@ from customer_import.web.access import ReadableTypes, StartableTypes
 from customer_import.web.audit import Access, AuditDep
 from customer_import.web.charts import outcome_chart
 from customer_import.web.database import ConnectionDep, EngineDep
+from customer_import.web.decisions import find_decision_place, read_decided
 from customer_import.web.download import Download, DownloadPlace
 from customer_import.web.export import csv_pieces
 from customer_import.web.instances import read_instances
@@ -135,9 +136,13 @@ def show_rows(place: RunPlaceDep, connection: ConnectionDep, cursor: Cursor = No
 
 @router.get("/customer")
 def show_customer(
-    place: PlaceDep, connection: ConnectionDep, tenant_id: Name, audit: AuditDep
+    place: PlaceDep,
+    connection: ConnectionDep,
+    tenant_id: Name,
+    audit: AuditDep,
+    startable: StartableTypes,
 ) -> HTMLResponse:
-    """Show one customer: its result in this run, what was sent, its history."""
+    """Show one customer: its result in this run, what was sent, what was decided, its history."""
     database, run = found(connection), place.run
     result = find_result(database, run.key, tenant_id) if run and run.key else None
     if run is None or result is None or run.instance is None or run.key is None:
@@ -154,6 +159,8 @@ def show_customer(
         sent=sent,
         sent_error=sent_error,
         history=read_history(database, place.types, run.instance, tenant_id),
+        place=find_decision_place(run.import_type, run.instance, startable),
+        decided=read_decided(database, run.instance, tenant_id),
         instances=read_instances(),
     )
 

@@ -22,6 +22,7 @@ from customer_import.database.tables import (
 from customer_import.runs.organisations import links_of
 from customer_import.runs.previews import WOULD_WRITE
 from customer_import.vocabulary import SUCCEEDED, ImportType, Mode, Outcome
+from customer_import.web.decisions import standing_of
 from customer_import.web.models import Page, ResellerView, TenantStatus, TenantView, View
 from customer_import.web.paging import Order, read_page
 from customer_import.web.results import MOST_STARTED, text_condition
@@ -166,6 +167,7 @@ def read_tenants(
     columns = staged_customers.c
     order = Order("tenants", (columns.search_key, columns.tenant_id), (str, str))
     page = read_page(connection, _statement(hierarchy, covers, wanted), order, cursor, limit)
+    decisions = standing_of(connection, hierarchy.instance, [row.tenant_id for row in page.rows])
     return page.showing(
         TenantView(
             tenant_id=row.tenant_id,
@@ -177,6 +179,7 @@ def read_tenants(
             status=TenantStatus(row.status),
             is_selectable=TenantStatus(row.status).is_selectable,
             reason=row.reason,
+            decisions=decisions.get(row.tenant_id, ()),
         )
         for row in page.rows
     )

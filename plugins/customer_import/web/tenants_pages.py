@@ -1,6 +1,6 @@
 """The page Microsoft Tenants: the list from which imports are started.
 
-It starts nothing itself: the browser asks Airflow's REST API as the logged-in user, so Airflow's
+It starts no run itself: the browser asks Airflow's REST API as the logged-in user, so Airflow's
 permissions decide.
 """
 
@@ -17,6 +17,7 @@ from customer_import.vocabulary import ImportType, Mode
 from customer_import.web.access import ReadableTypes, StartableTypes
 from customer_import.web.airflow_internals import active_dag_runs, is_paused
 from customer_import.web.database import ConnectionDep
+from customer_import.web.decisions import find_decision_place, read_decided, standing_of
 from customer_import.web.hierarchy import open_tenant_list
 from customer_import.web.instances import Instances, read_instances
 from customer_import.web.models import Page, TenantStatus
@@ -81,6 +82,11 @@ def show_tenants(
     is_by_reseller = choice.import_type is ImportType.INDIRECT and not any(
         (wanted.q, wanted.status, wanted.reseller)
     )
+    place = (
+        find_decision_place(choice.import_type, choice.instance, startable)
+        if choice.instance
+        else None
+    )
     resellers = tenants.resellers(first, PAGE_SIZE + 1) if tenants and is_by_reseller else []
     return render(
         "tenants.html",
@@ -100,6 +106,14 @@ def show_tenants(
         filters=wanted.model_dump(),
         statuses=tuple(TenantStatus),
         can_start=choice.import_type in startable,
+        can_decide=place is not None and not place.barred,
+        place=place,
+        seen=read_decided(connection, choice.instance or "", "").seen,
+        empty_decided=standing_of(connection, choice.instance, [choice.import_type.value]).get(
+            choice.import_type.value, ()
+        )
+        if connection is not None and choice.instance
+        else (),
         is_paused=is_paused(choice.import_type.dag_id),
     )
 

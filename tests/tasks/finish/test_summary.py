@@ -253,6 +253,7 @@ def test_the_log_names_who_waits_for_a_person_by_what_there_is_to_do(
 
 def test_every_reason_has_a_mend_or_needs_nobody():
     needs_nobody = {
+        ReasonCode.EXCLUDED,
         ReasonCode.ALREADY_IMPORTED,
         ReasonCode.CUSTOMER_LEFT,
         ReasonCode.CUSTOMER_GONE,

@@ -123,6 +123,7 @@ def settle_scope(
             for reason, condition in (
                 ("listed", _known.listed_hash.is_distinct_from(_staged.listed_hash)),
                 ("configuration", _known.config_hash != combined(fingerprint)),
+                ("decisions", _known.decisions.is_distinct_from(_staged.decisions)),
                 ("unsettled", ~_is_settled(run)),
                 ("contradicted", _is_contradicted(decision.watermark.run_key)),
                 ("exclusion", _is_excluded_otherwise(connection, run, excluded_mpn_ids)),
@@ -228,7 +229,7 @@ def _is_settled(run: Run) -> ColumnElement[bool]:
     Without success nothing is taken for granted: such a customer may be mended where neither the list nor an audit
     record shows it, and there are few.
     """
-    decided = [ReasonCode.ALREADY_IMPORTED.value]
+    decided = [ReasonCode.ALREADY_IMPORTED.value, ReasonCode.EXCLUDED.value]
     if run.params.on_existing is OnExisting.SKIP:
         decided.append(ReasonCode.EXISTING_SKIPPED.value)
     is_not_ours = _known.is_discovered.is_(False) & _known.outcome.is_(None)
@@ -315,7 +316,9 @@ def _carry_forward(connection: Connection, run: Run, now: datetime) -> None:
     is_done = _known.outcome.in_(_DONE)
     outcome = case((is_done, Outcome.UNCHANGED.value), else_=_known.outcome)
     code = case((is_done, ReasonCode.SAME.value), else_=_known.reason_code)
-    reason = case((is_done, literal("Not changed since ") + day + "."), else_=_known.reason)
+    decided = case((_staged.decisions.is_not(None), " A decision about it stands."), else_="")
+    unchanged = literal("Not changed since ") + day + "." + decided
+    reason = case((is_done, unchanged), else_=_known.reason)
     columns = result_columns(
         run.import_type.value,
         run.params.instance,

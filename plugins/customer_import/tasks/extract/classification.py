@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from customer_import.runs.verdict import Verdict
 from customer_import.text import trim
-from customer_import.vocabulary import ImportType, Outcome, ReasonCode
+from customer_import.vocabulary import DecisionKind, ImportType, Outcome, ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from customer_import.config.instances import InstanceConfig
+    from customer_import.decisions.rules import Decision
     from customer_import.partner_center.models import ListedTenant, Reseller, Subscription
 
 _RESELLER_RELATIONSHIP = "reseller"
@@ -48,6 +49,11 @@ class Classification:
     found_under: tuple[str, ...] = ()
     unknown_mpn_ids: tuple[str, ...] = ()
     excluded_mpn_ids: tuple[str, ...] = ()
+
+    @property
+    def is_excluded(self) -> bool:
+        """Whether it ends here because a person decided so."""
+        return self.verdict is not None and self.verdict.reason_code is ReasonCode.EXCLUDED
 
     def with_more(self, said: str) -> Classification:
         """Return the same with one more sentence in the reason for which the tenant ends here."""
@@ -140,6 +146,53 @@ class Classifier:
         if not named:
             return _not_ours("No reseller has a relationship with this customer.")
         return _check_relationship(tenant, self._choose_reseller(named, is_mixed=False))
+
+    def decide(
+        self,
+        tenant: ListedTenant,
+        found: Classification | None,
+        decisions: Mapping[DecisionKind, Decision],
+    ) -> Classification | None:
+        """Return a classification with what people decided about the tenant, which is stronger.
+
+        Args:
+            tenant: The tenant.
+            found: What it is otherwise; ``None`` when nobody can tell.
+            decisions: Those about it.
+        """
+        if assigned := decisions.get(DecisionKind.RESELLER):
+            found = _check_relationship(tenant, self._assign(tenant, assigned))
+        exclusion = decisions.get(DecisionKind.EXCLUDE)
+        if exclusion is None or found is None or not found.is_discovered:
+            return found
+        verdict = Verdict(Outcome.SKIPPED, ReasonCode.EXCLUDED, exclusion.told())
+        return replace(found, verdict=verdict, unknown_mpn_ids=())
+
+    def _assign(self, tenant: ListedTenant, decision: Decision) -> Classification:
+        """Classify a tenant as the customer of the reseller that a person decided on."""
+        mpn_id, told = decision.value or "", decision.told()
+        if self._import_type is ImportType.INDIRECT:
+            return self._own_reseller(tenant) or self._assign_to(mpn_id, decision)
+        if self._import_type is ImportType.TENANT_RESELLER and mpn_id == self._own_mpn_id:
+            return Classification(is_discovered=True, text=told, reseller_mpn_id=mpn_id)
+        return _not_ours(told)
+
+    def _assign_to(self, mpn_id: str, decision: Decision) -> Classification:
+        told, name = decision.told(), decision.reseller_name
+        partner = self._by_mpn_id.get(mpn_id)
+        if partner is None and name:
+            partner = _Partner("", name, frozenset({mpn_id}))
+        if partner is not None:
+            chosen = self._choose_reseller([(partner, mpn_id)], is_mixed=False)
+            return replace(chosen, text=f"{chosen.text} {told}")
+        found = self._classify_unknown([mpn_id], is_mixed=False)
+        if found.verdict is not None:
+            reason = (
+                f"{told} None of your resellers in Partner Center has this MPN ID: correct the decision, or add the "
+                "reseller by deciding again with its name. Then run the import again."
+            )
+            found = replace(found, text=told, verdict=found.verdict._replace(reason=reason))
+        return found
 
     def _classify_tenant_reseller(self, named_ids: list[str]) -> Classification:
         own = self._own_mpn_id

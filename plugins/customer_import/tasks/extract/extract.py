@@ -10,11 +10,13 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from customer_import.database.tables import import_results, staged_customers
+from customer_import.decisions.store import standing_by_subject
 from customer_import.errors import EndlessListError, RejectedRequestError, RetriableError
 from customer_import.failpoints import reached
 from customer_import.partner_center.client import PartnerCenterClient
@@ -143,7 +145,9 @@ async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> Extract
     ):
         client = PartnerCenterClient(session, config, limits)
         # When its turn has come: of two extractions that read, the later one has the later moment.
-        staging = CustomerStaging(run, engine, await asyncio.to_thread(begin_reading, engine, run))
+        read_at = await asyncio.to_thread(begin_reading, engine, run)
+        standing = await asyncio.to_thread(standing_by_subject, engine, run.params.instance)
+        staging = CustomerStaging(run, engine, read_at, standing)
         extraction = _Extraction(run, engine, client, staging)
         await extraction.list_tenants()
         plan = await extraction.plan()
@@ -278,6 +282,7 @@ class _Extraction:
 
     async def _check_resellers(self, resellers: tuple[Reseller, ...]) -> None:
         known = {reseller.mpn_id for reseller in resellers if reseller.mpn_id}
+        known |= self._staging.assigned_mpn_ids
         nobody = "no indirect reseller of this partner has the MPN ID"
         if excluded := sorted(set(self._run.instance.exclude_reseller_mpn_ids) - known):
             told = await self._reseller_check.describe(excluded)
@@ -331,10 +336,11 @@ class _Extraction:
         customer: FlatCustomer | None = None
         if not is_guid(tenant.tenant_id):
             return StagedTenant(pending, not_a_tenant(tenant.tenant_id))
-        known = pending.known
+        decide = partial(self._classifier.decide, tenant, decisions=pending.decisions)
+        known = decide(pending.known)
         try:
-            known, counted = await self._classify(tenant)
-            found = known
+            classified, counted = await self._classify(tenant)
+            found = known = decide(classified) or classified
             if self._selected.takes(found):
                 told = await self._reseller_check.describe(found.unknown_mpn_ids)
                 found = found.with_more(told)
@@ -347,6 +353,8 @@ class _Extraction:
             found = _classify_refusal(error, known)
         except (RetriableError, EndlessListError) as error:
             found = not_usable(_describe(error), known)
+        if known is not None and known.is_excluded:
+            found = known  # whatever its answers were
         return StagedTenant(
             pending, found, counted, customer, is_selected=self._selected.takes(found)
         )

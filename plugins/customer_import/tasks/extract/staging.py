@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from sqlalchemy import and_, delete, func, or_, select, update
 
 from customer_import.database.engine import insert_missing, reading, upsert
 from customer_import.database.tables import import_results, known_tenants, staged_customers
+from customer_import.decisions.rules import pack, unpack
 from customer_import.failpoints import reached
 from customer_import.partner_center.models import ListedTenant
 from customer_import.runs.fingerprint import listed_hash
@@ -27,13 +28,14 @@ from customer_import.runs.results import Replaces, Result, record_results
 from customer_import.runs.staged_customers import lacks_values
 from customer_import.tasks.extract.classification import Classification
 from customer_import.tasks.extract.selection import NOT_SELECTED
-from customer_import.vocabulary import Outcome, StagedState, TaskId
+from customer_import.vocabulary import DecisionKind, Outcome, StagedState, TaskId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Engine, Row
 
+    from customer_import.decisions.rules import Decision
     from customer_import.partner_center.flatten import FlatCustomer
     from customer_import.partner_center.models import Subscription
     from customer_import.runs.run import Run
@@ -57,12 +59,14 @@ class PendingTenant:
         tenant: The tenant.
         domain_prefix: That of its audit record.
         known: What the last run that could classify it found; it ends nowhere.
+        decisions: Those about it that stood when it was listed.
     """
 
     position: int
     tenant: ListedTenant
     domain_prefix: str | None = None
     known: Classification | None = None
+    decisions: Mapping[DecisionKind, Decision] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +161,33 @@ class CustomerStaging:
         run: The run.
         engine: Its database.
         read_at: What the readings are stamped with (``begin_reading``).
+        standing: Decisions by tenant: each listed tenant keeps those about it.
     """
 
-    def __init__(self, run: Run, engine: Engine, read_at: datetime) -> None:
+    def __init__(
+        self,
+        run: Run,
+        engine: Engine,
+        read_at: datetime,
+        standing: Mapping[str, Sequence[Decision]] | None = None,
+    ) -> None:
         self._run = run
+        self._standing = standing or {}
         self._read_at = read_at
         self._engine = engine
         self._batch: list[StagedTenant] = []
         self._turn = asyncio.Lock()
         self._next_position: int | None = None
+
+    @property
+    def assigned_mpn_ids(self) -> set[str]:
+        """The MPN ids of the resellers that people decided on."""
+        return {
+            each.value
+            for decisions in self._standing.values()
+            for each in decisions
+            if each.kind is DecisionKind.RESELLER and each.value
+        }
 
     async def reopen(self) -> None:
         """List again what an earlier attempt could not read, and what it read and is not there any more."""
@@ -251,6 +273,7 @@ class CustomerStaging:
                 table.tenant_name,
                 table.domain,
                 table.relationship,
+                table.decisions,
                 known.is_discovered,
                 known.classification,
                 known.reseller_mpn_id,
@@ -273,6 +296,7 @@ class CustomerStaging:
                     ListedTenant(row.tenant_id, row.tenant_name, row.domain, row.relationship),
                     row.domain_prefix,
                     _known(row),
+                    unpack(row.decisions, self._run.params.instance, row.tenant_id),
                 )
                 for row in connection.execute(query)
             ]
@@ -345,6 +369,7 @@ class CustomerStaging:
                     "relationship": tenant.relationship,
                     "state": StagedState.LISTED.value,
                     "listed_hash": listed_hash(tenant, reseller_ids.get(tenant.tenant_id, ())),
+                    "decisions": pack(self._standing.get(tenant.tenant_id, ())),
                 }
                 for position, tenant in enumerate(tenants, first)
             ]

@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from customer_import.decisions.rules import Decision
+    from customer_import.vocabulary import DecisionKind
+
 
 def find_matches(
-    connection: Connection, run_key: int, names: Mapping[str, str]
+    connection: Connection,
+    run_key: int,
+    names: Mapping[str, str],
+    decisions: Mapping[str, Mapping[DecisionKind, Decision]],
 ) -> dict[str, Match]:
     """Reconcile tenants with the run's index.
 
@@ -25,6 +31,7 @@ def find_matches(
         connection: To read with.
         run_key: The run.
         names: Tenant id to the account name it would get.
+        decisions: Tenant id to what people decided about it.
     """
     if not names:
         return {}
@@ -42,7 +49,12 @@ def find_matches(
         by_marker[account.tenant_marker].append(account)
         by_name[account.name_key].append(account)
     return {
-        tenant_id: reconcile(tenant_id, by_marker.get(tenant_id, []), by_name.get(key, []))
+        tenant_id: reconcile(
+            tenant_id,
+            by_marker.get(tenant_id, []),
+            by_name.get(key, []),
+            decisions.get(tenant_id),
+        )
         for tenant_id, key in keys.items()
     }
 

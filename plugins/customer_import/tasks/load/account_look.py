@@ -120,5 +120,10 @@ class AccountLook:
     def _matched(self, customers: Sequence[StagedCustomer]) -> list[StagedCustomer]:
         names = {one.tenant_id: str(one.account.get("name") or "") for one in customers}
         with reading(self._engine) as connection:
-            matches = find_matches(connection, self._run_key, names)
+            matches = find_matches(
+                connection,
+                self._run_key,
+                names,
+                {one.tenant_id: one.decisions for one in customers},
+            )
         return [replace(one, match=matches[one.tenant_id]) for one in customers]

@@ -83,7 +83,7 @@ def _differing(run: Run, engine: Engine) -> Iterator[StagedCustomer]:
 
 def _account_id(customer: StagedCustomer) -> int | None:
     linked = customer.link.account_id if customer.link else None
-    return linked or customer.match.account_id
+    return customer.decided_account or linked or customer.match.account_id
 
 
 def _may_be_cleared(customer: StagedCustomer, mappings: Mappings) -> Iterator[str]:

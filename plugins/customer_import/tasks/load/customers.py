@@ -23,20 +23,22 @@ from customer_import.database.tables import (
     tenant_links,
     validation_findings,
 )
+from customer_import.decisions.rules import unpack
 from customer_import.runs.organisations import links_of
 from customer_import.runs.previews import read_expected
 from customer_import.runs.run import as_utc
 from customer_import.tasks.load.account_index import find_matches, find_twins
 from customer_import.tasks.load.reconcile import Match
 from customer_import.tasks.load.statements import read_link
-from customer_import.vocabulary import Outcome, Severity
+from customer_import.vocabulary import DecisionKind, Outcome, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Engine, Row, Select
 
+    from customer_import.decisions.rules import Decision
     from customer_import.runs.previews import Expected
     from customer_import.runs.run import Run
     from customer_import.tasks.load.claims import Link
@@ -65,6 +67,7 @@ class StagedCustomer:
         is_due: Whether it is compared though its content is the same: what was left out can be written now, or the
             run verifies.
         previewed: What the preview said that the run was started from.
+        decisions: What people decided about it, as of its listing.
     """
 
     tenant_id: str
@@ -85,6 +88,13 @@ class StagedCustomer:
     twins: tuple[int, ...] = ()
     is_due: bool = False
     previewed: Expected | None = None
+    decisions: Mapping[DecisionKind, Decision] = field(default_factory=dict)
+
+    @property
+    def decided_account(self) -> int | None:
+        """The account that a person decided it is."""
+        decision = self.decisions.get(DecisionKind.LINK)
+        return int(decision.value) if decision and decision.value else None
 
     @cached_property
     def account(self) -> dict[str, object]:
@@ -131,6 +141,7 @@ def read_differing(
             tenant_links.c.content_hash.is_distinct_from(staged_accounts.c.content_hash),
         ),
         and_(tenant_links.c.account_id.is_(None), marked),
+        staged_customers.c.decisions.contains(f'"kind":"{DecisionKind.LINK}"'),
     )
     return _read(run, engine, differs, size)
 
@@ -178,6 +189,7 @@ def _statement(run: Run, condition: ColumnElement[bool], after: str, size: int) 
             staged_customers.c.reseller_name,
             staged_customers.c.is_in_both_lists,
             staged_customers.c.fetched_at,
+            staged_customers.c.decisions,
             tenant_links,
         )
         .select_from(
@@ -214,7 +226,11 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
         for row in rows
         if row.account_id is None
     }
-    matches = find_matches(connection, run.key, without_account)
+    decisions = {
+        row.staged_tenant_id: unpack(row.decisions, run.params.instance, row.staged_tenant_id)
+        for row in rows
+    }
+    matches = find_matches(connection, run.key, without_account, decisions)
     linked = {row.staged_tenant_id: row.account_id for row in rows if row.account_id is not None}
     twins = find_twins(connection, run.key, linked)
     previewed: dict[str, Expected] = {}
@@ -240,6 +256,7 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
             read_at=as_utc(row.fetched_at) if row.fetched_at else run.started_at,
             twins=twins.get(row.staged_tenant_id, ()),
             previewed=previewed.get(row.staged_tenant_id),
+            decisions=decisions[row.staged_tenant_id],
         )
         for row in rows
     ]

@@ -146,6 +146,8 @@ class _Batch:
     async def _due(self, customer: StagedCustomer) -> StagedCustomer:
         """Return a customer with whether it is to be compared though its content is the same."""
         link, params = customer.link, self._context.run.params
+        if link is not None and customer.decided_account not in {None, link.account_id}:
+            return replace(customer, is_due=True)
         compares = params.scope is Scope.VERIFY or params.previewed_run is not None
         if compares and params.on_existing is OnExisting.UPDATE:
             return replace(customer, is_due=True)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from customer_import.errors import ApiError
 from customer_import.runs.verdict import Verdict
+from customer_import.tasks.load.decided import doubt_decided
 from customer_import.tasks.load.outcome import Configured, Stop, verdict_of
 from customer_import.tasks.load.plan import Plan, plan_update
 from customer_import.tasks.load.triage import existing_skipped
-from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
+from customer_import.vocabulary import DecisionKind, OnExisting, Outcome, ReasonCode
 
 if TYPE_CHECKING:
     from customer_import.runs.results import Result
@@ -38,11 +39,18 @@ class TenantPreviewer:
         """
         plan: Plan | None = None
         try:
-            account_id, verdict = self._without_looking(customer)
+            account_id, verdict = await self._without_looking(customer)
             if verdict is None and account_id is not None:
-                link = customer.link if customer.link and customer.link.account_id else None
-                plan = await plan_update(self._context, self._comparer, customer, account_id, link)
-                verdict = _verdict(plan, account_id, is_adoption=link is None)
+                link = customer.link
+                is_adoption = link is None or link.account_id != account_id
+                plan = await plan_update(
+                    self._context,
+                    self._comparer,
+                    customer,
+                    account_id,
+                    None if is_adoption else link,
+                )
+                verdict = _verdict(customer, plan, account_id, is_adoption=is_adoption)
                 await self._context.ledger.keep_before(customer.tenant_id, *plan.before)
         except Stop as stop:
             verdict = stop.verdict
@@ -58,22 +66,29 @@ class TenantPreviewer:
         await self._context.ledger.record([result])
         return result
 
-    def _without_looking(self, customer: StagedCustomer) -> tuple[int | None, Verdict | None]:
+    async def _without_looking(self, customer: StagedCustomer) -> tuple[int | None, Verdict | None]:
         """Return the customer's account, if it has one, or what can be said without comparing."""
         linked_id = customer.link.account_id if customer.link else None
-        if linked_id is not None:
-            return linked_id, None
-        found_id = customer.match.account_id
-        if found_id is not None and self._context.run.params.on_existing is OnExisting.SKIP:
-            return found_id, existing_skipped(found_id)
-        return found_id, customer.match.verdict
+        match = customer.match
+        doubt = match.verdict or await doubt_decided(
+            customer, linked_id, self._context.client, self._context.organisation
+        )
+        account_id = match.account_id or customer.decided_account or linked_id
+        is_skipped = self._context.run.params.on_existing is OnExisting.SKIP
+        if doubt is None and account_id is not None and linked_id is None and is_skipped:
+            doubt = existing_skipped(account_id)
+        return account_id, doubt
 
 
-def _verdict(plan: Plan, account_id: int, *, is_adoption: bool) -> Verdict:
+def _verdict(
+    customer: StagedCustomer, plan: Plan, account_id: int, *, is_adoption: bool
+) -> Verdict:
     said = plan.changed.sentence("Would change", "Would empty", otherwise="")
     if plan.writes:
         code = ReasonCode.ADOPTED if is_adoption else ReasonCode.CHANGED
-        reason = f"BSS account {account_id} would be updated. {said}"
+        decision = customer.decisions.get(DecisionKind.LINK) if is_adoption else None
+        told = f"{decision.told()} " if decision else ""
+        reason = f"BSS account {account_id} would be updated. {told}{said}"
         return Verdict(Outcome.WOULD_UPDATE, code, reason.rstrip())
     code = ReasonCode.ADOPTED if is_adoption else ReasonCode.SAME
     holds = (
@@ -86,6 +101,8 @@ def _verdict(plan: Plan, account_id: int, *, is_adoption: bool) -> Verdict:
 
 def _would_create(customer: StagedCustomer) -> Verdict:
     reason = "A BSS account would be created."
+    if customer.match.decision:
+        reason += f" {customer.match.decision.told()}"
     if customer.is_in_both_lists:
         reason += (
             " The customer has subscriptions with and without a reseller's MPN ID: direct and indirect import both "

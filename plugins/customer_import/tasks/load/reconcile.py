@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from customer_import.runs.verdict import Verdict
 from customer_import.tasks.load.marker import is_tenant_id, marker_key
 from customer_import.text import trim
-from customer_import.vocabulary import Outcome, ReasonCode
+from customer_import.vocabulary import DecisionKind, Outcome, ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from customer_import.decisions.rules import Decision
 
 NAME_KEY_LENGTH = 400
 _SHOWN_CANDIDATES = 10
@@ -37,12 +39,14 @@ class Match:
     """What the index says of a tenant.
 
     Attributes:
-        account_id: The account that carries the tenant's marker, to be adopted.
+        account_id: The account that carries the tenant's marker, or that a person decided on; to be adopted.
         verdict: Set when a person has to decide.
+        decision: What a person decided, where that made the match what it is.
     """
 
     account_id: int | None = None
     verdict: Verdict | None = None
+    decision: Decision | None = None
 
     @property
     def is_free(self) -> bool:
@@ -56,7 +60,10 @@ def name_key(name: str) -> str:
 
 
 def reconcile(
-    tenant_id: str, same_marker: Sequence[IndexedAccount], same_name: Sequence[IndexedAccount]
+    tenant_id: str,
+    same_marker: Sequence[IndexedAccount],
+    same_name: Sequence[IndexedAccount],
+    decisions: Mapping[DecisionKind, Decision] | None = None,
 ) -> Match:
     """Decide whether a tenant is adopted, created, or left to a person.
 
@@ -64,7 +71,11 @@ def reconcile(
         tenant_id: The tenant.
         same_marker: Accounts that carry its id.
         same_name: Accounts of the same name, whatever they carry.
+        decisions: What people decided about it.
     """
+    decisions = decisions or {}
+    if link := decisions.get(DecisionKind.LINK):
+        return _as_decided(link, same_marker)
     if len(same_marker) == 1:
         return Match(account_id=same_marker[0].account_id)
     if same_marker:
@@ -74,13 +85,15 @@ def reconcile(
         )
         return Match(verdict=Verdict(Outcome.AMBIGUOUS, ReasonCode.SEVERAL_ACCOUNTS, reason))
     nobodys = [account for account in same_name if not _is_somebodys(account)]
+    if nobodys and (creation := decisions.get(DecisionKind.CREATE)):
+        return Match(decision=creation)
     if nobodys:
         is_filled = any(account.tenant_marker is not None for account in nobodys)
         without = "a tenant id that can be read" if is_filled else "a tenant id"
         reason = (
             f"BSS accounts of the same name exist without {without}: {_ids(nobodys)}. If one "
-            f"of them is this customer, enter {tenant_id} in its tenant id field; if none is, "
-            "rename it or enter its own tenant id. Then import again."
+            f"of them is this customer, decide on it under Microsoft Tenants, or enter {tenant_id} in its tenant id "
+            "field; if none is, decide that a new one is created. Then import again."
         )
         return Match(verdict=Verdict(Outcome.AMBIGUOUS, ReasonCode.SAME_NAME, reason))
     return Match()
@@ -93,10 +106,50 @@ def account_gone(account_id: int) -> Verdict:
     """
     reason = (
         f"BSS account {account_id}, which this customer is linked to, no longer exists. Restore "
-        "it in the BSS; or, to have the customer created anew, delete its row in tenant_links; "
-        "or exclude the customer from the import."
+        "it in the BSS; or decide which account the customer is, or that it is excluded; or, to have it "
+        "created anew, delete its row in tenant_links."
     )
     return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
+
+
+def _as_decided(decision: Decision, same_marker: Sequence[IndexedAccount]) -> Match:
+    """Return the match that a person decided on, unless another account says that it is the tenant."""
+    account_id = int(decision.value or 0)
+    others = [account for account in same_marker if account.account_id != account_id]
+    if others and len(others) == len(same_marker):
+        why = f"BSS account {_ids(others)} carries its tenant id."
+        return Match(verdict=contradicted(decision, why), decision=decision)
+    return Match(account_id=account_id, decision=decision)
+
+
+def contradicted(decision: Decision, why: str) -> Verdict:
+    """Return the verdict on a customer of which the BSS says otherwise than a person decided."""
+    hint = "Revoke the decision or correct the BSS, then import again."
+    reason = f"{decision.told()} But {why} Nothing was written. {hint}"
+    return Verdict(Outcome.AMBIGUOUS, ReasonCode.DECISION_CONTRADICTED, reason)
+
+
+def doubt_decision(
+    decision: Decision, tenant_id: str, marker: str | None, *, exists: bool
+) -> Verdict | None:
+    """Return the verdict on a customer that cannot be linked as decided; ``None`` when it can.
+
+    Args:
+        decision: It names the account.
+        tenant_id: The customer.
+        marker: What the account carries (``marker_key``).
+        exists: Whether the BSS has the account.
+    """
+    account = f"BSS account {decision.value}"
+    if not exists:
+        return contradicted(decision, f"{account} does not exist.")
+    if marker is None or marker == marker_key(tenant_id):
+        return None
+    if is_tenant_id(marker):
+        return contradicted(decision, f"{account} carries the tenant id of another, {marker}.")
+    return contradicted(
+        decision, f"{account} has something in its tenant id field that is no tenant id."
+    )
 
 
 def doubt_link(tenant_id: str, account_id: int, marker: str | None) -> Verdict | None:

@@ -23,12 +23,13 @@ from customer_import.tasks.load.claims import (
     opened,
 )
 from customer_import.tasks.load.creation import Creation, Creator
+from customer_import.tasks.load.decided import doubt_decided
 from customer_import.tasks.load.entries import LinkedElsewhereError
 from customer_import.tasks.load.ledger import LostClaimError
 from customer_import.tasks.load.left_out import left_out, left_out_warnings
 from customer_import.tasks.load.outcome import Configured, Stop, verdict_of
 from customer_import.tasks.load.plan import plan_update
-from customer_import.tasks.load.reconcile import linked_elsewhere
+from customer_import.tasks.load.reconcile import contradicted, linked_elsewhere
 from customer_import.tasks.load.records import (
     ChangedFields,
     account_body,
@@ -43,7 +44,7 @@ from customer_import.tasks.load.triage import (
     triage,
 )
 from customer_import.tasks.load.work import Work
-from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
+from customer_import.vocabulary import DecisionKind, OnExisting, Outcome, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -103,7 +104,7 @@ class TenantLoader:
                 result = await self._finish(work, await self._verdict(work, claim))
             except LinkedElsewhereError as other:
                 work.link = claim.link
-                verdict = linked_elsewhere(other.account_id, other.tenant_id)
+                verdict = _linked_elsewhere(customer, other)
                 result = await self._finish(work, verdict)
         except LostClaimError:
             return await self._lost(work)
@@ -170,8 +171,8 @@ class TenantLoader:
             return verdict_of(error, self._configured)
 
     async def _write(self, work: Work, *, has_intent: bool) -> Verdict:
-        was_complete = work.link.is_complete
         is_new = await self._ensure_account(work, has_intent=has_intent)
+        was_complete = work.link.is_complete
         if is_new:
             await self._fill_new_account(work)
         else:
@@ -195,6 +196,9 @@ class TenantLoader:
     async def _ensure_account(self, work: Work, *, has_intent: bool) -> bool:
         """Make sure that the tenant has an account; return whether this attempt made it."""
         if work.link.account_id is not None:
+            decided_id = work.customer.decided_account
+            if decided_id not in {None, work.link.account_id}:
+                await self._link_as_decided(work)
             return False
         creation = self._account_creation(work)
         if not has_intent:
@@ -205,7 +209,7 @@ class TenantLoader:
             if found is not None:
                 work.link = creation.at(work.link, Step.DONE, account_id=found)
                 return False
-            if self._adopt(work):
+            if await self._adopt(work):
                 return False
         if self._context.look is not None and not self._context.look.is_fresh:
             await self._context.look.refresh()
@@ -213,7 +217,7 @@ class TenantLoader:
             if not match.is_free:
                 work.customer = replace(work.customer, match=match)
                 work.link = creation.at(work.link, Step.NONE)
-                self._adopt(work)
+                await self._adopt(work)
                 return False
         account_id = await self._creator.create(creation, work, is_fresh=has_intent)
         # The account's outcome and the contact's intent are one commit: the contact's POST is next.
@@ -229,13 +233,34 @@ class TenantLoader:
         reached("after_account_outcome")
         return True
 
-    def _adopt(self, work: Work) -> bool:
-        """Link the account that carries the tenant's marker already, if there is one."""
+    async def _link_as_decided(self, work: Work) -> None:
+        """Link the account that a person decided on, in place of another one if there is one."""
+        doubt = await doubt_decided(
+            work.customer, work.link.account_id, self._client, self._context.organisation
+        )
+        if doubt is not None:
+            raise Stop(doubt)
+        work.link = replace(
+            work.link,
+            account_id=work.customer.decided_account,
+            account_step=Step.DONE,
+            contact_id=None,
+            contact_step=Step.NONE,
+            content_hash=None,
+            left_out=None,
+            owed=None,
+            is_adopted=True,
+        )
+
+    async def _adopt(self, work: Work) -> bool:
+        """Link the account that is the tenant's already, by its marker or by decision, if there is one."""
         match = work.customer.match
         if match.verdict is not None:
             raise Stop(match.verdict)
         if match.account_id is None:
             return False
+        if match.decision is not None:
+            await self._link_as_decided(work)
         work.link = replace(
             work.link, account_id=match.account_id, account_step=Step.DONE, is_adopted=True
         )
@@ -295,10 +320,11 @@ class TenantLoader:
         await self._client.set_custom_field(
             account_id, field_id, work.customer.tenant_id, self._fence(work)
         )
-        work.warnings.append(
-            f"BSS account {account_id}, which this customer is linked to, had lost its tenant id; "
-            "it was entered again."
-        )
+        if account_id != work.customer.decided_account:
+            work.warnings.append(
+                f"BSS account {account_id}, which this customer is linked to, had lost its tenant id; "
+                "it was entered again."
+            )
 
     async def _update_contact(self, work: Work, account_id: int, comparison: Comparison) -> None:
         change, contact_id = comparison.changes.contact, comparison.contact_id
@@ -343,12 +369,12 @@ class TenantLoader:
             return await self._client.create_account(body, on_turn, settle)
 
         async def find() -> int | None:
-            if customer.match.account_id is not None:
+            if customer.match.account_id is not None and customer.match.decision is None:
                 return customer.match.account_id
             if self._context.look is not None:
                 await self._context.look.refresh()
                 match = await self._context.look.match(customer)
-                if match.account_id is not None:
+                if match.account_id is not None and match.decision is None:
                     return match.account_id
             named = await self._client.accounts_named(str(customer.account["name"]))
             return find_marked(named, organisation, customer.tenant_id)
@@ -376,15 +402,30 @@ def _account_id(work: Work) -> int:
 
 def _verdict(work: Work, *, was_complete: bool) -> Verdict:
     account_id = work.link.account_id
+    customer = work.customer
     if not was_complete and not work.link.is_adopted:
-        return Verdict(Outcome.CREATED, ReasonCode.NEW, f"Created as BSS account {account_id}.")
+        reason = f"Created as BSS account {account_id}."
+        if customer.match.decision is not None:
+            reason += f" {customer.match.decision.told()}"
+        return Verdict(Outcome.CREATED, ReasonCode.NEW, reason)
     differences = work.changed if work.changed is not None else ChangedFields()
     changed = differences.sentence()
     outcome = Outcome.UPDATED if differences else Outcome.UNCHANGED
     if not was_complete:
         reason = f"BSS account {account_id} carried the tenant id already and was linked. {changed}"
+        link = customer.decisions.get(DecisionKind.LINK)
+        if link is not None and account_id == customer.decided_account:
+            reason = f"{link.told()} {changed}"
         return Verdict(outcome, ReasonCode.ADOPTED, reason)
     return Verdict(outcome, ReasonCode.CHANGED if differences else ReasonCode.SAME, changed)
+
+
+def _linked_elsewhere(customer: StagedCustomer, other: LinkedElsewhereError) -> Verdict:
+    link = customer.decisions.get(DecisionKind.LINK)
+    if link is not None and other.account_id == customer.decided_account:
+        why = f"BSS account {other.account_id} is linked to tenant {other.tenant_id} already."
+        return contradicted(link, why)
+    return linked_elsewhere(other.account_id, other.tenant_id)
 
 
 def _claimed_elsewhere(holder: str | None) -> Verdict:

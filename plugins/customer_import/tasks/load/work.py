@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from customer_import.runs.results import Result
-from customer_import.vocabulary import Outcome, TaskId
+from customer_import.vocabulary import DecisionKind, Outcome, TaskId
 
 if TYPE_CHECKING:
     from customer_import.bss.client import BssClient
@@ -53,6 +53,8 @@ class BatchContext:
         changed: ChangedFields | None = None,
     ) -> Result:
         """Return the result row of a tenant."""
+        if assigned := customer.decisions.get(DecisionKind.RESELLER):
+            verdict = verdict._replace(reason=f"{verdict.reason} {assigned.told()}")
         return Result.of(
             self.run,
             customer,

@@ -5,12 +5,14 @@ Single customers are not its business; by the time it looks, every one of them h
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, import_runs, staged_customers
+from customer_import.decisions.store import read_standing
 from customer_import.errors import DataQualityError
 from customer_import.runs.latest import find_last_complete
 from customer_import.runs.parameters import RunParams
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Engine
 
     from customer_import.runs.run import Run
+
+log = logging.getLogger(__name__)
 
 
 def check_rejected(engine: Engine, run: Run, rejected: int) -> None:
@@ -110,20 +114,37 @@ def check_discovered(engine: Engine, run: Run) -> None:
     """Stop a run that discovered nobody although the last full run of its kind did.
 
     A run that was asked for some tenants or resellers only may well find none; it is not judged. A person says once, by
-    ``expect_none``, that nobody is right; the run that was told so is the last one for those that follow.
+    ``expect_none``, that nobody is right; the run that was told so is the last one for those that follow. A decision
+    ``empty`` says it of every run.
 
     Raises:
         DataQualityError: The last successful import of all customers, of the same type and
             instance, discovered some.
     """
-    if run.params.is_selective or run.params.expect_none or _count_discovered(engine, run.key):
+    if run.params.is_selective or run.params.expect_none:
+        return
+    with reading(engine) as connection:
+        decided = read_standing(connection, run.params.instance, [run.import_type.value])
+    discovered = _count_discovered(engine, run.key)
+    if decided and discovered:
+        log.warning(
+            "%d customers were discovered, but the %s import %s; %s Revoke that decision.",
+            discovered,
+            run.import_type,
+            decided[0].says(),
+            decided[0].credit(),
+        )
+    elif decided:
+        log.info("No customer was discovered, which is right; %s", decided[0].credit())
+    if decided or discovered:
         return
     before = _last_full_discovery(engine, run)
     if before:
         message = (
             f"No customer was discovered; the last {run.import_type} import of instance {run.params.instance} "
             f"discovered {before}. Check the Partner Center connection's rights and the instance's settings. "
-            "Nothing was written to the BSS. If all of them have left, start the import once with expect_none."
+            "Nothing was written to the BSS. If all of them have left, decide under Microsoft Tenants that there are "
+            "none, or start the import once with expect_none."
         )
         raise DataQualityError(message)
 

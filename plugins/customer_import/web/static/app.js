@@ -19,7 +19,7 @@ function explain(status) {
   return `Airflow could not do that (status ${status}).`;
 }
 
-async function call(path, method = "GET", body = undefined) {
+async function call(path, method = "GET", body = undefined, words = () => null) {
   const options = { method, credentials: "same-origin", headers: { Accept: "application/json" } };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
@@ -31,7 +31,7 @@ async function call(path, method = "GET", body = undefined) {
   } catch {
     throw new Error("Airflow cannot be reached.");
   }
-  if (!answer.ok) throw new Error(explain(answer.status));
+  if (!answer.ok) throw new Error((await answer.json().then(words).catch(() => null)) || explain(answer.status));
   return answer.json();
 }
 
@@ -127,7 +127,69 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("htmx:responseError", (event) => showProblem(explain(event.detail.xhr.status)));
 
+/* Decisions: about one customer, the import, or those that are selected. */
+
+let hasDecided = false;
+let isDeciding = false;
+
+function decideTenants(box) {
+  if (box.dataset.import) return [];
+  return box.dataset.subject ? [box.dataset.subject] : selection.ids();
+}
+
+async function sendDecision(path, body) {
+  const box = byId("decisions");
+  const isSelection = !box.dataset.subject;
+  const problem = byId("decide-problem");
+  const seen = isSelection ? selection.seen() : Number(box.dataset.seen);
+  if (isDeciding) return;
+  isDeciding = true;
+  problem.hidden = true;
+  try {
+    await call(`${path}${box.dataset.place}`, "POST", { ...body, tenant_ids: decideTenants(box), seen }, (answer) => answer.detail);
+  } catch (error) {
+    problem.textContent = error.message;
+    problem.hidden = false;
+    problem.scrollIntoView({ block: "nearest" });
+    return;
+  } finally {
+    isDeciding = false;
+  }
+  if (isSelection) {
+    selection.clear();
+    location.reload();
+    return;
+  }
+  hasDecided = true;
+  const which = box.dataset.import ? "about=import" : `tenant_id=${encodeURIComponent(box.dataset.subject)}`;
+  await htmx.ajax("GET", `decisions${box.dataset.place}&${which}`, { target: "#decisions", select: "#decisions", swap: "outerHTML" });
+  byId("decisions").querySelector("button, summary")?.focus();
+}
+
+document.addEventListener("submit", (event) => {
+  if (event.target.id !== "decide") return;
+  event.preventDefault();
+  const given = Object.fromEntries([...new FormData(event.target)].filter(([, value]) => value.trim()));
+  const kind = given.decision;
+  if (kind !== "link") delete given.account;
+  if (kind !== "reseller") { delete given.mpn_id; delete given.reseller_name; }
+  sendDecision("decisions", given);
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-revoke]");
+  if (!button) return;
+  const reason = byId("decide-reason").value.trim();
+  sendDecision("decisions/revoke", { decision: button.dataset.revoke || byId("revoke-kind").value, ...(reason && { reason }) });
+});
+
+byId("details")?.addEventListener("close", () => {
+  if (hasDecided) location.reload();
+});
+
 /* The list of tenants. */
+
+let selection = null;
 
 const hierarchy = byId("get-hierarchy");
 if (hierarchy) {
@@ -164,7 +226,7 @@ if (unpause) {
 }
 
 const list = byId("tenants");
-if (list && byId("import-selected")) keepSelection(list.dataset.dag, list.dataset.instance);
+if (list && byId("import-selected")) selection = keepSelection(list.dataset.dag, list.dataset.instance);
 
 function keepSelection(dagId, instance) {
   // Kept for the browser tab, so that it outlives paging and filtering.
@@ -183,6 +245,10 @@ function keepSelection(dagId, instance) {
     page.indeterminate = chosen > 0 && chosen < boxes.length;
     byId("selected").textContent = selected.size ? `${selected.size.toLocaleString("en")} selected` : "None selected";
     byId("import-selected").disabled = selected.size === 0;
+    if (byId("decide-selected")) byId("decide-selected").disabled = selected.size === 0;
+    // What was known when the selection began: what others decided since is told.
+    if (!selected.size) sessionStorage.removeItem(`${key}:seen`);
+    else if (!sessionStorage.getItem(`${key}:seen`)) sessionStorage.setItem(`${key}:seen`, list.dataset.seen);
     byId("select-none").hidden = selected.size === 0;
   };
   const set = (ids, isSelected) => {
@@ -209,4 +275,9 @@ function keepSelection(dagId, instance) {
     confirmStart(request, "customer", () => { selected.clear(); show(); });
   };
   show();
+  return {
+    ids: () => [...selected].slice(0, most),
+    seen: () => Number(sessionStorage.getItem(`${key}:seen`)),
+    clear: () => { selected.clear(); show(); },
+  };
 }

@@ -1,0 +1,1 @@
+"""What people settle about tenants: the rules, the table, the file."""
