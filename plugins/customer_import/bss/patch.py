@@ -78,8 +78,8 @@ class Difference:
 
 
 def kept_of(left_alone: Mapping[str, FieldFate]) -> tuple[str, ...]:
-    """Return the names of the fields that stay because the source has no value, sorted."""
-    return tuple(sorted(name for name, why in left_alone.items() if why is FieldFate.NO_VALUE))
+    """Return the names of the fields that stay because the source has no value, in their order."""
+    return tuple(name for name, why in left_alone.items() if why is FieldFate.NO_VALUE)
 
 
 def difference(
@@ -131,7 +131,9 @@ def difference(
     left_alone |= {
         path: FieldFate.NO_VALUE for path in emptied.keys() - cleared if _is_said(path, mappings)
     }
-    return Difference(tuple(operations), before, tuple(sorted(cleared)), left_alone)
+    return Difference(
+        tuple(operations), before, tuple(sorted(cleared)), dict(sorted(left_alone.items()))
+    )
 
 
 def _state_rule(

@@ -72,7 +72,7 @@ class Comparison:
     @property
     def kept(self) -> tuple[str, ...]:
         """Names of those whose BSS value stays though Partner Center has none."""
-        return kept_of(self.left_alone)
+        return (*kept_of(self.changes.left_alone), *self.options.kept)
 
 
 class Comparer:

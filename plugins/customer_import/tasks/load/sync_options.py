@@ -40,7 +40,7 @@ class OptionChanges:
     @property
     def kept(self) -> tuple[str, ...]:
         """Names of the options that Partner Center has no value for and whose BSS value stays."""
-        return kept_of(self.left_alone)
+        return tuple(sorted(kept_of(self.left_alone)))
 
 
 def option_changes(
