@@ -54,14 +54,14 @@ def extract(
 
 
 def stage(folder: str, database: str) -> dict[str, Any]:
-    """Everything before the load, for ``load`` and ``bodies``; not measured."""
+    """Everything before the load, for ``load`` and ``bodies``; not measured. The load may be into another sandbox."""
     from customer_import.tasks.transform.transform import transform_customers
     from customer_import.tasks.validate.validate import validate_customers
 
     configure(32)
     engine = open_engine(f"sqlite:///{database}")
     migrate(engine)
-    run = _begin(engine)
+    run = _begin(engine, accept_organisation=True)
     prepare_run(run, engine, hook())
     extract_customers(run, engine, hook())
     validate_customers(run, engine)
@@ -288,9 +288,9 @@ def _copy(folder: str, database: str) -> Engine:
     return open_engine(f"sqlite:///{copy}")
 
 
-def _begin(engine: Engine, scope: str = "full") -> Run:
+def _begin(engine: Engine, **params: Any) -> Run:
     load_instance("sandbox", DIRECT)
-    params = {"instance": "sandbox", "scope": scope, "max_rejected_percent": 100}
+    params = {"instance": "sandbox", "scope": "full", "max_rejected_percent": 100} | params
     key = f"bench__{uuid.uuid4()}"
     return begin_run(engine, DIRECT.dag_id, key, DIRECT, RunParams.parse(params), "bench")
 
