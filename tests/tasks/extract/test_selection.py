@@ -80,6 +80,17 @@ def test_a_domain_means_the_tenant_that_it_meant_when_the_run_began() -> None:
     again.check()
 
 
+def test_a_customer_that_left_after_the_run_began_is_still_known_to_it() -> None:
+    params: dict[str, Any] = {"tenants": ["northwind.example"]}
+    first = selection(**params)
+    for each in LISTED:
+        first.takes(each)
+    again = selection(first.matched, **params)
+    assert not again.takes(LISTED[1])
+    again.check()
+    assert again.matched == first.matched
+
+
 @pytest.mark.parametrize("parameter", ["tenants", "exclude_tenants"])
 def test_the_extraction_stops_before_it_asks_for_any_customer(
     parameter: str,

@@ -32,7 +32,8 @@ class Selection:
     Args:
         params: Those of the run.
         remembered: Name to the tenant id that it meant in an earlier attempt (``matched``). A domain can move to
-            another tenant in between; a run goes on with the tenant that it began with.
+            another tenant in between, and its tenant can leave the list; a run goes on with the tenant that it began
+            with.
         previewed: Tenants of the preview that the run was started from.
     """
 
@@ -47,7 +48,7 @@ class Selection:
         self._excluded = frozenset(params.exclude_tenants)
         self._remembered = dict(remembered or {})
         self._known: set[str] = set()
-        self.matched: dict[str, str] = {}
+        self.matched = self._remembered.copy()
 
     @property
     def is_empty(self) -> bool:
