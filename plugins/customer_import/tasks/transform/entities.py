@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -42,6 +41,8 @@ from customer_import.mapping.selection import select_fields
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from customer_import.bss.models import Organisation
     from customer_import.config.mapping import FieldMapping
     from customer_import.mapping.source_columns import Flags, SourceColumns, Texts
@@ -56,6 +57,7 @@ UNKNOWN: Final = object()
 So is a value that Partner Center does not show to us: it is neither there nor absent. An address with such a part
 is left out whole, because it is one value.
 """
+_ABSENT, _THERE, _UNKNOWN = range(3)
 _Body = dict[str, Any]  # Any: text, id, or the nested address
 
 
@@ -114,8 +116,8 @@ def build_entities(source: SourceColumns, run: Run, organisation: Organisation) 
         cut |= {f"{entity}.{target}": count for target, count in counts.items()}
         known: dict[str, Sequence[object]] = {**shortened, **_with_unknown(ids, texts[entity])}
         columns = _without_hidden(known, fields, source.hidden)
-        records = pd.DataFrame(columns, index=range(source.size), dtype=object)
-        records = records.drop(columns=list(refused), errors="ignore")
+        taken = {target: own for target, own in columns.items() if target not in refused}
+        records = pd.DataFrame(taken, index=range(source.size), dtype=object)
         bodies[entity] = _dump(records)
         hashed.append(
             _dump_hashed(records, fields) if _written_once(records, fields) else bodies[entity]
@@ -197,23 +199,36 @@ def _dump_hashed(records: pd.DataFrame, fields: Mapping[str, FieldMapping]) -> l
 def _rules(records: pd.DataFrame, fields: Mapping[str, FieldMapping]) -> list[bytes]:
     """Return the rules that decide what an update does with each record, as JSON."""
     targets = _targets(records)
-    known: dict[tuple[bool | None, ...], bytes] = {}  # few patterns, many records
-    dumped = []
-    for row in records.to_numpy().tolist():
-        pattern = tuple(None if value is UNKNOWN else value is not None for value in row)
-        if pattern not in known:
-            decided = dict(zip(targets, pattern, strict=True))
-            has_address = decided.get(COUNTRY_TARGET)  # without its country an address is left out
-            rules = {
-                target: _rule(fields[target], is_there=is_there)
-                for target, is_there in decided.items()
-                if is_there is not None
-                and (has_address or not target.startswith(ADDRESS_PREFIX))
-                and not _is_left_alone(fields[target])
-            }
-            known[pattern] = orjson.dumps(rules, option=orjson.OPT_SORT_KEYS)
-        dumped.append(known[pattern])
-    return dumped
+    patterns = _patterns(records)
+    known: dict[bytes, bytes] = {}  # few patterns, many records
+    for pattern in set(patterns):
+        decided = dict(zip(targets, pattern, strict=True))
+        # Without its country an address is left out.
+        has_address = decided.get(COUNTRY_TARGET) == _THERE
+        rules = {
+            target: _rule(fields[target], is_there=how == _THERE)
+            for target, how in decided.items()
+            if how != _UNKNOWN
+            and (has_address or not target.startswith(ADDRESS_PREFIX))
+            and not _is_left_alone(fields[target])
+        }
+        known[pattern] = orjson.dumps(rules, option=orjson.OPT_SORT_KEYS)
+    return [known[pattern] for pattern in patterns]
+
+
+def _patterns(records: pd.DataFrame) -> list[bytes]:
+    """Return of each record which of its values are there, absent or unknown, a byte each."""
+    values = records.to_numpy()
+    kinds = np.full(values.shape, _THERE, np.uint8)
+    kinds[_are(values, None)] = _ABSENT
+    kinds[_are(values, UNKNOWN)] = _UNKNOWN
+    joined, width = kinds.tobytes(), kinds.shape[1]
+    return [joined[row * width : (row + 1) * width] for row in range(len(kinds))]
+
+
+def _are(values: NDArray[np.object_], wanted: object) -> Flags:
+    are: Flags = values == wanted
+    return are
 
 
 def _is_left_alone(field: FieldMapping) -> bool:
@@ -226,10 +241,11 @@ def _rule(field: FieldMapping, *, is_there: bool) -> str:
 
 
 def _as_ids(texts: Texts) -> Ids:
-    return [
-        int(text) if text is not None and text.isascii() and text.isdigit() else None
-        for text in texts
-    ]
+    known = {  # few ids, many customers
+        text: int(text) if text is not None and text.isascii() and text.isdigit() else None
+        for text in set(texts)
+    }
+    return [known[text] for text in texts]
 
 
 def _unknown_states(
@@ -286,15 +302,12 @@ def _bodies(records: pd.DataFrame) -> list[_Body]:
 
 def _without_unknown(records: pd.DataFrame) -> list[_Body]:
     targets = _targets(records)
-    rows = (
-        records.to_numpy().tolist()
-    )  # a row at a time, as to_dict("records") does in twice the time
-    if UNKNOWN not in chain.from_iterable(rows):
-        return [dict(zip(targets, row, strict=True)) for row in rows]
-    return [
-        {target: value for target, value in zip(targets, row, strict=True) if value is not UNKNOWN}
-        for row in rows
-    ]
+    values = records.to_numpy()
+    rows = values.tolist()  # a row at a time, as to_dict("records") does in twice the time
+    bodies = [dict(zip(targets, row, strict=True)) for row in rows]
+    for row, column in np.argwhere(_are(values, UNKNOWN)).tolist():
+        del bodies[row][targets[column]]
+    return bodies
 
 
 def _targets(records: pd.DataFrame) -> list[str]:
