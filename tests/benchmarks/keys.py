@@ -45,6 +45,7 @@ KEYS = (
     _at_most("recurring_1pct_requests_share", 0.02, "requests, 1 % changed / full run"),
     _at_most("bss_requests_unchanged", 0, "BSS requests for customers, nothing changed"),
     _at_most("parse_vs_empty", 3, "parse time of our DAG files / of an empty one"),
+    _at_most("parse_vs_same_shape", 1.05, "the same / of one with as many tasks that do nothing"),
     _at_most("overhead_vs_empty", 2, "run of 200 customers / DAG of empty tasks"),
     _at_most("pages_1m_vs_1k", 2, "pages with a million results / with a thousand"),
 )

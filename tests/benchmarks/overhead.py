@@ -39,6 +39,8 @@ def validate_customers(run_key): return {{}}
 @task
 def transform_customers(run_key): return [0]
 @task
+def list_accounts(run_key): return {{}}
+@task
 def load_customers(run_key, batch): return {{}}
 @task(trigger_rule="all_done")
 def finish_run(): return {{}}
@@ -46,8 +48,9 @@ def finish_run(): return {{}}
 with DAG("{_EMPTY}", schedule=None):
     run_key = start_run()
     batches = transform_customers(run_key)
-    extract_customers(run_key) >> validate_customers(run_key) >> batches
-    load_customers.partial(run_key=run_key).expand(batch=batches) >> finish_run()
+    listed = list_accounts(run_key)
+    extract_customers(run_key) >> validate_customers(run_key) >> batches >> listed
+    listed >> load_customers.partial(run_key=run_key).expand(batch=batches) >> finish_run()
 """
 _AS_SHIPPED = {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "1"}
 
