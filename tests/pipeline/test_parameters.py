@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from customer_import.config.instance_names import instance_names
+from customer_import.config.instance_names import instance_titles
 from customer_import.pipeline.parameters import import_params
 from customer_import.runs.parameters import RunParams
 from customer_import.vocabulary import ImportType, Mode
@@ -43,11 +43,16 @@ def instances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_instances_that_take_the_import_are_offered_in_the_files_order(instances: Path):
-    assert instance_names(ImportType.DIRECT) == ("second", "first")
-    assert instance_names(ImportType.INDIRECT) == ("second",)
-    assert instance_names(ImportType.TENANT_RESELLER) == ("reseller",)
+    assert list(instance_titles(ImportType.DIRECT).items()) == [("second", "B"), ("first", "A")]
+    assert instance_titles(ImportType.INDIRECT) == {"second": "B"}
+    assert instance_titles(ImportType.TENANT_RESELLER) == {"reseller": "C"}
     spec = import_params(ImportType.DIRECT)["instance"]
-    assert (spec["default"], spec["examples"]) == ("second", ["second", "first"])
+    assert (spec["default"], spec["enum"]) == ("second", ["second", "first"])
+    assert spec["values_display"] == {"second": "B", "first": "A"}
+
+
+def test_the_form_begins_with_what_to_do(instances: Path):
+    assert list(import_params(ImportType.DIRECT))[:2] == ["mode", "instance"]
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN.keys())
@@ -55,14 +60,14 @@ def test_a_broken_instances_file_offers_nothing_and_hides_no_dag(
     instances: Path, content: str | bytes
 ):
     instances.write_bytes(content.encode() if isinstance(content, str) else content)
-    assert instance_names(ImportType.DIRECT) == ()
+    assert instance_titles(ImportType.DIRECT) == {}
     spec = import_params(ImportType.DIRECT)["instance"]
     assert (spec["default"], spec["type"]) == (None, ["null", "string"])
 
 
 def test_a_missing_instances_file_offers_nothing(instances: Path):
     instances.unlink()
-    assert instance_names(ImportType.DIRECT) == ()
+    assert instance_titles(ImportType.DIRECT) == {}
 
 
 @pytest.mark.parametrize("import_type", list(ImportType))

@@ -104,7 +104,38 @@ def read_document(path: Path, model: type[ModelT]) -> Document[ModelT]:
         ConfigurationError: The file is missing, is empty, is not YAML, or does not fit the model; every fault is named
             with its path and line, the first with its hint.
     """
+    return _fit(path, model, *_read_yaml(path))
+
+
+def read_each(path: Path, model: type[ModelT], key: str) -> dict[str, ModelT | ConfigurationError]:
+    """Read a YAML file whose ``key`` holds entries by name, each as if it were the only one.
+
+    Args:
+        path: The file.
+        model: The frozen model that describes it.
+        key: The entries' key.
+
+    Returns:
+        Name to the file with this entry alone, or to what is wrong with it: that is no fault of the others.
+
+    Raises:
+        ConfigurationError: As ``read_document`` does, of the file as a whole.
+    """
     node, raw = _read_yaml(path)
+    entries = raw.get(key) if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or not isinstance(entries, dict) or not entries:
+        _fit(path, model, node, raw)
+        return {}
+    read: dict[str, ModelT | ConfigurationError] = {}
+    for name, entry in entries.items():
+        try:
+            read[str(name)] = _fit(path, model, node, {**raw, key: {name: entry}}).content
+        except ConfigurationError as error:
+            read[str(name)] = error
+    return read
+
+
+def _fit(path: Path, model: type[ModelT], node: yaml.Node | None, raw: object) -> Document[ModelT]:
     try:
         return Document(model.model_validate(raw), path.name, node)
     except ValidationError as error:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from customer_import.config.files import FrozenModel, read_model
+from customer_import.config.files import FrozenModel, read_each, read_model
+from customer_import.config.instance_names import instance_titles
 from customer_import.config.messages import WrongValueError
 from customer_import.config.paths import instances_path
+from customer_import.config.schedules import ScheduleConfig  # noqa: TC001 - pydantic reads it at run time
 from customer_import.errors import ConfigurationError
 from customer_import.hints import choose
 from customer_import.vocabulary import ImportType
@@ -112,6 +115,22 @@ class InstanceConfig(FrozenModel):
     load_batch_size: Annotated[int, Field(gt=0, le=10_000)] = 500
     max_load_batches: Annotated[int, Field(gt=0, le=500)] = 32
     """A run has at most this many load tasks; larger runs have larger batches."""
+    schedules: dict[ImportType, ScheduleConfig] = Field(default_factory=dict)
+    """When which import runs by itself, as a DAG of its own."""
+    roles: dict[NonEmptyStr, Literal["see", "start"]] = Field(default_factory=dict)
+    """Role of Airflow to what its users may do with the DAGs of the schedules; who sees all DAGs sees these too."""
+
+    @model_validator(mode="after")
+    def _check_schedules(self) -> InstanceConfig:
+        for import_type in self.schedules:
+            if import_type not in self.import_types:
+                message = f"there is a schedule for {import_type}, which the instance does not take"
+                hint = "take the schedule out, or add the import to import_types"
+                raise WrongValueError(message, hint, path=("schedules", import_type.value))
+        if self.roles and not self.schedules:
+            message = "roles are given for the DAGs of schedules, and there is no schedule"
+            raise WrongValueError(message, "add a schedule, or take the roles out", path=("roles",))
+        return self
 
     @model_validator(mode="after")
     def _check_import_types(self) -> InstanceConfig:
@@ -126,9 +145,23 @@ class InstanceConfig(FrozenModel):
         return self
 
 
+_IN_DAG_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
+
+
 class _InstancesFile(FrozenModel):
     version: Literal[1]
     instances: Annotated[dict[NonEmptyStr, InstanceConfig], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check_names(self) -> _InstancesFile:
+        for name, instance in self.instances.items():
+            if instance.schedules and not _IN_DAG_ID.fullmatch(name):
+                message = f"{name!r} cannot be part of a DAG's id, and the instance has a schedule"
+                hint = (
+                    "use letters without accents, digits, dots, dashes and underscores, at most 100"
+                )
+                raise WrongValueError(message, hint, path=("instances", name))
+        return self
 
 
 def load_instances(path: Path | None = None) -> dict[str, InstanceConfig]:
@@ -138,6 +171,19 @@ def load_instances(path: Path | None = None) -> dict[str, InstanceConfig]:
         ConfigurationError: The file is missing or wrong; names file, path and hint.
     """
     return dict(read_model(path or instances_path(), _InstancesFile).instances)
+
+
+def load_each_instance(path: Path | None = None) -> dict[str, InstanceConfig | ConfigurationError]:
+    """Read every instance, by name, or what is wrong with it; one that is wrong is no fault of the others.
+
+    Raises:
+        ConfigurationError: The file as a whole is missing or wrong.
+    """
+    read = read_each(path or instances_path(), _InstancesFile, "instances")
+    return {
+        name: one if isinstance(one, ConfigurationError) else one.instances[name]
+        for name, one in read.items()
+    }
 
 
 def load_instance(
@@ -151,18 +197,19 @@ def load_instance(
         path: Another instances file.
 
     Raises:
-        ConfigurationError: The file is wrong, or has no such instance, or the instance does not take the import type.
+        ConfigurationError: The file is wrong, or has no such instance, or the instance is wrong or does not take the
+            import type; another instance may be wrong.
     """
     path = path or instances_path()
-    instances = load_instances(path)
+    instances = load_each_instance(path)
     if name not in instances:
         message = f"there is no instance {name!r}"
         raise ConfigurationError(message, source=path.name, hint=choose(name, instances))
     instance = instances[name]
+    if isinstance(instance, ConfigurationError):
+        raise instance
     if import_type is not None and import_type not in instance.import_types:
-        takers = [
-            key for key, value in sorted(instances.items()) if import_type in value.import_types
-        ]
+        takers = sorted(instance_titles(import_type, path))
         message = f"instance {name!r} does not take the {import_type} import"
         hint = (
             f"choose one of: {', '.join(takers)}"

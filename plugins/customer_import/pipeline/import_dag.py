@@ -10,9 +10,10 @@ imported inside the tasks.
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -44,16 +45,20 @@ from customer_import.pipeline.parameters import import_params
 from customer_import.vocabulary import ImportType, Mode, RunState, Scope, TaskId
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from airflow.sdk import CronTriggerTimetable
     from sqlalchemy import Engine
 
     from customer_import.runs.run import Run
     from customer_import.runs.tasks import TaskAttempt
 
+log = logging.getLogger(__name__)
+
 TAGS = ("customer-import", "partner-center", "bss")
 OWNER = "customer-import"
 MAX_ACTIVE_LOADS = 4
+_TURN = timedelta(seconds=20)
 
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
@@ -115,7 +120,7 @@ _LONG: dict[str, Any] = _QUIET | {
 def build_import_dag(
     import_type: ImportType, *, schedule: str | None = None, doc_md: str | None = None
 ) -> DAG:
-    """Build the DAG of one import type.
+    """Build the DAG of one import type, for any instance.
 
     Args:
         import_type: Whose customers it imports; decides DAG id, parameters and classification.
@@ -124,16 +129,48 @@ def build_import_dag(
     """
     # By hand people expect everything to be read; a schedule should cost what changed.
     scope = Scope.CHANGED if schedule else Scope.FULL
+    params = import_params(import_type, scope)
+    return build_dag(import_type, params, schedule=schedule, doc_md=doc_md)
+
+
+def build_dag(
+    import_type: ImportType,
+    params: Mapping[str, dict[str, Any]],
+    *,
+    schedule: str | CronTriggerTimetable | None,
+    instance: str = "",
+    title: str = "",
+    tags: Iterable[str] = (),
+    roles: Mapping[str, Mapping[str, Collection[str]]] | None = None,
+    is_paused: bool | None = None,
+    doc_md: str | None = None,
+) -> DAG:
+    """Build a DAG of the shared task graph.
+
+    Args:
+        import_type: Whose customers it imports.
+        params: As ``import_params`` gives them.
+        schedule: When runs start by themselves; ``None``: only by hand.
+        instance: The only instance that it is for, part of its id; empty for any.
+        title: That instance's.
+        tags: Beside those of every import.
+        roles: What roles may do with it: role, resource, actions; roles that may do it with every DAG stand nowhere.
+        is_paused: Whether it is when Airflow sees it first; ``None``: as Airflow is configured.
+        doc_md: Shown in the Airflow UI instead of the import type's own documentation.
+    """
+    kind = import_type.value.replace("_", " ")
     dag = DAG(
-        dag_id=import_type.dag_id,
-        dag_display_name=f"Import {import_type.value.replace('_', ' ')} customers",
-        description=f"Partner Center customers ({import_type.value.replace('_', ' ')}) into interworks.cloud BSS",
+        dag_id=f"{import_type.dag_id}__{instance}" if instance else import_type.dag_id,
+        dag_display_name=f"Import {kind} customers{f': {title}' if title else ''}",
+        description=f"Partner Center customers ({kind}) into interworks.cloud BSS",
         doc_md=doc_md or describe(import_type),
         schedule=schedule,
         catchup=False,
         max_active_runs=1,
-        tags=[*TAGS, import_type.value],
+        tags=[*TAGS, import_type.value, *tags],
         default_args={"owner": OWNER, "retry_policy": RETRY_POLICY},
+        is_paused_upon_creation=is_paused,
+        access_control=roles,
     )
     with dag:
         run_key: Any = start_run(import_type.value)  # an XComArg here, an int inside the tasks
@@ -146,7 +183,7 @@ def build_import_dag(
         extracted >> validated >> transformed >> listed >> loaded >> finish
     # Last: an operator copies the parameters that its DAG has when it is made, and at run time gets them from
     # the DAG anyway; the copies took most of the parse time.
-    for name, spec in import_params(import_type, scope).items():
+    for name, spec in params.items():
         dag.params[name] = Param(**spec)
     return dag
 
@@ -182,6 +219,7 @@ def start_run(import_type: str) -> int:
         params=RunParams.parse(dict(context["params"])),
         started_by=getattr(dag_run, "triggering_user_name", None),
     )
+    _wait_for_turn(run_key)
     with _open_task(run_key, TaskId.START_RUN) as (engine, run):
         from customer_import.tasks.start import prepare_run  # noqa: PLC0415
 
@@ -296,6 +334,30 @@ def finish_run(import_type: str) -> dict[str, Any]:
         instance.xcom_push(key="return_value", value=summary.as_dict())
         raise AirflowFailException(summary.error)
     return summary.as_dict()
+
+
+def _wait_for_turn(run_key: int) -> None:
+    """Come back later while another DAG's earlier run of the same instance and import is at work.
+
+    Raises:
+        AirflowRescheduleException: There is such a run; Airflow starts the task again after a while.
+    """
+    from airflow.sdk.exceptions import AirflowRescheduleException  # noqa: PLC0415
+
+    from customer_import.database.engine import open_engine  # noqa: PLC0415
+    from customer_import.runs.run import earlier_runs  # noqa: PLC0415
+
+    count = get_current_context()["ti"].get_dr_count
+    for dag_id, airflow_run_id in earlier_runs(open_engine(), run_key):
+        if count(dag_id=dag_id, run_ids=[airflow_run_id], states=["queued", "running"]):
+            log.info(
+                "Waits until run %s of %s has ended: it is for the same customers",
+                airflow_run_id,
+                dag_id,
+            )
+            raise AirflowRescheduleException(  # type: ignore[no-untyped-call]
+                datetime.now(UTC) + _TURN
+            )
 
 
 def _results_url(dag_id: str, airflow_run_id: str) -> str:

@@ -5,28 +5,58 @@ Plain dicts of ``airflow.sdk.Param`` arguments, one per name; ``runs.parameters.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from customer_import.config.instance_names import instance_names
+from customer_import.config.instance_names import instance_titles
 from customer_import.vocabulary import ImportType, Mode, OnExisting, Scope
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WHAT = "What to do"
 WHICH = "Which customers"
 HOW = "How"
 RECORDS = "New records in the BSS"
 
 
-def import_params(import_type: ImportType, scope: Scope = Scope.FULL) -> dict[str, dict[str, Any]]:
-    """Return the parameters of one import type's DAG, by name; ``scope`` is what the form proposes."""
-    instances = instance_names(import_type)
+def import_params(
+    import_type: ImportType,
+    scope: Scope = Scope.FULL,
+    mode: Mode = Mode.IMPORT,
+    instance: Mapping[str, str] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Return the parameters of a DAG, by name.
+
+    Args:
+        import_type: The DAG's.
+        scope: What the form proposes.
+        mode: The same.
+        instance: Name and title of the only instance that the DAG is for; by default all that take the import type.
+    """
+    instances = instance or instance_titles(import_type)
     params: dict[str, dict[str, Any]] = {
-        "instance": {
-            "default": instances[0] if instances else None,
-            "type": "string" if instances else ["null", "string"],
-            "examples": list(instances),
-            "title": "Instance",
-            "description": "The pair of Partner Center and BSS to use, a key of include/instances.yaml.",
-            "section": WHICH,
+        "mode": {
+            "default": mode.value,
+            "type": "string",
+            "enum": [mode.value for mode in Mode],
+            "values_display": {
+                Mode.IMPORT.value: "Import: write to the BSS",
+                Mode.PREVIEW.value: "Preview: read everything, write nothing, say what an import would do",
+                Mode.DISCOVER.value: "Discover: only list and classify the tenants",
+                Mode.CHECK.value: "Check: only test both connections",
+            },
+            "title": "Mode",
+            "description": "How far the run goes. Before the first import of an instance, look at a preview.",
+            "section": WHAT,
         },
+        "instance": {
+            "default": next(iter(instances), None),
+            "type": "string" if instances else ["null", "string"],
+            "title": "Instance",
+            "description": "From which Partner Center into which BSS.",
+            "section": WHAT,
+        }
+        | ({"enum": list(instances), "values_display": dict(instances)} if instances else {}),
         "tenants": _names(
             "Only these tenants", "Tenant ids or primary domains, one a line. Empty: all."
         ),
@@ -45,20 +75,6 @@ def import_params(import_type: ImportType, scope: Scope = Scope.FULL) -> dict[st
             "Who changed since is skipped. Leave the other names empty.",
         )
         | {"section": WHICH},
-        "mode": {
-            "default": Mode.IMPORT.value,
-            "type": "string",
-            "enum": [mode.value for mode in Mode],
-            "values_display": {
-                Mode.IMPORT.value: "Import: write to the BSS",
-                Mode.PREVIEW.value: "Preview: read everything, write nothing, say what an import would do",
-                Mode.DISCOVER.value: "Discover: only list and classify the tenants",
-                Mode.CHECK.value: "Check: only test both connections",
-            },
-            "title": "Mode",
-            "description": "How far the run goes.",
-            "section": HOW,
-        },
         "scope": {
             "default": scope.value,
             "type": "string",

@@ -162,6 +162,28 @@ def find_run(engine: Engine, dag_id: str, airflow_run_id: str) -> int | None:
         return connection.execute(key_of(dag_id, airflow_run_id)).scalar_one_or_none()
 
 
+def earlier_runs(engine: Engine, run_key: int) -> list[tuple[str, str]]:
+    """Return DAG id and Airflow run id of other DAGs' runs that began before, for the same instance and import.
+
+    Only those that are not known to have ended; whether they are still at work, Airflow knows.
+    """
+    this, before = import_runs.alias("this_run").c, import_runs.c
+    query = (
+        select(before.dag_id, before.airflow_run_id)
+        .where(
+            this.id == run_key,
+            before.id < run_key,
+            before.instance == this.instance,
+            before.import_type == this.import_type,
+            before.dag_id != this.dag_id,
+            before.ended_at.is_(None),
+        )
+        .order_by(before.id)
+    )
+    with reading(engine) as connection:
+        return [(row[0], row[1]) for row in connection.execute(query)]
+
+
 def key_of(dag_id: str, airflow_run_id: str) -> Select[int]:
     """Return the query for the key of a DAG run."""
     return select(import_runs.c.id).where(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from customer_import.config.instance_names import instance_names
+from customer_import.config.instance_names import instance_titles
 from customer_import.vocabulary import ImportType, Mode
 from customer_import.web.airflow_internals import active_dag_runs
 from customer_import.web.models import Page, StartRequest
@@ -75,7 +75,7 @@ def open_tenant_list(
     hierarchy = latest_hierarchy(connection, import_type, instance, readable)
     if hierarchy is None:
         return None
-    default = next(iter(instance_names(import_type)), None)
+    default = next(iter(instance_titles(import_type)), None)
     covers = active_covers(connection, active_dag_runs(import_type.dag_id), instance, default)
     return TenantList(connection, hierarchy, tuple(covers))
 

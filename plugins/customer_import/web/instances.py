@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from customer_import.config.instances import InstanceConfig, load_instances
+from customer_import.config.instances import InstanceConfig, load_each_instance
 from customer_import.config.paths import instances_path
 from customer_import.errors import ConfigurationError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Instances:
-    """The instances by name, or what is wrong with their file."""
+    """The instances by name, and what is wrong with others or with their file."""
 
     by_name: dict[str, InstanceConfig]
     error: str | None = None
@@ -62,6 +62,9 @@ def read_instances() -> Instances:
 @lru_cache(maxsize=4)
 def _read(path: Path, _changed_at: int) -> Instances:
     try:
-        return Instances(load_instances(path))
+        each = load_each_instance(path)
     except ConfigurationError as error:
         return Instances({}, str(error))
+    errors = [str(one) for one in each.values() if isinstance(one, ConfigurationError)]
+    right = {name: one for name, one in each.items() if not isinstance(one, ConfigurationError)}
+    return Instances(right, "; ".join(errors) or None)

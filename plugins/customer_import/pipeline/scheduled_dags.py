@@ -1,0 +1,85 @@
+"""The DAGs of instances that have schedules: one per instance and import type, each with its own rights.
+
+What is wrong with one instance is no fault of the others: its DAG stays, without a schedule, and says what is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from airflow.sdk import CronTriggerTimetable
+
+from customer_import.config.instance_names import has_schedules, instance_titles
+from customer_import.errors import ConfigurationError
+from customer_import.pipeline.documentation import describe
+from customer_import.pipeline.import_dag import build_dag
+from customer_import.pipeline.parameters import import_params
+from customer_import.vocabulary import ImportType
+
+if TYPE_CHECKING:
+    from airflow.sdk import DAG
+
+    from customer_import.config.instances import InstanceConfig
+
+_RIGHTS: Final = {
+    "see": {"DAGs": {"can_read"}, "DAG Runs": {"can_read"}},
+    "start": {"DAGs": {"can_read", "can_edit"}, "DAG Runs": {"can_read", "can_create"}},
+}
+"""In the words of Airflow's FAB auth manager."""
+_WRONG = "wrong configuration"
+
+
+def build_scheduled_dags() -> list[DAG]:
+    """Build the DAGs that ``include/instances.yaml`` gives a schedule; none when no instance has one.
+
+    Raises:
+        ConfigurationError: The file as a whole is wrong.
+    """
+    if not has_schedules():  # nearly every parse: the models are not even imported
+        return []
+    from customer_import.config.instances import load_each_instance  # noqa: PLC0415
+
+    dags: list[DAG] = []
+    for name, instance in load_each_instance().items():
+        if isinstance(instance, ConfigurationError):
+            dags += [
+                _broken(kind, name, instance)
+                for kind in ImportType
+                if name in instance_titles(kind)
+            ]
+        else:
+            dags += [_scheduled(kind, name, instance) for kind in instance.schedules]
+    return dags
+
+
+def _scheduled(import_type: ImportType, name: str, instance: InstanceConfig) -> DAG:
+    schedule = instance.schedules[import_type]
+    return build_dag(
+        import_type,
+        import_params(import_type, schedule.scope, schedule.mode, {name: instance.title}),
+        instance=name,
+        title=instance.title,
+        tags=[name],
+        schedule=CronTriggerTimetable(schedule.cron, timezone=schedule.timezone),
+        roles=roles_of(instance),
+        is_paused=False,  # who writes a schedule wants it
+    )
+
+
+def _broken(import_type: ImportType, name: str, error: ConfigurationError) -> DAG:
+    """Return the DAG of an instance that is wrong: without schedule; a run's first task says the same."""
+    return build_dag(
+        import_type,
+        import_params(import_type, instance={name: name}),
+        instance=re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)[:100],
+        title=name,
+        tags=[name, _WRONG],
+        doc_md=f"**Wrong configuration, so there is no schedule:** {error}\n\n{describe(import_type)}",
+        schedule=None,
+    )
+
+
+def roles_of(instance: InstanceConfig) -> dict[str, dict[str, set[str]]] | None:
+    """Return what roles may do with an instance's DAGs; ``None`` when there are no roles."""
+    return {role: _RIGHTS[right] for role, right in instance.roles.items()} or None
