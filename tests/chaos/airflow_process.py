@@ -14,7 +14,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 import psutil
@@ -76,13 +76,26 @@ class Attempt:
 class _Api(AirflowApi):
     def attempts(self, dag_id: str, run_id: str) -> list[Attempt]:
         """Return the current attempt of every task instance of a run."""
-        found = self._get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
         return [
             Attempt(
                 one["task_id"], one["map_index"], one["try_number"], one["state"], one["pid"] or 0
             )
-            for one in found
+            for one in self.tasks(dag_id, run_id)
         ]
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Return every task instance of a run as the REST API gives it."""
+        found: list[dict[str, Any]] = self._get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")[
+            "task_instances"
+        ]
+        return found
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """Return the runs of a DAG, oldest first; none of a DAG that is not there."""
+        if not self.has_dag(dag_id):
+            return []
+        found: list[dict[str, Any]] = self._get(f"dags/{dag_id}/dagRuns?order_by=id")["dag_runs"]
+        return found
 
 
 class RealAirflow:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from customer_import.database.tables import (
     import_results,
@@ -19,7 +19,7 @@ from customer_import.database.tables import (
 from customer_import.errors import ConfigurationError
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.reference_data import get_reference, put_reference
-from customer_import.runs.run import find_run, open_run, record_progress
+from customer_import.runs.run import earlier_runs, find_run, open_run, record_progress
 from customer_import.runs.tasks import TaskAttempt, record_task
 from customer_import.vocabulary import ImportType, Mode, OnExisting, ReferenceName
 from tests.support.runs import begin_run
@@ -196,3 +196,22 @@ def test_names_are_read_without_what_nobody_sees():
         {"instance": "x", "tenants": "\ufeffFirma.example\u200b, \u200b ,nord\u200blicht.example"}
     )
     assert parsed.tenants == ("firma.example", "nordlicht.example")
+
+
+def test_another_dags_run_for_the_same_customers_goes_first(engine: Engine, instances: Path):
+    def begin_in(dag_id: str, name: str, instance: str = "default") -> int:
+        params = RunParams.parse({"instance": instance})
+        return begin_run(engine, dag_id, name, ImportType.DIRECT, params, None).key
+
+    own = f"{ImportType.DIRECT.dag_id}__default"
+    first = begin_in(own, "scheduled__1")
+    begin_in(ImportType.DIRECT.dag_id, "manual__0")
+    this = begin_in(ImportType.DIRECT.dag_id, "manual__1")
+    begin_in(own, "scheduled__2")
+
+    assert earlier_runs(engine, this) == [(own, "scheduled__1")]
+    assert earlier_runs(engine, first) == []
+    with engine.begin() as connection:
+        ended = update(import_runs).where(import_runs.c.id == first)
+        connection.execute(ended.values(ended_at=datetime.now(UTC)))
+    assert earlier_runs(engine, this) == []
