@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from customer_import import __version__
-from customer_import.cli import decisions
+from customer_import.cli import decisions, personal_data
 from customer_import.cli.airflow_context import outside_a_task
 from customer_import.errors import CustomerImportError
 
@@ -43,6 +43,7 @@ app = typer.Typer(
 )
 
 app.add_typer(decisions.app, name="decisions")
+app.add_typer(personal_data.app, name="personal-data")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
 

@@ -1,7 +1,8 @@
 """The tables of the import, as SQLAlchemy Core tables.
 
 Unique constraints carry correctness; code only makes conflicts rare. Migrations create exactly what stands here (a test
-compares them). Personal data lives in ``staged_customers``, ``staged_accounts`` and ``staged_contacts`` only.
+compares them). What people are called and how they are reached lives in ``staged_customers``, ``staged_accounts`` and
+``staged_contacts`` only; company names elsewhere, too (``PERSONAL``).
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ _Key = BigInteger().with_variant(
     Integer, "sqlite"
 )  # SQLite numbers rows by itself only for INTEGER keys
 _Moment = DateTime(timezone=True)  # always UTC
+PERSONAL = {"is_personal": True}
+"""Marks the columns that say something about a customer beside ids and outcome; what is erased goes by it."""
 
 
 def _run_key() -> Column[int]:
@@ -127,8 +130,8 @@ staged_customers = Table(
     _run_key(),
     _tenant_key(),
     Column("position", Integer, nullable=False),
-    Column("tenant_name", Text),
-    Column("domain", Text),
+    Column("tenant_name", Text, info=PERSONAL),
+    Column("domain", Text, info=PERSONAL),
     Column("relationship", String(50)),
     # listed -> fetched | failed | left | carried | unselected; only ``listed`` rows are still to be asked for.
     Column("state", String(20), nullable=False),
@@ -137,14 +140,14 @@ staged_customers = Table(
     # Why a run that reads only what changed reads this one.
     Column("due", String(20)),
     # Mapped source paths, flattened: {"companyProfile.companyName": "...", ...}
-    Column("source", LargeBinary),
-    Column("body", LargeBinary),
+    Column("source", LargeBinary, info=PERSONAL),
+    Column("body", LargeBinary, info=PERSONAL),
     Column("has_billing_profile", Boolean),
     # False: Partner Center keeps domains, company address and company e-mail from this partner.
     Column("has_delegated_access", Boolean),
     # Counted subscriptions: [{"id", "status", "partnerId"}]
     Column("subscriptions", LargeBinary),
-    Column("domain_prefix", String(250)),
+    Column("domain_prefix", String(250), info=PERSONAL),
     Column("is_discovered", Boolean),
     Column("reseller_mpn_id", String(50)),
     Column("reseller_name", Text),
@@ -152,10 +155,10 @@ staged_customers = Table(
     # MPN ids under which it would be found, too, did the instance not leave them out; with commas between them.
     Column("excluded_mpn_ids", Text),
     # Why it belongs to the import type or not; for a tenant that ends here also its outcome.
-    Column("classification", Text),
+    Column("classification", Text, info=PERSONAL),
     Column("outcome", String(20)),
     Column("reason_code", String(50)),
-    Column("reason", Text),
+    Column("reason", Text, info=PERSONAL),
     # When the extraction that read it began (``import_runs.read_at``): of two readings the later one holds.
     Column("fetched_at", _Moment),
     # The decisions about it that stood when it was listed (``decisions.rules.pack``): the run goes by them.
@@ -176,7 +179,7 @@ validation_findings = Table(
     Column("rule", String(80), nullable=False),
     Column("field", String(100), nullable=False),
     Column("severity", String(10), nullable=False),
-    Column("message", Text, nullable=False),
+    Column("message", Text, nullable=False, info=PERSONAL),
     Index(None, "run_id", "tenant_id"),
 )
 """One row per broken expectation of one tenant, in words, never with the value itself."""
@@ -203,13 +206,13 @@ staged_accounts = Table(
     _tenant_key(),
     Column("batch", Integer, nullable=False),
     # The account as JSON, without the tenant marker and the ordering options; null where Partner Center has no value.
-    Column("payload", LargeBinary, nullable=False),
+    Column("payload", LargeBinary, nullable=False, info=PERSONAL),
     # An object of option name to value or null.
-    Column("sync_options", LargeBinary, nullable=False),
+    Column("sync_options", LargeBinary, nullable=False, info=PERSONAL),
     # Over account, contact, sync options and the mapping's rules; equal hash = nothing to write.
     Column("content_hash", String(64), nullable=False),
     # Account field by field before the run's update, for people: {"name": "old", ...}
-    Column("bss_before", LargeBinary),
+    Column("bss_before", LargeBinary, info=PERSONAL),
     Index(None, "run_id", "batch"),
 )
 
@@ -218,8 +221,8 @@ staged_contacts = Table(
     metadata,
     _run_key(),
     _tenant_key(),
-    Column("payload", LargeBinary, nullable=False),
-    Column("bss_before", LargeBinary),
+    Column("payload", LargeBinary, nullable=False, info=PERSONAL),
+    Column("bss_before", LargeBinary, info=PERSONAL),
 )
 
 known_tenants = Table(
@@ -228,8 +231,8 @@ known_tenants = Table(
     Column("instance", String(100), primary_key=True),
     Column("import_type", String(20), primary_key=True),
     _tenant_key(),
-    Column("tenant_name", Text),
-    Column("listed_hash", String(32)),
+    Column("tenant_name", Text, info=PERSONAL),
+    Column("listed_hash", String(32), info=PERSONAL),
     # Of the run that read it; another one means that mapping or settings have changed since.
     Column("config_hash", String(32), nullable=False),
     Column("run_id", _Key, nullable=False),
@@ -239,11 +242,11 @@ known_tenants = Table(
     Column("reseller_name", Text),
     Column("is_in_both_lists", Boolean),
     Column("excluded_mpn_ids", Text),
-    Column("classification", Text),
+    Column("classification", Text, info=PERSONAL),
     Column("outcome", String(20)),
     Column("reason_code", String(50)),
-    Column("reason", Text),
-    Column("warnings", JSON(none_as_null=True)),
+    Column("reason", Text, info=PERSONAL),
+    Column("warnings", JSON(none_as_null=True), info=PERSONAL),
     Column("account_id", _Key),
     Column("contact_id", _Key),
     # Those that it was read under; other ones make a run read it again.
@@ -390,14 +393,14 @@ import_results = Table(
     Column("tenant_id", String(64), nullable=False),
     Column("import_type", String(20), nullable=False),
     Column("instance", String(100), nullable=False),
-    Column("tenant_name", Text),
-    Column("domain", Text),
+    Column("tenant_name", Text, info=PERSONAL),
+    Column("domain", Text, info=PERSONAL),
     Column("reseller_mpn_id", String(50)),
     Column("reseller_name", Text),
     Column("outcome", String(20), nullable=False),
     Column("reason_code", String(50)),
-    Column("reason", Text),
-    Column("warnings", JSON(none_as_null=True)),
+    Column("reason", Text, info=PERSONAL),
+    Column("warnings", JSON(none_as_null=True), info=PERSONAL),
     Column("account_id", _Key),
     Column("contact_id", _Key),
     Column("attempts", SmallInteger),
