@@ -5,7 +5,4 @@ from __future__ import annotations
 from customer_import.pipeline import build_import_dag
 from customer_import.vocabulary import ImportType
 
-SCHEDULE = None
-"""Cron expression or preset, such as ``"0 4 * * *"`` or ``"@daily"``; None: only by hand."""
-
-dag = build_import_dag(ImportType.INDIRECT, schedule=SCHEDULE)
+dag = build_import_dag(ImportType.INDIRECT)

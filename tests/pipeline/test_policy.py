@@ -62,7 +62,8 @@ def test_personal_data_is_removed_every_day(dags: dict[str, DAG]) -> None:
     dag = dags[MAINTENANCE]
     assert dag.task_ids == ["purge_personal_data"]
     assert dag.schedule == "@daily"
-    assert dag.params["keep_days"] == 30
+    assert dag.params["keep_days"] is None
+    assert dag.is_paused_upon_creation is False
 
 
 @pytest.mark.parametrize("dag_id", every_import())

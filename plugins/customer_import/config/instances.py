@@ -90,6 +90,15 @@ class BssConfig(FrozenModel):
         return frozenset(target for target, is_accepted in accepted.items() if not is_accepted)
 
 
+class RetentionConfig(FrozenModel):
+    """How long what an instance's runs leave behind is kept, in days from the start of the run."""
+
+    personal_data_days: Annotated[int, Field(ge=1)] = 30
+    """What was read from Partner Center and sent to the BSS."""
+    results_days: Annotated[int, Field(ge=1)] | None = None
+    """The runs themselves with all results; null: for good. The last complete run of each import always stays."""
+
+
 class InstanceConfig(FrozenModel):
     """One configured pair of a Partner Center tenant and a BSS organisation."""
 
@@ -115,6 +124,7 @@ class InstanceConfig(FrozenModel):
     load_batch_size: Annotated[int, Field(gt=0, le=10_000)] = 500
     max_load_batches: Annotated[int, Field(gt=0, le=500)] = 32
     """A run has at most this many load tasks; larger runs have larger batches."""
+    retention: RetentionConfig = RetentionConfig()
     schedules: dict[ImportType, ScheduleConfig] = Field(default_factory=dict)
     """When which import runs by itself, as a DAG of its own."""
     roles: dict[NonEmptyStr, Literal["see", "start"]] = Field(default_factory=dict)

@@ -46,8 +46,9 @@ MAINTENANCE = """
 ### Remove old personal data
 
 To show what was read and what was sent, the imports keep the customers' data in their staging tables: company, address,
-e-mail, phone and the name of the contact. This DAG removes that data of every run that started more than **keep_days**
-days ago, 30 unless you say otherwise.
+e-mail, phone and the name of the contact. This DAG removes that data of every run that started more than 30 days ago,
+or as long ago as the instance's `retention` in `include/instances.yaml` says, or **keep_days**. Where `retention` says
+so, old runs are deleted with their results, too.
 
 What stays: the runs, the result of every customer with its reason, and the links between tenants and BSS accounts. They
 hold company names and ids, and are what keeps a customer from being created twice. The BSS itself is not touched.

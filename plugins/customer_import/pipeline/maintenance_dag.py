@@ -16,7 +16,6 @@ from customer_import.pipeline.documentation import MAINTENANCE
 from customer_import.pipeline.import_dag import OWNER, RETRY_POLICY, TAGS
 
 DAG_ID = "maintain_customer_import"
-KEEP_DAYS = 30
 
 
 def build_maintenance_dag(*, schedule: str | None = "@daily") -> DAG:
@@ -34,13 +33,15 @@ def build_maintenance_dag(*, schedule: str | None = "@daily") -> DAG:
         catchup=False,
         max_active_runs=1,
         tags=[*TAGS, "maintenance"],
+        is_paused_upon_creation=False,
         params={
             "keep_days": Param(
-                default=KEEP_DAYS,
-                type="integer",
+                default=None,
+                type=["null", "integer"],
                 minimum=1,
                 title="Keep personal data for (days)",
-                description="What older runs read and sent is removed; results and links stay.",
+                description="What older runs read and sent is removed; results and links stay. Empty: as long as each "
+                "instance says (retention in include/instances.yaml).",
                 section="What to keep",
             )
         },
@@ -58,12 +59,26 @@ def build_maintenance_dag(*, schedule: str | None = "@daily") -> DAG:
     show_return_value_in_logs=False,
 )
 def purge_personal_data() -> dict[str, Any]:
-    """Remove what runs older than ``keep_days`` read from Partner Center and sent to the BSS."""
+    """Remove what each instance keeps no longer: what its runs read and sent, and old runs."""
+    from customer_import.config.instances import load_each_instance  # noqa: PLC0415
     from customer_import.database.engine import open_engine  # noqa: PLC0415
     from customer_import.database.migrate import migrate  # noqa: PLC0415
-    from customer_import.tasks.retention import purge  # noqa: PLC0415
+    from customer_import.errors import ConfigurationError  # noqa: PLC0415
+    from customer_import.tasks.retention import apply_retention  # noqa: PLC0415
 
-    keep_days = int(get_current_context()["params"]["keep_days"])
+    keep_days = get_current_context()["params"]["keep_days"]
     engine = open_engine()
     migrate(engine)
-    return asdict(purge(engine, keep_days))
+    instances = load_each_instance()
+    wrong = [one for one in instances.values() if isinstance(one, ConfigurationError)]
+    counts = apply_retention(
+        engine,
+        {
+            name: None if isinstance(one, ConfigurationError) else one.retention
+            for name, one in instances.items()
+        },
+        keep_days,
+    )
+    for error in wrong:  # nobody can tell how long its data is to be kept
+        raise error
+    return asdict(counts)

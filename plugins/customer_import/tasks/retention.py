@@ -8,12 +8,13 @@ The BSS itself is never touched.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 
+from customer_import.config.instances import RetentionConfig
 from customer_import.database.engine import reading
 from customer_import.database.tables import (
     import_runs,
@@ -23,6 +24,8 @@ from customer_import.database.tables import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import ColumnElement, Connection, Engine
 
 log = logging.getLogger(__name__)
@@ -37,30 +40,63 @@ class PurgeCounts:
         customers: Customers whose Partner Center values were removed.
         accounts: Staged accounts that were removed.
         contacts: Staged contacts that were removed.
+        deleted_runs: Runs that were deleted with all that belonged to them.
     """
 
     runs: int = 0
     customers: int = 0
     accounts: int = 0
     contacts: int = 0
+    deleted_runs: int = 0
 
     def __add__(self, other: PurgeCounts) -> PurgeCounts:
         """Add figure by figure."""
         return PurgeCounts(
-            self.runs + other.runs,
-            self.customers + other.customers,
-            self.accounts + other.accounts,
-            self.contacts + other.contacts,
+            *(ours + theirs for ours, theirs in zip(astuple(self), astuple(other), strict=True))
         )
 
 
-def purge(engine: Engine, older_than_days: int, now: datetime | None = None) -> PurgeCounts:
+def apply_retention(
+    engine: Engine,
+    instances: Mapping[str, RetentionConfig | None],
+    keep_days: int | None = None,
+    now: datetime | None = None,
+) -> PurgeCounts:
+    """Remove what each instance keeps no longer; doing it twice does no harm.
+
+    Args:
+        engine: The import's database.
+        instances: By name; ``None`` when nothing is to be removed, since nobody can tell. Runs of instances that are
+            not there any more are kept as long as by default.
+        keep_days: How long personal data is kept, whatever the instances say.
+        now: UTC; the present moment when left out.
+    """
+    counts = PurgeCounts()
+    for name in _instances(engine):
+        if (kept := instances.get(name, RetentionConfig())) is None:
+            continue
+        counts += purge(engine, keep_days or kept.personal_data_days, now, instance=name)
+        if kept.results_days is not None:
+            counts += _delete_runs(engine, name, _before(kept.results_days, now))
+    if counts.deleted_runs:
+        log.info("%d runs with their results deleted", counts.deleted_runs)
+    return counts
+
+
+def purge(
+    engine: Engine,
+    older_than_days: int,
+    now: datetime | None = None,
+    *,
+    instance: str | None = None,
+) -> PurgeCounts:
     """Remove the staged personal data of runs that started longer ago; doing it twice does no harm.
 
     Args:
         engine: The import's database.
         older_than_days: Days, at least 1: a run that is at work needs what it staged.
         now: UTC; the present moment when left out.
+        instance: Only of this one.
 
     Raises:
         ValueError: The number of days is below 1.
@@ -68,14 +104,14 @@ def purge(engine: Engine, older_than_days: int, now: datetime | None = None) -> 
     if older_than_days < 1:
         message = "personal data must be kept for 1 day at least"
         raise ValueError(message)
-    before = (now or datetime.now(UTC)) - timedelta(days=older_than_days)
     counts = PurgeCounts()
-    for run_key in _runs_with_personal_data(engine, before):
+    for run_key in _runs_with_personal_data(engine, _before(older_than_days, now), instance):
         with engine.begin() as connection:  # a transaction per run: none of them is long
             counts += _purge_run(connection, run_key)
     log.info(
-        "Personal data of %d runs older than %d days removed: %d customers, %d accounts, %d contacts",
+        "Personal data of %d runs%s older than %d days removed: %d customers, %d accounts, %d contacts",
         counts.runs,
+        f" of {instance}" if instance else "",
         older_than_days,
         counts.customers,
         counts.accounts,
@@ -84,13 +120,43 @@ def purge(engine: Engine, older_than_days: int, now: datetime | None = None) -> 
     return counts
 
 
-def _runs_with_personal_data(engine: Engine, before: datetime) -> list[int]:
+def _before(days: int, now: datetime | None) -> datetime:
+    return (now or datetime.now(UTC)) - timedelta(days=days)
+
+
+def _instances(engine: Engine) -> list[str]:
+    query = select(import_runs.c.instance).distinct().order_by(import_runs.c.instance)
+    with reading(engine) as connection:
+        return list(connection.execute(query).scalars())
+
+
+def _delete_runs(engine: Engine, instance: str, before: datetime) -> PurgeCounts:
+    """Delete old runs that have ended, but for the last complete one of each import: the next is compared with it."""
+    runs = import_runs.c
+    same = runs.instance == instance
+    compared = (
+        select(func.max(runs.id)).where(same, runs.is_complete.is_(True)).group_by(runs.import_type)
+    )
+    query = select(runs.id).where(
+        same, runs.started_at < before, runs.ended_at.is_not(None), runs.id.not_in(compared)
+    )
+    with reading(engine) as connection:
+        old = list(connection.execute(query.order_by(runs.id)).scalars())
+    for run_key in old:
+        with engine.begin() as connection:
+            connection.execute(delete(import_runs).where(runs.id == run_key))
+    return PurgeCounts(deleted_runs=len(old))
+
+
+def _runs_with_personal_data(engine: Engine, before: datetime, instance: str | None) -> list[int]:
     holds = [
         exists().where(table.c.run_id == import_runs.c.id)
         for table in (staged_accounts, staged_contacts)
     ]
     holds.append(exists().where(staged_customers.c.run_id == import_runs.c.id, _has_values()))
     query = select(import_runs.c.id).where(import_runs.c.started_at < before, or_(*holds))
+    if instance is not None:
+        query = query.where(import_runs.c.instance == instance)
     with reading(engine) as connection:
         return list(connection.execute(query.order_by(import_runs.c.id)).scalars())
 
