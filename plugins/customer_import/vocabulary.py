@@ -129,6 +129,17 @@ class ReferenceName(StrEnum):
     SELECTION = "selection"  # name in the run's parameters to the tenant id that it meant
 
 
+class NoticeKind(StrEnum):
+    """What people are told about without asking."""
+
+    FAILED = "failed"  # a run ended as failed
+    PROBLEMS = "problems"  # customers failed or were rejected
+    WAITING = "waiting"  # customers wait for a person's decision
+    NEW_CUSTOMERS = "new_customers"  # customers were created
+    OVERDUE = "overdue"  # the last good import of a schedule is older than it should be
+    EXPIRING = "expiring"  # a client secret or refresh token ends soon
+
+
 class DecisionKind(StrEnum):
     """What a person settles about a tenant, or about an import, beyond one run."""
 

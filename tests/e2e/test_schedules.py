@@ -15,6 +15,7 @@ from sandbox.config import SandboxConfig
 from sandbox.demo.settings import ROOT
 from sandbox.server import SandboxServer
 from tests.chaos.airflow_process import START_TIMEOUT_S, RealAirflow, wait
+from tests.notices.receivers import WebServer
 from tests.support.library_run import sandbox_environment
 
 if TYPE_CHECKING:
@@ -28,8 +29,20 @@ EVERY_MINUTE = {"cron": "* * * * *", "timezone": "Europe/Athens", "scope": "full
 ENDED = {"success", "failed"}
 
 
+NOTIFIER = {
+    "notifier": "airflow.providers.http.notifications.http.HttpNotifier",
+    "options": {"http_conn_id": "chat", "json": {"text": "{title}"}},
+}
+
+
 @pytest.fixture
-def airflow(tmp_path: Path) -> Iterator[RealAirflow]:
+def chat() -> Iterator[WebServer]:
+    with WebServer() as server:
+        yield server
+
+
+@pytest.fixture
+def airflow(tmp_path: Path, chat: WebServer) -> Iterator[RealAirflow]:
     instances = tmp_path / "instances.yaml"
     config = SandboxConfig(customers=60, latency_ms=150)
     with SandboxServer(config) as server:
@@ -37,11 +50,17 @@ def airflow(tmp_path: Path) -> Iterator[RealAirflow]:
         written = yaml.safe_load(instances.read_text())
         written["instances"]["sandbox"]["schedules"] = {"direct": EVERY_MINUTE}
         written["instances"]["sandbox_reseller"]["schedules"] = {"tenant_reseller": EVERY_MINUTE}
+        written["instances"]["sandbox_reseller"]["notices"] = {
+            "by": [NOTIFIER],
+            "of": ["new_customers"],
+        }
         instances.write_text(yaml.safe_dump(written))
         database = {"conn_type": "sqlite", "host": str(tmp_path / "import.db")}
+        address = {"conn_type": "http", "host": f"http://127.0.0.1:{chat.port}"}
         settings |= {
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+            "AIRFLOW_CONN_CHAT": json.dumps(address),
             "AIRFLOW_CONN_CUSTOMER_IMPORT_DB": json.dumps(database),
         }
         with RealAirflow(tmp_path, instances, settings) as airflow:
@@ -69,7 +88,7 @@ def reads_from(airflow: RealAirflow, run: dict[str, Any]) -> str:
 
 
 def test_instances_run_at_their_times_side_by_side_and_take_turns_with_runs_by_hand(
-    airflow: RealAirflow,
+    airflow: RealAirflow, chat: WebServer
 ):
     assert airflow.api.import_errors() == []
     for dag_id in SCHEDULED:
@@ -97,6 +116,9 @@ def test_instances_run_at_their_times_side_by_side_and_take_turns_with_runs_by_h
     ]
     assert all(counts)
     assert counts[0] == counts[2]
+    outcomes = airflow.api.xcom(SCHEDULED[1], other["dag_run_id"], "finish_run")["outcomes"]
+    title = "Sandbox, tenant reseller, tenant reseller customers"
+    assert chat.received == [{"text": f"{title}: {outcomes['created']} customers created"}]
     # For the same customers one after another; whichever was recorded first.
     assert (
         reads_from(airflow, hand) >= first["end_date"]

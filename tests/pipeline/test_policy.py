@@ -58,10 +58,10 @@ def test_an_import_runs_on_demand_only(dags: dict[str, DAG], dag_id: str) -> Non
     assert dags[dag_id].schedule is None
 
 
-def test_personal_data_is_removed_every_day(dags: dict[str, DAG]) -> None:
+def test_personal_data_is_removed_and_imports_are_watched_every_hour(dags: dict[str, DAG]) -> None:
     dag = dags[MAINTENANCE]
-    assert dag.task_ids == ["purge_personal_data"]
-    assert dag.schedule == "@daily"
+    assert dag.task_ids == ["purge_personal_data", "watch_imports"]
+    assert dag.schedule == "@hourly"
     assert dag.params["keep_days"] is None
     assert dag.is_paused_upon_creation is False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date  # noqa: TC003 - pydantic reads it at run time
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -10,6 +11,7 @@ from pydantic import Field, model_validator
 from customer_import.config.files import FrozenModel, read_each, read_model
 from customer_import.config.instance_names import instance_titles
 from customer_import.config.messages import WrongValueError
+from customer_import.config.notices import NoticesConfig  # noqa: TC001 - pydantic reads it at run time
 from customer_import.config.paths import instances_path
 from customer_import.config.schedules import ScheduleConfig  # noqa: TC001 - pydantic reads it at run time
 from customer_import.errors import ConfigurationError
@@ -39,6 +41,8 @@ class PartnerCenterConfig(FrozenModel):
     """Seconds that the service is waited for while it answers nobody; then the task fails, and its retry goes on."""
     max_answer_mb: Annotated[int, Field(gt=0, le=1024)] = 64
     """A decompressed answer larger than this is malformed."""
+    client_secret_ends: date | None = None
+    """The last day of the connection's client secret, as Entra ID showed it when it was made; told two weeks before."""
 
     @property
     def requests_per_window(self) -> int:
@@ -125,6 +129,8 @@ class InstanceConfig(FrozenModel):
     max_load_batches: Annotated[int, Field(gt=0, le=500)] = 32
     """A run has at most this many load tasks; larger runs have larger batches."""
     retention: RetentionConfig = RetentionConfig()
+    notices: NoticesConfig | None = None
+    """Who is told without asking; null: nobody."""
     schedules: dict[ImportType, ScheduleConfig] = Field(default_factory=dict)
     """When which import runs by itself, as a DAG of its own."""
     roles: dict[NonEmptyStr, Literal["see", "start"]] = Field(default_factory=dict)

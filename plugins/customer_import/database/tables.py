@@ -385,6 +385,21 @@ tenant_decisions = Table(
 )
 """What people decided. Rows are only added: of an instance, subject and kind the newest one counts."""
 
+sent_notices = Table(
+    "sent_notices",
+    metadata,
+    Column("instance", String(100), primary_key=True),
+    # Empty for what is about the instance as a whole.
+    Column("import_type", String(20), primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("sent_at", _Moment, nullable=False),
+    # The run that it was about, if it was about one.
+    Column("run_id", _Key),
+    # Why it could not be sent, in words.
+    Column("error", Text),
+)
+"""What people were told and when; a row goes when it is so no more, and the next time they are told at once."""
+
 import_results = Table(
     "import_results",
     metadata,

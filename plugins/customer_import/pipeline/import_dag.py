@@ -308,6 +308,7 @@ def finish_run(import_type: str) -> dict[str, Any]:
     from airflow.sdk.exceptions import AirflowFailException  # noqa: PLC0415
 
     from customer_import.database.engine import open_engine  # noqa: PLC0415
+    from customer_import.notices.send import tell_of_run  # noqa: PLC0415
     from customer_import.runs.run import find_run  # noqa: PLC0415
     from customer_import.runs.tasks import record_task  # noqa: PLC0415
     from customer_import.tasks.finish.close import close_run  # noqa: PLC0415
@@ -325,8 +326,12 @@ def finish_run(import_type: str) -> dict[str, Any]:
         for name, state in states.get(dag_run.run_id, {}).items()
         if state in {"failed", "upstream_failed"}
     }
+    url = _results_url(dag_run.dag_id, dag_run.run_id)
     with record_task(engine, _attempt(run_key, TaskId.FINISH_RUN)):
-        summary = close_run(engine, run_key, failed, _results_url(dag_run.dag_id, dag_run.run_id))
+        try:
+            summary = close_run(engine, run_key, failed, url)
+        finally:
+            tell_of_run(engine, run_key, url)
     if summary.wrote:
         alias = _written_alias(ImportType(import_type))
         context["outlet_events"][alias].add(written_asset(ImportType(import_type)))
@@ -361,11 +366,15 @@ def _wait_for_turn(run_key: int) -> None:
 
 
 def _results_url(dag_id: str, airflow_run_id: str) -> str:
+    return f"{pages_url()}?{urlencode({'dag_id': dag_id, 'run_id': airflow_run_id})}"
+
+
+def pages_url() -> str:
+    """Return where the import's pages are."""
     from airflow.sdk.configuration import conf  # noqa: PLC0415
 
     base = conf.get("api", "base_url", fallback=None) or ""
-    query = urlencode({"dag_id": dag_id, "run_id": airflow_run_id})
-    return f"{base.rstrip('/')}/{PAGES_PREFIX}/?{query}"
+    return f"{base.rstrip('/')}/{PAGES_PREFIX}/"
 
 
 @contextmanager

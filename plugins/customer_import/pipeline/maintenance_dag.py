@@ -1,4 +1,4 @@
-"""The task graph of the maintenance DAG: one task that removes old personal data.
+"""The task graph of the maintenance DAG: removes old personal data, and looks for what no run can tell.
 
 Imported at every parse, like ``customer_import.pipeline.import_dag``, whose policies it shares; so heavy
 parts are imported inside the task.
@@ -13,12 +13,12 @@ from typing import Any
 from airflow.sdk import DAG, Param, get_current_context, task
 
 from customer_import.pipeline.documentation import MAINTENANCE
-from customer_import.pipeline.import_dag import OWNER, RETRY_POLICY, TAGS
+from customer_import.pipeline.import_dag import OWNER, RETRY_POLICY, TAGS, pages_url
 
 DAG_ID = "maintain_customer_import"
 
 
-def build_maintenance_dag(*, schedule: str | None = "@daily") -> DAG:
+def build_maintenance_dag(*, schedule: str | None = "@hourly") -> DAG:
     """Build the maintenance DAG.
 
     Args:
@@ -27,7 +27,7 @@ def build_maintenance_dag(*, schedule: str | None = "@daily") -> DAG:
     dag = DAG(
         dag_id=DAG_ID,
         dag_display_name="Maintain customer imports",
-        description="Removes personal data that the customer imports staged long ago",
+        description="Removes personal data that the customer imports staged long ago, and tells what is overdue",
         doc_md=MAINTENANCE,
         schedule=schedule,
         catchup=False,
@@ -49,6 +49,7 @@ def build_maintenance_dag(*, schedule: str | None = "@daily") -> DAG:
     )
     with dag:
         purge_personal_data()
+        watch_imports()
     return dag
 
 
@@ -82,3 +83,29 @@ def purge_personal_data() -> dict[str, Any]:
     for error in wrong:  # nobody can tell how long its data is to be kept
         raise error
     return asdict(counts)
+
+
+@task(
+    retries=2,
+    retry_delay=timedelta(minutes=1),
+    execution_timeout=timedelta(minutes=10),
+    show_return_value_in_logs=False,
+)
+def watch_imports() -> None:
+    """Tell people which scheduled imports are overdue, and which credentials end soon."""
+    from customer_import.config.instances import load_each_instance  # noqa: PLC0415
+    from customer_import.database.engine import open_engine  # noqa: PLC0415
+    from customer_import.database.migrate import migrate  # noqa: PLC0415
+    from customer_import.errors import ConfigurationError  # noqa: PLC0415
+    from customer_import.notices.watch import watch  # noqa: PLC0415
+
+    engine = open_engine()
+    migrate(engine)
+    instances = load_each_instance()
+    right = {
+        name: one for name, one in instances.items() if not isinstance(one, ConfigurationError)
+    }
+    watch(engine, right, pages_url())
+    for error in instances.values():
+        if isinstance(error, ConfigurationError):
+            raise error

@@ -1,0 +1,123 @@
+"""Sends notices by Airflow's notifiers; one that cannot be sent fails nothing, and is said."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseNotifier, get_current_context
+from sqlalchemy import select
+
+from customer_import.config.instances import load_instance
+from customer_import.config.notices import PLACES
+from customer_import.database.engine import reading
+from customer_import.database.tables import import_runs
+from customer_import.errors import ConfigurationError
+from customer_import.notices.rules import of_run
+from customer_import.notices.store import claim, fail, forget
+from customer_import.tasks.finish.summary import Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Engine
+
+    from customer_import.config.notices import NoticesConfig, NotifierConfig
+    from customer_import.notices.rules import Notice
+    from customer_import.vocabulary import NoticeKind
+
+log = logging.getLogger(__name__)
+
+
+def tell_of_run(engine: Engine, run_key: int, link: str) -> None:
+    """Tell people what an ended run came to, as far as its instance says so.
+
+    Args:
+        engine: The import's database.
+        run_key: ``import_runs.id``.
+        link: Where the run's results are.
+    """
+    with reading(engine) as connection:
+        query = select(import_runs.c.instance, import_runs.c.summary).where(
+            import_runs.c.id == run_key
+        )
+        name, stored = connection.execute(query).one()
+    try:
+        instance = load_instance(name)
+    except ConfigurationError as error:
+        log.warning("Nobody is told of this run: %s", error)
+        return
+    if instance.notices is None or stored is None:
+        return
+    summary = Summary(**stored)
+    found = of_run(summary, instance.title, instance.notices, link)
+    settle(engine, name, summary.import_type, found, instance.notices)
+
+
+def settle(
+    engine: Engine,
+    instance: str,
+    import_type: str,
+    found: Mapping[NoticeKind, Notice | None],
+    config: NoticesConfig,
+    now: datetime | None = None,
+) -> None:
+    """Send what is to be told now, and forget what is so no more.
+
+    Args:
+        engine: The import's database.
+        instance: Key of ``instances.yaml``.
+        import_type: Whose import; empty for the instance as a whole.
+        found: Notice by kind; ``None`` where there is nothing (any more).
+        config: By what, and how often.
+        now: UTC; the present moment when left out.
+    """
+    now = now or datetime.now(UTC)
+    repeat_after = timedelta(hours=config.repeat_after_hours)
+    for kind, notice in found.items():
+        if notice is None:
+            forget(engine, instance, import_type, kind)
+            continue
+        if claim(engine, instance, notice, repeat_after, now):
+            # Claimed first: a task that is killed here and run again tells nobody twice.
+            faults = [fault for by in config.by if (fault := _send(notice, by))]
+            if faults:
+                is_lost = len(faults) == len(config.by)
+                fail(engine, instance, notice, "; ".join(faults), is_lost=is_lost)
+
+
+def _send(notice: Notice, by: NotifierConfig) -> str | None:
+    """Send a notice by one notifier; return why it could not be sent."""
+    name = by.notifier.rpartition(".")[2]
+    try:
+        notifier = resolve_name(by.notifier)
+        if not (isinstance(notifier, type) and issubclass(notifier, BaseNotifier)):
+            return _said(notice, f"{by.notifier} is no notifier of Airflow's")
+        notifier(**_filled(by.options, notice))(get_current_context())
+    except Exception as error:  # noqa: BLE001 - whatever a provider raises: no run fails by it
+        # Not the error's own words: those of a mail server may name people.
+        return _said(notice, f"{name}: {type(error).__name__}")
+    log.info("Told by %s: %s", name, notice.title)
+    return None
+
+
+def _said(notice: Notice, fault: str) -> str:
+    log.warning(
+        "The notice %r could not be sent: %s. See notices in instances.yaml", notice.title, fault
+    )
+    return fault
+
+
+def _filled(options: Any, notice: Notice) -> Any:  # noqa: ANN401 - YAML of any shape
+    match options:
+        case str():
+            for place in PLACES:
+                options = options.replace(f"{{{place}}}", getattr(notice, place))
+            return options
+        case dict():
+            return {name: _filled(value, notice) for name, value in options.items()}
+        case list():
+            return [_filled(value, notice) for value in options]
+    return options

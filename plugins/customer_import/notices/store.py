@@ -1,0 +1,111 @@
+"""Remembers what people were told, so that nobody is told twice and what goes on is told again only after a while."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, delete, select, update
+
+from customer_import.database.engine import insert_missing
+from customer_import.database.tables import import_runs, sent_notices
+from customer_import.runs.run import as_utc
+from customer_import.vocabulary import SUCCEEDED, Mode, NoticeKind
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from sqlalchemy import ColumnElement, Engine
+
+    from customer_import.notices.rules import Notice
+
+_sent = sent_notices.c
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
+_WATCHED = "watched"
+"""In the place of a kind: since when a schedule is watched."""
+
+
+def claim(
+    engine: Engine, instance: str, notice: Notice, repeat_after: timedelta, now: datetime
+) -> bool:
+    """Tell whether a notice is to be sent now, and remember that it is: no other task sends it then.
+
+    New customers are told with every run; anything else again only after ``repeat_after``.
+    """
+    key = {"instance": instance, "import_type": notice.import_type, "kind": notice.kind.value}
+    row = key | {"sent_at": now, "run_id": notice.run_key, "error": None}
+    is_other_run = _sent.run_id.is_distinct_from(notice.run_key)
+    is_again = (
+        is_other_run
+        if notice.kind is NoticeKind.NEW_CUSTOMERS
+        else and_(is_other_run | _sent.run_id.is_(None), _sent.sent_at <= now - repeat_after)
+    )
+    with engine.begin() as connection:
+        if connection.execute(select(_sent.kind).where(*_same(key))).first() is None:
+            insert_missing(connection, sent_notices, [row])
+            return True
+        again = update(sent_notices).where(*_same(key), is_again)
+        return connection.execute(again.values(row)).rowcount == 1
+
+
+def fail(engine: Engine, instance: str, notice: Notice, error: str, *, is_lost: bool) -> None:
+    """Remember that a notice could not be sent; when it reached nobody, it is sent again the next time."""
+    key = {"instance": instance, "import_type": notice.import_type, "kind": notice.kind.value}
+    values: dict[str, object] = {"error": error}
+    if is_lost:
+        values["sent_at"] = _LONG_AGO
+    with engine.begin() as connection:
+        connection.execute(update(sent_notices).where(*_same(key)).values(values))
+
+
+def forget(engine: Engine, instance: str, import_type: str, kind: NoticeKind) -> None:
+    """Note that it is so no more: the next time people are told at once."""
+    key = {"instance": instance, "import_type": import_type, "kind": kind.value}
+    with engine.begin() as connection:
+        connection.execute(delete(sent_notices).where(*_same(key)))
+
+
+def watched_since(engine: Engine, instance: str, import_type: str, now: datetime) -> datetime:
+    """Return since when the schedule of an import is watched; from now on when it was not yet."""
+    key = {"instance": instance, "import_type": import_type, "kind": _WATCHED}
+    with engine.begin() as connection:
+        insert_missing(connection, sent_notices, [key | {"sent_at": now}])
+        found = connection.execute(select(_sent.sent_at).where(*_same(key))).scalar_one()
+    return as_utc(found)
+
+
+def last_good_import(engine: Engine, instance: str, import_type: str) -> datetime | None:
+    """Return when the last import that ended well began."""
+    runs = import_runs.c
+    query = (
+        select(runs.started_at)
+        .where(
+            runs.instance == instance,
+            runs.import_type == import_type,
+            runs.mode == Mode.IMPORT.value,
+            runs.state.in_(SUCCEEDED),
+        )
+        .order_by(runs.id.desc())
+        .limit(1)
+    )
+    with engine.connect() as connection:
+        found = connection.execute(query).scalar_one_or_none()
+    return as_utc(found) if found is not None else None
+
+
+def last_sign_in(engine: Engine, instance: str) -> datetime | None:
+    """Return when a run of an instance read Partner Center last, which renews the refresh token."""
+    runs = import_runs.c
+    query = (
+        select(runs.started_at)
+        .where(runs.instance == instance, runs.listed.is_not(None))
+        .order_by(runs.id.desc())
+        .limit(1)
+    )
+    with engine.connect() as connection:
+        found = connection.execute(query).scalar_one_or_none()
+    return as_utc(found) if found is not None else None
+
+
+def _same(key: dict[str, str]) -> list[ColumnElement[bool]]:
+    return [_sent[name] == value for name, value in key.items()]
