@@ -32,6 +32,13 @@ def test_the_newest_run_of_each_import_type_is_given(book: Book):
     assert (tenant_reseller["run_id"], tenant_reseller["instance"]) == ("manual__2", "reseller")
 
 
+def test_what_only_looked_does_not_hide_the_last_import(book: Book):
+    for mode in ("preview", "import", "discover", "check"):
+        close_run(book.engine, book.begin(mode=mode).key, {})
+    (latest,) = latest_runs(book.engine)
+    assert (latest["run_id"], latest["mode"]) == ("manual__2", "import")
+
+
 def test_a_run_that_is_going_on_has_the_counts_so_far(book: Book):
     run = book.begin()
     one, *_ = book.list(run, 3)

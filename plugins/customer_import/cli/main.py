@@ -104,7 +104,7 @@ def check(
 
 @app.command()
 def results(*, as_json: AsJson = False) -> None:
-    """Show the latest run of each import type with a count per outcome."""
+    """Show the latest import of each import type with a count per outcome."""
     with outside_a_task():
         from customer_import.cli.results import as_table, read_runs  # noqa: PLC0415
 

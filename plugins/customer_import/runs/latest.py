@@ -8,7 +8,7 @@ from sqlalchemy import case, func, select
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, import_runs
-from customer_import.vocabulary import ImportType, Outcome, ReasonCode
+from customer_import.vocabulary import ImportType, Mode, Outcome, ReasonCode
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine, Row
@@ -41,7 +41,7 @@ def find_last_complete(engine: Engine, run: Run) -> Row[*tuple[Any, ...]] | None
 
 
 def latest_runs(engine: Engine) -> list[dict[str, Any]]:
-    """Return the newest run of each import type that has one, with a count per outcome.
+    """Return the newest import of each import type, with a count per outcome; without one, what only looked.
 
     Each is a dict of ``import_type``, ``run_id`` (Airflow's), ``instance``, ``mode``, ``state``, ``discovered``, one
     key per outcome, which together are those discovered, and ``unclassified``; a run that is still going has the
@@ -53,7 +53,7 @@ def latest_runs(engine: Engine) -> list[dict[str, Any]]:
             row = connection.execute(
                 select(import_runs)
                 .where(import_runs.c.import_type == import_type)
-                .order_by(import_runs.c.id.desc())
+                .order_by((import_runs.c.mode == Mode.IMPORT).desc(), import_runs.c.id.desc())
                 .limit(1)
             ).one_or_none()
             if row is None:
