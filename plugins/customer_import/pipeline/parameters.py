@@ -53,7 +53,7 @@ def import_params(import_type: ImportType, scope: Scope = Scope.FULL) -> dict[st
                 Mode.IMPORT.value: "Import: write to the BSS",
                 Mode.PREVIEW.value: "Preview: read everything, write nothing, say what an import would do",
                 Mode.DISCOVER.value: "Discover: only list and classify the tenants",
-                Mode.CHECK.value: "Check: only test both connections",
+                Mode.CHECK.value: "Check: test both connections, compare customers, links and accounts, write nothing",
             },
             "title": "Mode",
             "description": "How far the run goes.",
