@@ -71,8 +71,10 @@ def list_runs(
     *,
     cursor: str | None = None,
     limit: int = 50,
+    mode: Mode | None = None,
+    instance: str | None = None,
 ) -> Page[RunView]:
-    """Return runs, newest first.
+    """Return runs, newest first; of a mode and an instance only, when they are given.
 
     Raises:
         CursorError: The cursor is of another list.
@@ -80,6 +82,10 @@ def list_runs(
     order = Order("runs", (import_runs.c.id,), (int,), is_descending=True)
     others = (column for column in import_runs.c if column.name != "id")
     statement = select(import_runs.c.id, *others).where(import_runs.c.import_type.in_(readable))
+    if mode is not None:
+        statement = statement.where(import_runs.c.mode == mode.value)
+    if instance is not None:
+        statement = statement.where(import_runs.c.instance == instance)
     page = read_page(connection, statement, order, cursor, limit)
     return page.showing(_view(connection, row) for row in page.rows)
 
@@ -144,6 +150,7 @@ def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's col
         error=error,
         fields=summary.get("fields", {}),
         previewed=summary.get("preview"),
+        drift=summary.get("drift"),
         progress=_progress(connection, row, sum(counts.values())) if is_active else None,
     )
 
@@ -189,10 +196,12 @@ def _progress(connection: Connection, row: Row[Any], results: int) -> Progress:
         elapsed_s = (datetime.now(UTC) - as_utc(row.started_at)).total_seconds()
         rate = row.extracted / elapsed_s if elapsed_s > 0 and row.extracted else None
         return _counted("Reading customers from Partner Center", row.extracted, row.listed, rate)
-    if row.mode not in {Mode.IMPORT, Mode.PREVIEW}:
+    if row.mode == Mode.DISCOVER:
         return Progress(step="Closing the run", done=row.extracted, total=row.listed)
     if row.batches is None:
         return Progress(step="Checking and mapping the customers")
+    if row.mode == Mode.CHECK:
+        return Progress(step="Comparing with the BSS")
     discovered = select(func.count()).where(
         staged_customers.c.run_id == row.id, staged_customers.c.is_discovered.is_(True)
     )
