@@ -81,6 +81,8 @@ def test_nine_kinds_planted_are_nine_found_and_nothing_else(scene: Scene):
     assert found(scene, report).keys() == wanted
     assert report.summary.drift is not None
     assert report.summary.drift["found"] == dict.fromkeys(DRIFT, 1)
+    in_doubt = sum(meaning.is_whole for meaning in DRIFT.values())
+    assert report.summary.drift["compared"] == CUSTOMERS - in_doubt
     assert report.summary.state == "success with problems"
     assert len(scene.writes()) == written
     print(  # noqa: T201 - the figures of a large run

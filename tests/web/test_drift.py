@@ -233,6 +233,13 @@ def test_the_run_leads_from_import_results_to_what_it_found(admin: TestClient, c
     assert f"drift?dag_id={DAG}&amp;run_id=c" in page
 
 
+def test_import_results_goes_on_to_show_the_last_import(admin: TestClient, database: Engine):
+    key = add_run(database, airflow_run_id="import")
+    add_results(database, key, {"tenant_name": "Imported company"})
+    add_check(database)
+    assert "Imported company" in admin.get(f"{PREFIX}/?dag_id={DAG}").text
+
+
 def test_looking_and_downloading_are_told_to_the_audit_log(admin: TestClient, check: int):
     from airflow.models.log import Log
     from airflow.utils.session import create_session

@@ -90,7 +90,7 @@ def _place(
     runs: tuple[RunView, ...] = ()
     if connection is not None and chosen:
         runs = list_runs(
-            connection, [import_type], limit=_PICKED, mode=Mode.CHECK, instance=chosen
+            connection, [import_type], limit=_PICKED, modes=(Mode.CHECK,), instance=chosen
         ).items
     run = run or next(iter(runs), None)
     return DriftPlace(types, import_type, chosen, instances, run, runs, wanted)
@@ -100,7 +100,7 @@ def _newest_type(types: tuple[ImportType, ...], connection: Connection | None) -
     """The one of the newest check; without one the first."""
     if connection is None:
         return types[0]
-    newest = list_runs(connection, types, limit=1, mode=Mode.CHECK).items
+    newest = list_runs(connection, types, limit=1, modes=(Mode.CHECK,)).items
     return newest[0].import_type if newest else types[0]
 
 
@@ -148,7 +148,7 @@ def show_customer_drift(
     if not findings:
         raise not_found()
     audit(Access.LOOK, run.import_type, run.run_id, tenant_id=findings[0].tenant_id)
-    suggested = next((one for one in findings if one.decisions), None)
+    suggested = next((one for one in findings if one.decisions and not one.is_repairable), None)
     return render(
         "_drift_customer.html",
         findings=with_changes(database, ChangeReader(database, run.key), findings),

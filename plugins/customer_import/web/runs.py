@@ -20,7 +20,7 @@ from customer_import.web.models import Page, Progress, RunView, ShownState
 from customer_import.web.paging import Order, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -60,9 +60,11 @@ def get_run(connection: Connection, readable: Sequence[ImportType], key: int) ->
 
 
 def latest_run(connection: Connection, readable: Sequence[ImportType]) -> RunView | None:
-    """Return the newest run of any of the import types."""
-    runs = list_runs(connection, readable, limit=1).items
-    return runs[0] if runs else None
+    """Return the newest run of any of the import types; checks, which have a page of their own, only without others."""
+    for modes in (set(Mode) - {Mode.CHECK}, None):
+        if runs := list_runs(connection, readable, limit=1, modes=modes).items:
+            return runs[0]
+    return None
 
 
 def list_runs(
@@ -71,10 +73,10 @@ def list_runs(
     *,
     cursor: str | None = None,
     limit: int = 50,
-    mode: Mode | None = None,
+    modes: Collection[Mode] | None = None,
     instance: str | None = None,
 ) -> Page[RunView]:
-    """Return runs, newest first; of a mode and an instance only, when they are given.
+    """Return runs, newest first; of some modes and an instance only, when they are given.
 
     Raises:
         CursorError: The cursor is of another list.
@@ -82,8 +84,8 @@ def list_runs(
     order = Order("runs", (import_runs.c.id,), (int,), is_descending=True)
     others = (column for column in import_runs.c if column.name != "id")
     statement = select(import_runs.c.id, *others).where(import_runs.c.import_type.in_(readable))
-    if mode is not None:
-        statement = statement.where(import_runs.c.mode == mode.value)
+    if modes is not None:
+        statement = statement.where(import_runs.c.mode.in_(sorted(modes)))
     if instance is not None:
         statement = statement.where(import_runs.c.instance == instance)
     page = read_page(connection, statement, order, cursor, limit)

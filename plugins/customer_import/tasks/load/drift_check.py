@@ -142,13 +142,14 @@ class DriftCheck:
         with self._engine.begin() as connection:
             forget_findings(connection, self._run.key)
             record_findings(connection, self._run.key, findings)
-        body = {"linked": linked, "compared": len(self._compared), "changed": changed}
+        compared = len(self._compared - {one.tenant_id for one in findings if one.kind in WHOLE})
+        body = {"linked": linked, "compared": compared, "changed": changed}
         put_reference(self._engine, self._run.key, ReferenceName.DRIFT, body)
         log.info(
             "Drift: %d customers linked, %d compared with what was written, %d changed in Partner Center since and not "
             "compared; %d findings so far.",
             linked,
-            len(self._compared),
+            compared,
             changed,
             len(findings),
         )
