@@ -62,7 +62,7 @@ class DriftCheck:
         """Compare a page of accounts with what is staged for them."""
         accounts = {account.id: account for account in page}
         before: dict[str, Difference] = {}
-        for row in self._links.written(accounts=accounts.keys()):
+        for row in self._links.written(accounts):
             self._compared.add(row.tenant_id)
             body, fields = accounts[row.account_id].body, self._run.mappings.account
             self._note(row, difference(orjson.loads(row.account), body, fields), before)
@@ -73,10 +73,11 @@ class DriftCheck:
         contacts = {contact.id: contact for contact in page}
         self._billed |= {contact.account_id for contact in page if contact.is_bill_to}
         accounts = {contact.id: contact.account_id for contact in page}
-        self._contacts |= self._links.contacts_in_place(accounts)
+        here = self._links.contacts_in_place(accounts)
+        self._contacts |= here
         before: dict[str, Difference] = {}
-        for row in self._links.written(contacts=contacts.keys()):
-            if row.contact_id not in self._contacts:
+        for row in self._links.written(set(accounts.values())):
+            if row.contact_id not in here:
                 continue
             self._account_of[row.tenant_id] = row.account_id
             body, fields = contacts[row.contact_id].body, self._run.mappings.contact

@@ -99,13 +99,11 @@ class Links:
         names = run.params.exclude_tenants
         self._left_out = {*names, *(matched[name] for name in names if name in matched)}
 
-    def written(
-        self, *, accounts: Collection[int] = (), contacts: Collection[int] = ()
-    ) -> list[Row[Any]]:
-        """Return the customers of some accounts or contacts whose staged content is what was written."""
-        wanted = or_(_links.account_id.in_(accounts), _links.contact_id.in_(contacts))
+    def written(self, accounts: Collection[int]) -> list[Row[Any]]:
+        """Return the customers of some accounts, a page of them, whose staged content is what was written."""
+        wanted = written_of(self._run, _links.account_id.in_(accounts))
         with reading(self._engine) as connection:
-            rows = connection.execute(written_of(self._run, wanted)).all()
+            rows = connection.execute(wanted).all()
         return [row for row in rows if holds_content(row.link_hash, row.content_hash)]
 
     def count_changed(self) -> int:
@@ -126,11 +124,11 @@ class Links:
             accounts: Contact to its account in the BSS.
         """
         statement = select(_links.contact_id, _links.account_id).where(
-            _judged(self._run), _links.contact_id.in_(accounts)
+            _judged(self._run), _links.account_id.in_(set(accounts.values()))
         )
         with reading(self._engine) as connection:
             rows = connection.execute(statement).all()
-        return {row.contact_id for row in rows if accounts[row.contact_id] == row.account_id}
+        return {row.contact_id for row in rows if accounts.get(row.contact_id) == row.account_id}
 
     def all(self) -> Iterator[Judged]:
         """Give every link with the markers of the accounts that it concerns, and those that carry its tenant id."""
