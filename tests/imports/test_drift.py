@@ -247,6 +247,10 @@ def test_a_check_that_broke_off_and_ran_again_finds_the_same_once(scene: Scene):
 
     assert found(scene, close(scene, run)).keys() == whole
     assert len(scene.writes()) == written
+    mended = customers[list(PLANT).index(DriftKind.MARKER_REMOVED)].tenant_id
+    mark(scene, scene.bss(DIRECT).accounts[scene.links()[mended].account_id], mended)
+    scene.load(run, attempt=3)
+    assert found(scene, close(scene, run)).keys() == whole - {(mended, "marker_removed")}
 
 
 @on("sqlite")
