@@ -7,6 +7,7 @@ files read it.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ImportType(StrEnum):
@@ -28,7 +29,7 @@ class Mode(StrEnum):
     IMPORT = "import"
     PREVIEW = "preview"
     DISCOVER = "discover"
-    CHECK = "check"
+    CHECK = "check"  # tries both ends, and compares Partner Center, links and BSS
 
 
 class Scope(StrEnum):
@@ -127,6 +128,7 @@ class ReferenceName(StrEnum):
     COUNTRY_RULES = "country_rules"
     RESELLERS = "resellers"
     SELECTION = "selection"  # name in the run's parameters to the tenant id that it meant
+    DRIFT = "drift"  # how many customers a check compared
 
 
 class NoticeKind(StrEnum):
@@ -196,3 +198,101 @@ class ReasonCode(StrEnum):
 
 LEFT = (ReasonCode.CUSTOMER_LEFT, ReasonCode.CUSTOMER_GONE)
 """What Partner Center says of customers that are no longer this partner's, and of all when the partner lost a right."""
+
+
+class DriftKind(StrEnum):
+    """In what Partner Center, links and BSS disagree about a linked customer; ``DRIFT`` says what each means."""
+
+    CUSTOMER_GONE = "customer_gone"
+    LINK_WITHOUT_ACCOUNT = "link_without_account"
+    ACCOUNT_GONE = "account_gone"
+    MARKER_DIFFERS = "marker_differs"
+    MARKER_DOUBLED = "marker_doubled"
+    MARKER_REMOVED = "marker_removed"
+    CONTACT_GONE = "contact_gone"
+    FIELDS_EDITED = "fields_edited"
+    SYNC_OPTIONS_DIFFER = "sync_options_differ"
+
+
+class DriftMeaning(NamedTuple):
+    """What a kind of drift means, and what a person does about it.
+
+    Attributes:
+        title: Its name.
+        meaning: When it is found.
+        to_do: What to do about it.
+        decisions: What a person may decide about it, the likeliest first.
+        is_repairable: Whether an import of the customer, with the scope ``verify``, mends it.
+        is_whole: Whether it leaves nothing else to compare of the customer.
+    """
+
+    title: str
+    meaning: str
+    to_do: str
+    decisions: tuple[DecisionKind, ...] = ()
+    is_repairable: bool = False
+    is_whole: bool = False
+
+
+DRIFT: dict[DriftKind, DriftMeaning] = {
+    DriftKind.CUSTOMER_GONE: DriftMeaning(
+        "Customer gone",
+        "Partner Center does not list the linked customer any more, or says that it has left.",
+        "End the account in the BSS if that is right, and exclude the customer.",
+        (DecisionKind.EXCLUDE,),
+        is_whole=True,
+    ),
+    DriftKind.LINK_WITHOUT_ACCOUNT: DriftMeaning(
+        "Link without account",
+        "The ledger says that the customer's account was made, or begun, and does not know which one it is.",
+        "Import the customer again: its account is looked for before anything is sent.",
+        is_repairable=True,
+        is_whole=True,
+    ),
+    DriftKind.ACCOUNT_GONE: DriftMeaning(
+        "Account gone",
+        "The BSS does not have the linked account any more.",
+        "Restore it in the BSS, or decide which account the customer is, or that it is excluded.",
+        (DecisionKind.LINK, DecisionKind.EXCLUDE),
+        is_whole=True,
+    ),
+    DriftKind.MARKER_DIFFERS: DriftMeaning(
+        "Tenant id of another",
+        "The linked account carries another tenant id, or none while another account carries this customer's.",
+        "Enter the tenant id in the right account, or decide which account the customer is.",
+        (DecisionKind.LINK, DecisionKind.EXCLUDE),
+        is_whole=True,
+    ),
+    DriftKind.MARKER_DOUBLED: DriftMeaning(
+        "Tenant id doubled",
+        "More than one account carries the customer's tenant id.",
+        "Remove it from all but one in the BSS, or decide which account the customer is.",
+        (DecisionKind.LINK, DecisionKind.EXCLUDE),
+    ),
+    DriftKind.MARKER_REMOVED: DriftMeaning(
+        "Tenant id removed",
+        "The linked account carries no tenant id, and no other account carries it.",
+        "Import the customer again: its tenant id is entered again.",
+        is_repairable=True,
+    ),
+    DriftKind.CONTACT_GONE: DriftMeaning(
+        "Contact gone",
+        "The BSS does not have the linked contact any more, or the link names none.",
+        "Import the customer again: the account's primary contact takes over, or one is created.",
+        is_repairable=True,
+    ),
+    DriftKind.FIELDS_EDITED: DriftMeaning(
+        "Fields edited",
+        "Fields of account or contact differ from what was written, and Partner Center has not changed since.",
+        "Import the customer again to write Partner Center's values, or enter the BSS's in Partner Center.",
+        (DecisionKind.EXCLUDE,),
+        is_repairable=True,
+    ),
+    DriftKind.SYNC_OPTIONS_DIFFER: DriftMeaning(
+        "Sync options differ",
+        "Sync options differ from what was written, and Partner Center has not changed since.",
+        "Import the customer again to write them; it provisions nothing.",
+        is_repairable=True,
+    ),
+}
+"""The nine kinds, what stands for the whole customer first."""

@@ -23,6 +23,8 @@ PAGES = (
     f"tenants?dag_id={DIRECT}",
     f"tenants?dag_id={INDIRECT}",
     f"tenants?dag_id={RESELLER}",
+    f"drift?dag_id={DIRECT}",
+    f"drift?dag_id={RESELLER}",
 )
 
 

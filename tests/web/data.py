@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert
 
 from customer_import.database.tables import (
+    drift_findings,
     import_results,
     import_runs,
     staged_accounts,
@@ -80,6 +81,28 @@ def add_results(engine: Engine, run_key: int, *rows: dict[str, Any], **common: A
     ]
     with engine.begin() as connection:
         connection.execute(insert(import_results), full)
+
+
+def add_drift(engine: Engine, run_key: int, *rows: dict[str, Any]) -> None:
+    """Store findings of a check, one customer each unless a row says otherwise."""
+    full = [
+        {
+            "run_id": run_key,
+            "tenant_id": tenant_id(number),
+            "kind": "fields_edited",
+            "tenant_name": f"Company {number:05}",
+            "domain": f"company{number:05}.onmicrosoft.com",
+            "account_id": 1000 + number,
+            "contact_id": 2000 + number,
+            "detail": "Differs: name.",
+            "fields": None,
+            "found_at": START,
+        }
+        | row
+        for number, row in enumerate(rows)
+    ]
+    with engine.begin() as connection:
+        connection.execute(insert(drift_findings), full)
 
 
 def add_staged(engine: Engine, run_key: int, *rows: dict[str, Any], **common: Any) -> None:

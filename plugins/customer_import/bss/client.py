@@ -134,6 +134,10 @@ class BssClient:
             on_turn=on_turn,
         )
 
+    def all_contacts(self) -> AsyncIterator[list[Contact]]:
+        """Yield the contacts of all accounts, page by page, in the BSS's order."""
+        return self._pages("/api/contacts", _contact, {})
+
     async def contacts(self, account_id: int) -> list[Contact]:
         """Return the contacts of an account."""
         params = {"$filter": equals("accountId", account_id)}

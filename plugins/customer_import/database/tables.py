@@ -434,3 +434,26 @@ import_results = Table(
     Index(None, "instance", "tenant_id", "id"),
 )
 """One row per run and discovered tenant: its outcome, with the reason and warnings in words."""
+
+drift_findings = Table(
+    "drift_findings",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("run_id", _Key, ForeignKey("import_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("tenant_id", String(64), nullable=False),
+    Column("kind", String(30), nullable=False),
+    Column("tenant_name", Text),
+    Column("domain", Text),
+    # The linked account and contact.
+    Column("account_id", _Key),
+    Column("contact_id", _Key),
+    # In words, without values.
+    Column("detail", Text, nullable=False),
+    # Names of the BSS fields or sync options that differ.
+    Column("fields", JSON(none_as_null=True)),
+    Column("found_at", _Moment, nullable=False),
+    _search_key(),
+    UniqueConstraint("run_id", "tenant_id", "kind"),
+    Index(None, "run_id", "search_key", "id"),
+)
+"""In what Partner Center, links and BSS disagreed in a run of the mode ``check``: one row per customer and kind."""

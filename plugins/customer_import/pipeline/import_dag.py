@@ -42,7 +42,7 @@ from customer_import.errors import (
 )
 from customer_import.pipeline.documentation import describe
 from customer_import.pipeline.parameters import import_params
-from customer_import.vocabulary import ImportType, Mode, RunState, Scope, TaskId
+from customer_import.vocabulary import ImportType, RunState, Scope, TaskId
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -231,8 +231,6 @@ def start_run(import_type: str) -> int:
 def extract_customers(run_key: int) -> dict[str, Any]:
     """Read the import type's customers from Partner Center into staging, and classify them."""
     with _open_task(run_key, TaskId.EXTRACT_CUSTOMERS) as (engine, run):
-        if run.params.mode is Mode.CHECK:
-            return {}
         from customer_import.tasks.extract.extract import (  # noqa: PLC0415
             extract_customers as extract,
         )

@@ -43,7 +43,7 @@ def import_params(
                 Mode.IMPORT.value: "Import: write to the BSS",
                 Mode.PREVIEW.value: "Preview: read everything, write nothing, say what an import would do",
                 Mode.DISCOVER.value: "Discover: only list and classify the tenants",
-                Mode.CHECK.value: "Check: only test both connections",
+                Mode.CHECK.value: "Check: test both connections, compare customers, links and accounts, write nothing",
             },
             "title": "Mode",
             "description": "How far the run goes. Before the first import of an instance, look at a preview.",

@@ -40,19 +40,23 @@ from customer_import.web.requests import (
 from customer_import.web.results import failed_tenants, read_history, read_results
 from customer_import.web.runs import get_run, list_runs, run_params
 
-router = APIRouter(
-    prefix="/api",
-    tags=["customer import"],
-    responses={
-        400: {"description": "The cursor belongs to another list"},
-        401: {"description": "Nobody is logged in"},
-        403: {"description": "The user may read the runs of none of the import DAGs"},
-        404: {"description": "There is no such thing that the user may read"},
-        503: {
-            "description": "The import's database does not answer; Retry-After says when to come back"
-        },
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The cursor belongs to another list"},
+    401: {"description": "Nobody is logged in"},
+    403: {"description": "The user may read the runs of none of the import DAGs"},
+    404: {"description": "There is no such thing that the user may read"},
+    503: {
+        "description": "The import's database does not answer; Retry-After says when to come back"
     },
-)
+}
+
+
+def api_router() -> APIRouter:
+    """Return a router of the API."""
+    return APIRouter(prefix="/api", tags=["customer import"], responses=_RESPONSES)
+
+
+router = api_router()
 
 
 def _run(run_key: RunKey, types: ReadableTypes, connection: ConnectionDep) -> RunView:

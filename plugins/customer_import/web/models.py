@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from customer_import.runs.previews import WOULD_WRITE
-from customer_import.vocabulary import DecisionKind, FieldFate, ImportType, Mode, Outcome
+from customer_import.vocabulary import DecisionKind, DriftKind, FieldFate, ImportType, Mode, Outcome
 
 
 class View(BaseModel):
@@ -74,6 +74,22 @@ class PreviewView(View):
     otherwise: int
 
 
+class DriftSummary(View):
+    """What a check compared and found.
+
+    Attributes:
+        linked: Customers with a link.
+        compared: Those whose content is what was written, and so was compared with the BSS.
+        changed: Those that changed in Partner Center or by the mapping since; the next import compares them.
+        found: Findings by kind.
+    """
+
+    linked: int
+    compared: int
+    changed: int
+    found: dict[DriftKind, int]
+
+
 class RunView(View):
     """One run.
 
@@ -96,6 +112,7 @@ class RunView(View):
         error: Why it failed, in words.
         fields: Customers per BSS field that is ``changed``, ``emptied`` or ``left_alone``; known at the end.
         previewed: Of a run that was started from a preview: how many customers it treated as that said.
+        drift: Of a check that has ended.
         progress: While it works.
     """
 
@@ -117,6 +134,7 @@ class RunView(View):
     error: str | None = None
     fields: dict[str, dict[str, int]] = {}
     previewed: PreviewView | None = None
+    drift: DriftSummary | None = None
     progress: Progress | None = None
 
     @property
@@ -178,6 +196,44 @@ class ResultView(View):
     recorded_at: datetime
     fields: dict[str, FieldFate] | None = None
     changes: tuple[FieldChange, ...] = ()
+
+
+class DriftView(View):
+    """One thing in which Partner Center, links and BSS disagree about a customer.
+
+    Attributes:
+        run_key: The check that found it.
+        tenant_id: The customer.
+        tenant_name: As a run listed it last.
+        domain: The same.
+        kind: What it is.
+        title: The same, in words.
+        detail: With numbers of accounts and names of fields.
+        to_do: What to do about it.
+        decisions: What a person may decide about it.
+        is_repairable: Whether an import of the customer mends it.
+        account_id: The linked account.
+        contact_id: The linked contact.
+        fields: What an import would make of each field or sync option that differs.
+        changes: The same with the values, as long as they are kept.
+        found_at: UTC.
+    """
+
+    run_key: int
+    tenant_id: str
+    tenant_name: str | None
+    domain: str | None
+    kind: DriftKind
+    title: str
+    detail: str
+    to_do: str
+    decisions: tuple[DecisionKind, ...]
+    is_repairable: bool
+    account_id: int | None
+    contact_id: int | None
+    fields: dict[str, FieldFate] = {}
+    changes: tuple[FieldChange, ...] = ()
+    found_at: datetime
 
 
 class HistoryEntry(View):

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from customer_import import __version__
-from customer_import.vocabulary import DecisionKind, FieldFate, ImportType, Mode, Outcome
+from customer_import.vocabulary import DRIFT, DecisionKind, FieldFate, ImportType, Mode, Outcome
 from customer_import.web.static_files import static_url
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ MODE_TITLES = {
     Mode.IMPORT: "Import",
     Mode.PREVIEW: "Preview",
     Mode.DISCOVER: "Get hierarchy",
-    Mode.CHECK: "Connection check",
+    Mode.CHECK: "Check",
 }
 DECISION_TITLES = {
     DecisionKind.EXCLUDE: "Excluded",
@@ -159,5 +159,6 @@ _environment.globals.update(
     type_titles=TYPE_TITLES,
     mode_titles=MODE_TITLES,
     decision_titles=DECISION_TITLES,
+    drift=DRIFT,
     outcomes=tuple(Outcome),
 )

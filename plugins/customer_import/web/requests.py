@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, HTTPException, Path, Query, status
 from pydantic import AfterValidator
 
-from customer_import.vocabulary import ImportType, Outcome
+from customer_import.vocabulary import DriftKind, ImportType, Outcome
+from customer_import.web.drift import DriftFilter
 from customer_import.web.models import TenantStatus
 from customer_import.web.results import ResultFilter, ResultOrder
 from customer_import.web.tenants import TenantFilter
@@ -63,7 +64,13 @@ def tenant_filter(
     return TenantFilter(q=q, status=status, reseller=reseller)
 
 
+def drift_filter(kind: DriftKind | None = None, q: Search = "") -> DriftFilter:
+    """Read which findings are wanted."""
+    return DriftFilter(kind=kind, q=q)
+
+
 ResultFilterDep = Annotated[ResultFilter, Depends(result_filter)]
+DriftFilterDep = Annotated[DriftFilter, Depends(drift_filter)]
 TenantFilterDep = Annotated[TenantFilter, Depends(tenant_filter)]
 
 

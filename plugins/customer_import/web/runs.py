@@ -20,7 +20,7 @@ from customer_import.web.models import Page, Progress, RunView, ShownState
 from customer_import.web.paging import Order, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -60,9 +60,11 @@ def get_run(connection: Connection, readable: Sequence[ImportType], key: int) ->
 
 
 def latest_run(connection: Connection, readable: Sequence[ImportType]) -> RunView | None:
-    """Return the newest run of any of the import types."""
-    runs = list_runs(connection, readable, limit=1).items
-    return runs[0] if runs else None
+    """Return the newest run of any of the import types; checks, which have a page of their own, only without others."""
+    for modes in (set(Mode) - {Mode.CHECK}, None):
+        if runs := list_runs(connection, readable, limit=1, modes=modes).items:
+            return runs[0]
+    return None
 
 
 def list_runs(
@@ -71,8 +73,10 @@ def list_runs(
     *,
     cursor: str | None = None,
     limit: int = 50,
+    modes: Collection[Mode] | None = None,
+    instance: str | None = None,
 ) -> Page[RunView]:
-    """Return runs, newest first.
+    """Return runs, newest first; of some modes and an instance only, when they are given.
 
     Raises:
         CursorError: The cursor is of another list.
@@ -80,6 +84,10 @@ def list_runs(
     order = Order("runs", (import_runs.c.id,), (int,), is_descending=True)
     others = (column for column in import_runs.c if column.name != "id")
     statement = select(import_runs.c.id, *others).where(import_runs.c.import_type.in_(readable))
+    if modes is not None:
+        statement = statement.where(import_runs.c.mode.in_(sorted(modes)))
+    if instance is not None:
+        statement = statement.where(import_runs.c.instance == instance)
     page = read_page(connection, statement, order, cursor, limit)
     return page.showing(_view(connection, row) for row in page.rows)
 
@@ -144,6 +152,7 @@ def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's col
         error=error,
         fields=summary.get("fields", {}),
         previewed=summary.get("preview"),
+        drift=summary.get("drift"),
         progress=_progress(connection, row, sum(counts.values())) if is_active else None,
     )
 
@@ -189,10 +198,12 @@ def _progress(connection: Connection, row: Row[Any], results: int) -> Progress:
         elapsed_s = (datetime.now(UTC) - as_utc(row.started_at)).total_seconds()
         rate = row.extracted / elapsed_s if elapsed_s > 0 and row.extracted else None
         return _counted("Reading customers from Partner Center", row.extracted, row.listed, rate)
-    if row.mode not in {Mode.IMPORT, Mode.PREVIEW}:
+    if row.mode == Mode.DISCOVER:
         return Progress(step="Closing the run", done=row.extracted, total=row.listed)
     if row.batches is None:
         return Progress(step="Checking and mapping the customers")
+    if row.mode == Mode.CHECK:
+        return Progress(step="Comparing with the BSS")
     discovered = select(func.count()).where(
         staged_customers.c.run_id == row.id, staged_customers.c.is_discovered.is_(True)
     )

@@ -317,7 +317,7 @@ def _carry_forward(connection: Connection, run: Run, now: datetime) -> None:
     outcome = case((is_done, Outcome.UNCHANGED.value), else_=_known.outcome)
     code = case((is_done, ReasonCode.SAME.value), else_=_known.reason_code)
     decided = case((_staged.decisions.is_not(None), " A decision about it stands."), else_="")
-    unchanged = literal("Not changed since ") + day + "." + decided
+    unchanged = literal("Unchanged in Partner Center since ") + day + "." + decided
     reason = case((is_done, unchanged), else_=_known.reason)
     columns = result_columns(
         run.import_type.value,

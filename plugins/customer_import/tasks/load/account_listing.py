@@ -23,6 +23,7 @@ from customer_import.runs.staged_customers import has_values
 from customer_import.tasks.load.bss_access import open_bss
 from customer_import.tasks.load.clearing import check_clearing
 from customer_import.tasks.load.customers import count_staged
+from customer_import.tasks.load.drift_check import DriftCheck
 from customer_import.tasks.load.marker import marker_key
 from customer_import.tasks.load.reconcile import name_key
 from customer_import.vocabulary import ReferenceName, Scope
@@ -61,7 +62,8 @@ def needs_listing(run: Run, engine: Engine) -> bool:
 def list_accounts(run: Run, engine: Engine) -> int:
     """List the organisation's accounts into ``bss_accounts``, replacing an earlier list of the run.
 
-    A run in which every customer has an account already lists nothing. Then the load is looked at as a whole.
+    A run in which every customer has an account already lists nothing. Then the load is looked at as a whole. A check
+    lists the contacts, too, and compares what it lists with links and staging.
 
     Returns:
         The number of accounts listed.
@@ -73,9 +75,10 @@ def list_accounts(run: Run, engine: Engine) -> int:
             because it was old, before all of it was loaded.
     """
     count = 0
-    if not count_staged(run, engine) and not has_values(engine, run.key, is_validated=True):
+    is_empty = not count_staged(run, engine) and not has_values(engine, run.key, is_validated=True)
+    if is_empty and not run.is_check:
         return count
-    if needs_listing(run, engine):
+    if run.is_check or needs_listing(run, engine):
         count = asyncio.run(_list(run, engine))
         log.info("Listed %d BSS accounts.", count)
     else:
@@ -89,12 +92,19 @@ async def _list(run: Run, engine: Engine) -> int:
         get_reference(engine, run.key, ReferenceName.ORGANISATION)
     )
     seen: set[int] = set()
+    check = await asyncio.to_thread(DriftCheck, run, engine) if run.is_check else None
     async with open_bss(run, engine) as client:
         async for page in client.accounts():
             seen.update(account.id for account in page)
             await asyncio.to_thread(store_accounts, engine, run.key, page, organisation)
-    # Only now, so that whoever reads meanwhile never finds less than there is.
-    await asyncio.to_thread(_delete_others, engine, run.key, seen)
+            if check is not None:
+                await asyncio.to_thread(check.see_accounts, page)
+        # Only now, so that whoever reads meanwhile never finds less than there is.
+        await asyncio.to_thread(_delete_others, engine, run.key, seen)
+        if check is not None:
+            async for contacts in client.all_contacts():
+                await asyncio.to_thread(check.see_contacts, contacts)
+            await check.finish(client)
     return len(seen)
 
 

@@ -25,6 +25,7 @@ from customer_import.tasks.load.bss_access import open_bss
 from customer_import.tasks.load.claims import Holder
 from customer_import.tasks.load.comparison import Comparer
 from customer_import.tasks.load.customers import count_staged, read_chunks
+from customer_import.tasks.load.drift_options import compare_options
 from customer_import.tasks.load.ledger import Ledger
 from customer_import.tasks.load.left_out import left_out_warnings, still_left_out, taken_by_now
 from customer_import.tasks.load.preview import TenantPreviewer
@@ -57,7 +58,7 @@ class _Loader(Protocol):
 def load_batch(
     run: Run, engine: Engine, batch: int, *, attempt: int, map_index: int
 ) -> LoadSummary:
-    """Load the customers of a batch that have no result yet.
+    """Load the customers of a batch that have no result yet; in a check compare their sync options.
 
     Args:
         run: The run.
@@ -75,6 +76,8 @@ def load_batch(
         DataQualityError: What was staged was removed because it was old, before all of it was loaded.
         SupersededError: A later attempt of the task is at work; this one wrote nothing after that.
     """
+    if run.is_check:
+        return compare_options(run, engine, batch)
     started = time.monotonic()
     if not count_staged(run, engine, batch) and not has_values(engine, run.key, is_validated=True):
         return LoadSummary(batch, {}, 0.0, 0)
@@ -177,7 +180,7 @@ class _Batch:
             is_same = verdict.reason_code is ReasonCode.SAME
             warnings = left_out_warnings(still_left_out(customer, run)) if is_same else []
             results.append(self._context.result(customer, verdict, link, warnings))
-            if is_same and not run.is_preview:
+            if is_same and run.writes:
                 confirmed.append(customer.tenant_id)
         if results:
             await self._context.ledger.record(results, confirmed)

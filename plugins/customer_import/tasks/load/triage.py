@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from customer_import.vocabulary import ImportType
 
 _KEEPS_MORE = "+kept"
+_SAME = "Unchanged in Partner Center since it was written; the BSS was not compared."
 _CLOCK_TOLERANCE = timedelta(minutes=10)
 
 
@@ -50,7 +51,7 @@ def _without_preview(
     if not is_own and customer.is_in_both_lists:
         return already_imported(link)
     if is_own and link.content_hash == customer.content_hash and not customer.is_due:
-        return Verdict(Outcome.UNCHANGED, ReasonCode.SAME, "Nothing has changed.")
+        return Verdict(Outcome.UNCHANGED, ReasonCode.SAME, _SAME)
     if _is_superseded(customer, link, now):
         return superseded(customer, link)
     is_existing = link.is_complete or link.is_adopted
@@ -111,6 +112,11 @@ def content_held(content_hash: str, kept: Collection[str]) -> str:
     run asks the BSS again and says again what is kept, until it no longer is.
     """
     return f"{content_hash}{_KEEPS_MORE}" if kept else content_hash
+
+
+def holds_content(link_hash: str | None, content_hash: str) -> bool:
+    """Whether a link says that this content was written, all of it."""
+    return link_hash in {content_hash, f"{content_hash}{_KEEPS_MORE}"}
 
 
 def already_imported(link: Link) -> Verdict:

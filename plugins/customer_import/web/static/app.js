@@ -213,6 +213,20 @@ if (hierarchy) {
   };
 }
 
+const checkNow = byId("check-now");
+if (checkNow) {
+  checkNow.onclick = async () => {
+    checkNow.disabled = true;
+    try {
+      const run = await startRun(checkNow.dataset.dag, { instance: checkNow.dataset.instance, mode: "check" });
+      location.href = "drift?" + new URLSearchParams({ dag_id: run.dag_id, run_id: run.dag_run_id });
+    } catch (error) {
+      showProblem(error.message);
+      checkNow.disabled = false;
+    }
+  };
+}
+
 const unpause = byId("unpause");
 if (unpause) {
   unpause.onclick = async () => {
