@@ -442,8 +442,8 @@ drift_findings = Table(
     Column("run_id", _Key, ForeignKey("import_runs.id", ondelete="CASCADE"), nullable=False),
     Column("tenant_id", String(64), nullable=False),
     Column("kind", String(30), nullable=False),
-    Column("tenant_name", Text),
-    Column("domain", Text),
+    Column("tenant_name", Text, info=PERSONAL),
+    Column("domain", Text, info=PERSONAL),
     # The linked account and contact.
     Column("account_id", _Key),
     Column("contact_id", _Key),
