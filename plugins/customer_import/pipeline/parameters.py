@@ -89,6 +89,16 @@ def import_params(import_type: ImportType, scope: Scope = Scope.FULL) -> dict[st
             "description": "What to do with a customer that is in the BSS already and has changed in Partner Center.",
             "section": HOW,
         },
+        "require_approval": {
+            "default": False,
+            "type": "boolean",
+            "title": "Ask before writing",
+            "description": (
+                "The run waits before it writes to the BSS until a person approves what it is going to do, under "
+                "Required Actions. The instance may ask for it in any case (require_approval, max_overwritten_percent)."
+            ),
+            "section": HOW,
+        },
         "max_rejected_percent": {
             "default": 20,
             "type": "number",

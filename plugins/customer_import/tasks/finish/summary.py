@@ -55,6 +55,7 @@ class Summary:
         error: What failed, in words, or ``None``.
         fields: Customers per BSS field in which they differ, by what becomes of it: ``changed``, ``emptied``,
             ``left_alone``.
+        approval: Of a run that asked before it wrote: ``why``, ``answer``, ``by``, ``at``.
         preview: Of a run that was started from a preview: ``run``, ``customers``, ``as_previewed``, ``otherwise``.
     """
 
@@ -80,6 +81,7 @@ class Summary:
     error: str | None = None
     fields: dict[str, dict[str, int]] = field(default_factory=dict)
     preview: dict[str, Any] | None = None
+    approval: dict[str, Any] | None = None
 
     @property
     def wrote(self) -> bool:
