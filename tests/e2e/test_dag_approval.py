@@ -1,4 +1,4 @@
-"""A load that is approved, rejected and left without an answer, in real Airflow, by its own REST API and its own rights."""
+"""A load that is approved, rejected and left without an answer, in real Airflow: by its REST API and its rights."""
 
 from __future__ import annotations
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from customer_import.config.files import FrozenModel
-from customer_import.runs.reference_data import get_reference, put_reference
+from customer_import.database.engine import reading
+from customer_import.runs.reference_data import find_reference, put_reference
 from customer_import.text import clean, trim
 from customer_import.vocabulary import Answer, ReferenceName
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 MOST_COMMENT = 500
 """Characters of what the person who answers says about it."""
@@ -100,7 +101,13 @@ class Approval(FrozenModel):
 
 def read_approval(engine: Engine, run_key: int) -> Approval | None:
     """Return the question of a run; ``None`` when the run has not come to it."""
-    body = get_reference(engine, run_key, ReferenceName.APPROVAL)
+    with reading(engine) as connection:
+        return find_approval(connection, run_key)
+
+
+def find_approval(connection: Connection, run_key: int) -> Approval | None:
+    """Return the same by an open connection."""
+    body = find_reference(connection, run_key, ReferenceName.APPROVAL)
     return Approval.model_validate(body) if body is not None else None
 
 
