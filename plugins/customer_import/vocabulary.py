@@ -127,6 +127,8 @@ class ReferenceName(StrEnum):
     ORGANISATION = "organisation"
     COUNTRY_RULES = "country_rules"
     RESELLERS = "resellers"
+    CHOICES = "choices"  # what the organisation has to choose from for new records, by name
+    ORDERING = "ordering"  # the ordering options that the run gives to new accounts
     APPROVAL = "approval"  # whether the load is to be approved, and the answer
     SELECTION = "selection"  # name in the run's parameters to the tenant id that it meant
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from customer_import.config.instance_names import instance_names
+from customer_import.config.instance_names import instance_names, profile_names
 from customer_import.vocabulary import ImportType, Mode, OnExisting, Scope
 
 WHICH = "Which customers"
@@ -152,7 +152,8 @@ def import_params(import_type: ImportType, scope: Scope = Scope.FULL) -> dict[st
         "ordering_options": _text(
             "Ordering options",
             "Profile of include/mappings/ordering_options.yaml for new accounts. Empty: the instance's.",
-        ),
+        )
+        | {"examples": list(profile_names())},
     }
 
 
