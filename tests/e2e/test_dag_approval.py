@@ -30,28 +30,31 @@ ROLES = {"anna": "op", "bert": "op", "vera": "viewer"}
 
 
 @pytest.fixture
-def client_of(
-    airflow_database: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[str], TestClient]]:
+def client_of(airflow_database: None) -> Iterator[Callable[[str], TestClient]]:
     """Airflow's API server in this process; log a user in as a browser does."""
-    users = ",".join(f"{name}:{role}" for name, role in ROLES.items())
-    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", users)
-    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "False")
-    from airflow.api_fastapi.app import create_app, get_auth_manager, purge_cached_app
+    from airflow.api_fastapi import app as airflow_app
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from fastapi.testclient import TestClient
 
-    purge_cached_app()
-    app = create_app(apps="core")
+    is_shared = airflow_app._AuthManagerState.instance is not None
+    users = ",".join(f"{name}:{role}" for name, role in ROLES.items())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS", users)
+        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "False")
+        airflow_app.purge_cached_app()
+        app = airflow_app.create_app(apps="core")
 
-    def log_in(name: str) -> TestClient:
-        user = SimpleAuthManagerUser(username=name, role=ROLES[name])
-        client = TestClient(app, raise_server_exceptions=False)
-        client.cookies.set("_token", get_auth_manager().generate_jwt(user))
-        return client
+        def log_in(name: str) -> TestClient:
+            user = SimpleAuthManagerUser(username=name, role=ROLES[name])
+            client = TestClient(app, raise_server_exceptions=False)
+            token = airflow_app.get_auth_manager().generate_jwt(user)
+            client.cookies.set("_token", token)
+            return client
 
-    yield log_in
-    purge_cached_app()
+        yield log_in
+    airflow_app.purge_cached_app()
+    if is_shared:  # other tests of this process go on with theirs
+        airflow_app.init_auth_manager()
 
 
 def wait_for_question() -> tuple[HITLDetail, str]:
