@@ -93,6 +93,7 @@ class TaskId(StrEnum):
     VALIDATE_CUSTOMERS = "validate_customers"
     TRANSFORM_CUSTOMERS = "transform_customers"
     LIST_ACCOUNTS = "list_accounts"
+    APPROVE_LOAD = "approve_load"
     LOAD_CUSTOMERS = "load_customers"
     FINISH_RUN = "finish_run"
 
@@ -127,6 +128,9 @@ class ReferenceName(StrEnum):
     ORGANISATION = "organisation"
     COUNTRY_RULES = "country_rules"
     RESELLERS = "resellers"
+    CHOICES = "choices"  # what the organisation has to choose from for new records, by name
+    ORDERING = "ordering"  # the ordering options that the run gives to new accounts
+    APPROVAL = "approval"  # whether the load is to be approved, and the answer
     SELECTION = "selection"  # name in the run's parameters to the tenant id that it meant
     DRIFT = "drift"  # how many customers a check compared
 
@@ -140,6 +144,14 @@ class NoticeKind(StrEnum):
     NEW_CUSTOMERS = "new_customers"  # customers were created
     OVERDUE = "overdue"  # the last good import of a schedule is older than it should be
     EXPIRING = "expiring"  # a client secret or refresh token ends soon
+
+
+class Answer(StrEnum):
+    """What came of the question whether a run may write to the BSS."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    TIMED_OUT = "timed out"
 
 
 class DecisionKind(StrEnum):
@@ -169,6 +181,7 @@ class ReasonCode(StrEnum):
     CHANGED_SINCE_PREVIEW = (
         "changed_since_preview"  # skipped: an import would do otherwise than its preview said
     )
+    NOT_APPROVED = "not_approved"  # skipped: nobody approved that the run writes to the BSS
     SEVERAL_RESELLERS = "several_resellers"  # ambiguous
     OTHER_MARKER = "other_marker"  # ambiguous: the linked account carries another tenant's id
     OTHER_LINK = "other_link"  # ambiguous: the account is linked to another tenant

@@ -54,4 +54,9 @@ def test_pages_have_no_serious_accessibility_violation(
     page.get_by_role("button", name="Retry failed").click()
     page.locator("#start-title").wait_for()
     found["dialog"] = serious(page)
+    page.goto(world.pages(f"tenants?dag_id={INDIRECT}&status=not_imported"))
+    page.locator("input.select").first.check()
+    page.get_by_role("button", name="Import selected").click()
+    page.get_by_label("Ordering options").wait_for()
+    found["choices"] = serious(page)
     assert {path: violations for path, violations in found.items() if violations} == {}

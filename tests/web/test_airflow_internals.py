@@ -16,6 +16,7 @@ PUBLIC = (
     "airflow.configuration",
     "airflow.plugins_manager",
     "airflow.providers.http.hooks.http",
+    "airflow.providers.standard.operators.hitl",
 )
 
 

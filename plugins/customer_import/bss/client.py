@@ -202,6 +202,12 @@ class BssClient:
             lambda item: PermissionRule(id=positive_id(item["id"]), name=_text(item.get("name"))),
         )
 
+    async def payment_methods(self) -> list[str]:
+        """Return the payment methods by name (assumed endpoint; docs/limits.md)."""
+        return await self._all(
+            "/api/organization/paymentMethods", lambda item: _text(item.get("name"))
+        )
+
     async def _create(
         self, path: str, body: Json, on_turn: OnTurn | None, settle: Settle[int] | None
     ) -> int:

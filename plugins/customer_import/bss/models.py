@@ -36,6 +36,27 @@ class Country(_Model):
     states: tuple[State, ...] = ()
 
 
+class Choice(_Model):
+    """Something that the organisation has and a run may name; without ``id`` it is known by its name alone."""
+
+    id: int | None = None
+    name: str
+
+
+class Choices(_Model):
+    """What the organisation has for new records.
+
+    Attributes:
+        users: Who may own them, by user name; empty when the API does not take a responsible user.
+        permission_rules: The same of permission rules.
+        payment_methods: Payment methods; empty when nobody asked for them.
+    """
+
+    users: tuple[Choice, ...] = ()
+    permission_rules: tuple[Choice, ...] = ()
+    payment_methods: tuple[Choice, ...] = ()
+
+
 class Organisation(_Model):
     """Look-ups of one BSS organisation.
 
@@ -46,6 +67,7 @@ class Organisation(_Model):
         responsible_user_id: Resolved when the instance says that the API accepts it.
         permission_rule_id: The same.
         identity: Which organisation it is (``BssHook.organisation``).
+        choices: What a run may name; stored apart.
         found_options: Names of sync options that were left out of earlier writes and that it has by now.
     """
 
@@ -56,6 +78,7 @@ class Organisation(_Model):
     permission_rule_id: int | None = None
     identity: str = ""
     found_options: tuple[str, ...] = ()
+    choices: Choices = Choices()
 
     @cached_property
     def country_ids(self) -> dict[str, int]:

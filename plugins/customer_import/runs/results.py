@@ -14,7 +14,7 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from sqlalchemy import ColumnElement, func, insert, literal, select
+from sqlalchemy import ColumnElement, delete, func, insert, literal, select
 
 from customer_import.database.engine import dialect_insert, reading
 from customer_import.database.tables import import_results, staged_customers
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from customer_import.runs.run import Run
     from customer_import.runs.verdict import Verdict
-    from customer_import.vocabulary import FieldFate, TaskId
+    from customer_import.vocabulary import FieldFate, ReasonCode, TaskId
 
 
 MOST_CHARACTERS = 2_000
@@ -182,6 +182,13 @@ def record_results(
             row["run_id"] = row.pop("run_key")
             rows.append(row)
         connection.execute(_statement(connection.dialect.name, replaces), rows)
+
+
+def delete_results(connection: Connection, run_key: int, reason_code: ReasonCode) -> None:
+    """Delete the results of a run that have a reason which holds no more."""
+    columns = import_results.c
+    own = (columns.run_id == run_key) & (columns.reason_code == reason_code.value)
+    connection.execute(delete(import_results).where(own))
 
 
 def record_selected_results(connection: Connection, rows: Select[Any]) -> None:

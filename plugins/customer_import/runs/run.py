@@ -99,6 +99,11 @@ class Run:
         return self.params.mode is not Mode.DISCOVER
 
     @property
+    def requires_approval(self) -> bool:
+        """Whether a person has to approve it before it writes; a run cannot take back what its instance asks for."""
+        return self.params.require_approval or self.instance.require_approval
+
+    @property
     def ordering_options(self) -> str | None:
         """Name of the ordering-options profile for new accounts."""
         return self.params.ordering_options or self.instance.bss.ordering_options

@@ -90,6 +90,26 @@ class DriftSummary(View):
     found: dict[DriftKind, int]
 
 
+class ApprovalView(View):
+    """Whether a run may write to the BSS: what a person was asked, and what came of it.
+
+    Attributes:
+        why: Why the run asks.
+        create: Customers that get a new account.
+        update: Customers in whose account something is written.
+        overwrite: Those among them that lose a value that the BSS has.
+        is_open: Whether the run waits for the answer.
+        told: The answer in words; empty while it waits.
+    """
+
+    why: str
+    create: int
+    update: int
+    overwrite: int
+    is_open: bool
+    told: str
+
+
 class RunView(View):
     """One run.
 
@@ -113,6 +133,7 @@ class RunView(View):
         fields: Customers per BSS field that is ``changed``, ``emptied`` or ``left_alone``; known at the end.
         previewed: Of a run that was started from a preview: how many customers it treated as that said.
         drift: Of a check that has ended.
+        approval: Of a run that asks a person before it writes.
         progress: While it works.
     """
 
@@ -135,6 +156,7 @@ class RunView(View):
     fields: dict[str, dict[str, int]] = {}
     previewed: PreviewView | None = None
     drift: DriftSummary | None = None
+    approval: ApprovalView | None = None
     progress: Progress | None = None
 
     @property

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from customer_import.database.tables import import_results, import_runs, staged_customers
+from customer_import.runs.approvals import find_approval
 from customer_import.runs.run import as_utc
 from customer_import.runs.tasks import last_attempts
 from customer_import.vocabulary import ImportType, Mode, Outcome, RunState, TaskId
 from customer_import.web.airflow_internals import find_dag_run
-from customer_import.web.models import Page, Progress, RunView, ShownState
+from customer_import.web.models import ApprovalView, Page, Progress, RunView, ShownState
 from customer_import.web.paging import Order, read_page
 
 if TYPE_CHECKING:
@@ -133,6 +134,13 @@ def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's col
         counts = _known(Counter(summary["outcomes"]) + Counter({Outcome.FAILED: unclassified}))
     else:
         counts = _count(connection, row.id)
+    has_asked = is_active or summary.get("approval")
+    approval = _approval(connection, row.id) if has_asked else None
+    progress = None
+    if is_active and approval and approval.is_open:
+        progress = Progress(step="Waiting for a person to approve what is written")
+    elif is_active:
+        progress = _progress(connection, row, sum(counts.values()))
     return RunView(
         key=row.id,
         dag_id=row.dag_id,
@@ -153,7 +161,23 @@ def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's col
         fields=summary.get("fields", {}),
         previewed=summary.get("preview"),
         drift=summary.get("drift"),
-        progress=_progress(connection, row, sum(counts.values())) if is_active else None,
+        approval=approval,
+        progress=progress,
+    )
+
+
+def _approval(connection: Connection, key: int) -> ApprovalView | None:
+    approval = find_approval(connection, key)
+    if approval is None or approval.why is None:
+        return None
+    planned = approval.planned
+    return ApprovalView(
+        why=approval.why,
+        create=planned.create,
+        update=planned.update,
+        overwrite=planned.overwrite,
+        is_open=approval.is_open,
+        told=approval.told(),
     )
 
 

@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse
 from customer_import.vocabulary import ImportType, Mode
 from customer_import.web.access import ReadableTypes, StartableTypes
 from customer_import.web.airflow_internals import active_dag_runs, is_paused
+from customer_import.web.choices import read_offers
 from customer_import.web.database import ConnectionDep
 from customer_import.web.decisions import find_decision_place, read_decided, standing_of
 from customer_import.web.hierarchy import open_tenant_list
@@ -28,6 +29,7 @@ from customer_import.web.runs import find_run, list_runs
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from customer_import.web.choices import Offer
     from customer_import.web.models import RunView
 
 router = APIRouter(include_in_schema=False)
@@ -108,6 +110,7 @@ def show_tenants(
         can_start=choice.import_type in startable,
         can_decide=place is not None and not place.barred,
         place=place,
+        offers=_offers(choice, connection) if choice.import_type in startable else (),
         seen=read_decided(connection, choice.instance or "", "").seen,
         empty_decided=standing_of(connection, choice.instance, [choice.import_type.value]).get(
             choice.import_type.value, ()
@@ -116,6 +119,11 @@ def show_tenants(
         else (),
         is_paused=is_paused(choice.import_type.dag_id),
     )
+
+
+def _offers(choice: Choice, connection: Connection | None) -> tuple[Offer, ...]:
+    instance = choice.instances.by_name.get(choice.instance or "")
+    return read_offers(connection, choice.instance or "", instance) if instance else ()
 
 
 @router.get("/tenants-live")

@@ -58,6 +58,7 @@ class Summary:
             ``left_alone``.
         drift: Of a check: customers ``linked``, ``compared``, ``changed`` in Partner Center since they were written
             (and so not compared), and ``found``: findings by kind.
+        approval: Of a run that asked before it wrote: ``why``, ``answer``, ``by``, ``at``.
         preview: Of a run that was started from a preview: ``run``, ``customers``, ``as_previewed``, ``otherwise``.
     """
 
@@ -84,6 +85,7 @@ class Summary:
     fields: dict[str, dict[str, int]] = field(default_factory=dict)
     preview: dict[str, Any] | None = None
     drift: dict[str, Any] | None = None
+    approval: dict[str, Any] | None = None
 
     @property
     def wrote(self) -> bool:

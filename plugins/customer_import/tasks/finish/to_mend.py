@@ -29,6 +29,7 @@ MENDS: dict[ReasonCode, str] = {
     ReasonCode.UNKNOWN_RESELLER: "see which reseller the MPN ID belongs to, and whether it is still this partner's",
     ReasonCode.NOT_A_RESELLER_RELATIONSHIP: "ask the customer to accept the reseller relationship",
     ReasonCode.CHANGED_SINCE_PREVIEW: "start a new preview, and import what it says",
+    ReasonCode.NOT_APPROVED: "start the import again, and approve it under Required Actions",
     ReasonCode.CONFIGURATION: "correct the profile or the instance; each reason names the field",
     ReasonCode.BSS_ERROR: "start the import again; it continues where this one ended",
     ReasonCode.LINK_DELETED: "start the import again; it looks for the account by its tenant id",

@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from customer_import.runs.verdict import Verdict
-from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
+from customer_import.vocabulary import OnExisting, Outcome, ReasonCode, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from customer_import.runs.approvals import Approval
+    from customer_import.runs.parameters import RunParams
     from customer_import.tasks.load.claims import Link
     from customer_import.tasks.load.customers import StagedCustomer
     from customer_import.vocabulary import ImportType
@@ -58,6 +60,23 @@ def _without_preview(
     if is_existing and on_existing is OnExisting.SKIP:
         return existing_skipped(link.account_id)
     return None
+
+
+def is_compared(customer: StagedCustomer, params: RunParams) -> bool:
+    """Whether a customer is compared with its account though its content may be the same."""
+    link = customer.link
+    if link is not None and customer.decided_account not in {None, link.account_id}:
+        return True
+    compares = params.scope is Scope.VERIFY or params.previewed_run is not None
+    return compares and params.on_existing is OnExisting.UPDATE
+
+
+def not_approved(approval: Approval) -> Verdict:
+    """Return the verdict on a customer of a run whose load nobody approved."""
+    reason = (
+        f"Not approved. {approval.told()} Nothing was written. Approval was needed: {approval.why}"
+    )
+    return Verdict(Outcome.SKIPPED, ReasonCode.NOT_APPROVED, reason)
 
 
 def doubt_preview(customer: StagedCustomer) -> Verdict | None:

@@ -46,6 +46,17 @@ function count(number, what) {
   return `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
 }
 
+function startOptions() {
+  const given = {};
+  for (const field of byId("start-options")?.elements ?? []) {
+    if (field.type === "checkbox") { if (field.checked) given[field.name] = true; }
+    else if (field.value.trim()) given[field.name] = field.value.trim();
+  }
+  return given;
+}
+
+byId("start-options")?.addEventListener("submit", (event) => event.preventDefault());
+
 function confirmStart(request, what, onStarted) {
   const dialog = byId("start");
   const confirm = byId("start-confirm");
@@ -56,14 +67,16 @@ function confirmStart(request, what, onStarted) {
   confirm.textContent = "Import";
   confirm.hidden = confirm.disabled = false;
   results.hidden = true;
+  if (byId("start-options")) byId("start-options").hidden = false;
   byId("start-cancel").textContent = "Cancel";
   confirm.onclick = async () => {
     confirm.disabled = true;
     try {
-      const run = await startRun(request.dag_id, request.conf);
+      const run = await startRun(request.dag_id, { ...request.conf, ...startOptions() });
       byId("start-title").textContent = "The import has started";
       byId("start-text").textContent = `${count(request.count, what)} will be imported.`;
       confirm.hidden = true;
+      if (byId("start-options")) byId("start-options").hidden = true;
       results.href = resultsUrl(run);
       results.hidden = false;
       byId("start-cancel").textContent = "Close";
