@@ -142,7 +142,7 @@ staged_customers = Table(
     Column("has_billing_profile", Boolean),
     # False: Partner Center keeps domains, company address and company e-mail from this partner.
     Column("has_delegated_access", Boolean),
-    # Counted subscriptions: [{"id", "status", "partnerId"}]
+    # Counted subscriptions, a hundred at most: [{"id", "status", "partnerId", "name", "endsOn", "isRenewed"}]
     Column("subscriptions", LargeBinary),
     Column("domain_prefix", String(250)),
     Column("is_discovered", Boolean),

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from customer_import.config.files import FrozenModel
 from customer_import.config.messages import explain
+from customer_import.database.engine import reading
 from customer_import.decisions.entry import Entry, Reason
 from customer_import.decisions.rules import today
 from customer_import.decisions.store import (
@@ -24,7 +25,7 @@ from customer_import.decisions.store import (
     decide,
     revoke,
 )
-from customer_import.decisions.tenants import was_discovered
+from customer_import.decisions.tenants import find_seen, was_discovered
 from customer_import.partner_center.models import is_guid
 from customer_import.vocabulary import DecisionKind
 from customer_import.web.access import ReadableTypes, StartableTypes, from_these_pages
@@ -127,7 +128,12 @@ def make_decision(
     audit: AuditDep,
     body: JsonBody,
 ) -> dict[str, int]:
-    """Decide about one tenant or many, all or nothing; say how many decisions are new and how many stood already."""
+    """Decide about one tenant or many, all or nothing.
+
+    Returns:
+        How many decisions are new (``made``), how many stood already (``same``), and how many of the tenants no run of
+            the instance has seen (``unseen``).
+    """
     wanted = _read(body, _Decide)
     if wanted.until is not None and wanted.until < today():
         detail = "the last day is past; choose a later one, or none"
@@ -143,7 +149,11 @@ def make_decision(
         ),
         engine,
     )
-    return {"made": changes.made, "same": changes.same}
+    return {
+        "made": changes.made,
+        "same": changes.same,
+        "unseen": _count_unseen(place, wanted, engine),
+    }
 
 
 @router.post("/decisions/revoke", dependencies=[Depends(from_these_pages)])
@@ -197,6 +207,14 @@ def _subjects(place: DecisionPlace, wanted: _Decide | _Revoke) -> tuple[str, ...
         detail = f"{wrong!r} is not a tenant id"
         raise _unusable(detail)
     return tuple(dict.fromkeys(wanted.tenant_ids))
+
+
+def _count_unseen(place: DecisionPlace, wanted: _Decide, engine: Engine | None) -> int:
+    if wanted.decision is DecisionKind.EMPTY or engine is None:
+        return 0
+    named = set(wanted.tenant_ids)
+    with reading(engine) as connection:
+        return len(named - find_seen(connection, place.instance, named))
 
 
 def _change(change: Callable[[Engine], Changes], engine: Engine | None) -> Changes:

@@ -129,6 +129,15 @@ def fate_title(fate: str, mode: Mode | None) -> str:
     return would[fate] if mode is Mode.PREVIEW else words(fate)
 
 
+def fates_by_field(result: ResultView) -> str:
+    """Return in words what became of the BSS fields that differed: ``changed: name, email; left alone: phone``."""
+    groups: dict[str, list[str]] = {}
+    for name, fate in (result.fields or {}).items():
+        is_written = fate in {FieldFate.CHANGED, FieldFate.EMPTIED}
+        groups.setdefault(fate.value if is_written else "left alone", []).append(name)
+    return "; ".join(f"{group}: {', '.join(names)}" for group, names in groups.items())
+
+
 def log_path(dag_id: str, airflow_run_id: str, task_id: str | None, map_index: int | None) -> str:
     """Return the place of a task log in Airflow's UI, relative to the pages."""
     path = f"../dags/{quote(dag_id, safe='')}/runs/{quote(airflow_run_id, safe='')}"
@@ -156,6 +165,7 @@ _environment.globals.update(
     fields_title=fields_title,
     field_state=field_state,
     fate_title=fate_title,
+    fates_by_field=fates_by_field,
     type_titles=TYPE_TITLES,
     mode_titles=MODE_TITLES,
     decision_titles=DECISION_TITLES,

@@ -50,10 +50,13 @@ function confirmStart(request, what, onStarted) {
   const dialog = byId("start");
   const confirm = byId("start-confirm");
   const results = byId("start-results");
-  byId("start-title").textContent = `Import ${count(request.count, what)}?`;
+  const isPreview = request.conf.mode === "preview";
+  const does = isPreview ? "Preview" : "Import";
+  byId("start-title").textContent = `${does} ${count(request.count, what)}?`;
   const cut = request.is_cut ? " There are more; one run takes this many by name. Start the DAG without names to import all." : "";
-  byId("start-text").textContent = `Instance ${request.conf.instance}. Accounts and contacts are written to the BSS.${cut}`;
-  confirm.textContent = "Import";
+  const writes = isPreview ? "Nothing is written to the BSS." : "Accounts and contacts are written to the BSS.";
+  byId("start-text").textContent = `Instance ${request.conf.instance}. ${writes}${cut}`;
+  confirm.textContent = does;
   confirm.hidden = confirm.disabled = false;
   results.hidden = true;
   byId("start-cancel").textContent = "Cancel";
@@ -61,8 +64,8 @@ function confirmStart(request, what, onStarted) {
     confirm.disabled = true;
     try {
       const run = await startRun(request.dag_id, request.conf);
-      byId("start-title").textContent = "The import has started";
-      byId("start-text").textContent = `${count(request.count, what)} will be imported.`;
+      byId("start-title").textContent = `The ${does.toLowerCase()} has started`;
+      byId("start-text").textContent = `${count(request.count, what)} will be ${does.toLowerCase()}ed.`;
       confirm.hidden = true;
       results.href = resultsUrl(run);
       results.hidden = false;
