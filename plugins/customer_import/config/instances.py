@@ -109,6 +109,8 @@ class InstanceConfig(FrozenModel):
     )
     full_read_every_days: Annotated[float, Field(gt=0)] | None = 7.0
     """A run of scope ``changed`` re-reads every customer at least this often, in even slices; null: never."""
+    auto_create: bool = True
+    """False: every new customer waits in the matching queue until a person decides what it is."""
     load_batch_size: Annotated[int, Field(gt=0, le=10_000)] = 500
     max_load_batches: Annotated[int, Field(gt=0, le=500)] = 32
     """A run has at most this many load tasks; larger runs have larger batches."""

@@ -55,6 +55,7 @@ class Summary:
         error: What failed, in words, or ``None``.
         fields: Customers per BSS field in which they differ, by what becomes of it: ``changed``, ``emptied``,
             ``left_alone``.
+        waiting: Customers in the matching queue: a person has to say which account they are, or that they are new.
         preview: Of a run that was started from a preview: ``run``, ``customers``, ``as_previewed``, ``otherwise``.
     """
 
@@ -80,6 +81,7 @@ class Summary:
     error: str | None = None
     fields: dict[str, dict[str, int]] = field(default_factory=dict)
     preview: dict[str, Any] | None = None
+    waiting: int = 0
 
     @property
     def wrote(self) -> bool:
@@ -146,6 +148,7 @@ def summarise(
         durations_s=_durations(tasks),
         error=error,
         fields=_count_fields(connection, run),
+        waiting=counts.outcomes[Outcome.AMBIGUOUS] + counts.reasons.get(ReasonCode.IN_QUEUE, 0),
     )
 
 
