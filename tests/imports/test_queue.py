@@ -1,4 +1,4 @@
-"""New customers that look like an account without tenant id wait for a person, and so do all when the instance says so."""
+"""New customers that look like an account without tenant id wait for a person; so do all where nobody is created."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from customer_import.web import (
     api,
     customer_pages,
     decisions_pages,
+    queue_pages,
     results_pages,
     static_files,
     tenants_pages,
@@ -54,7 +55,7 @@ def create_app() -> FastAPI:
         redoc_url=None,
         openapi_url=None,  # FastAPI would serve it to anybody; the API has an own route for it
     )
-    pages = (results_pages, tenants_pages, customer_pages, decisions_pages)
+    pages = (results_pages, tenants_pages, queue_pages, customer_pages, decisions_pages)
     for module in (*pages, api, static_files):
         app.include_router(module.router)
     app.add_exception_handler(CursorError, _bad_cursor)

@@ -10,7 +10,15 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from customer_import.runs.previews import WOULD_WRITE
-from customer_import.vocabulary import DecisionKind, FieldFate, ImportType, Mode, Outcome
+from customer_import.vocabulary import (
+    DecisionKind,
+    FieldFate,
+    ImportType,
+    Mode,
+    Outcome,
+    ReasonCode,
+    Sign,
+)
 
 
 class View(BaseModel):
@@ -96,6 +104,7 @@ class RunView(View):
         error: Why it failed, in words.
         fields: Customers per BSS field that is ``changed``, ``emptied`` or ``left_alone``; known at the end.
         previewed: Of a run that was started from a preview: how many customers it treated as that said.
+        waiting: Customers that were in the matching queue at its end.
         progress: While it works.
     """
 
@@ -117,6 +126,7 @@ class RunView(View):
     error: str | None = None
     fields: dict[str, dict[str, int]] = {}
     previewed: PreviewView | None = None
+    waiting: int = 0
     progress: Progress | None = None
 
     @property
@@ -151,12 +161,38 @@ class FieldChange(View):
     rule: str | None = None
 
 
+class CandidateView(View):
+    """A BSS account that a customer may be.
+
+    Attributes:
+        account_id: The account.
+        name: Its name, in small letters.
+        signs: What it has in common with the customer, the strongest first.
+    """
+
+    account_id: int
+    name: str
+    signs: tuple[Sign, ...]
+
+
+class WaitingView(View):
+    """A customer in the matching queue, with the accounts that it may be, best first."""
+
+    tenant_id: str
+    tenant_name: str | None
+    domain: str | None
+    reason_code: ReasonCode
+    reason: str | None
+    recorded_at: datetime
+    candidates: tuple[CandidateView, ...]
+
+
 class ResultView(View):
     """One tenant's result in one run; the names are the columns of ``import_results``.
 
     ``fields`` says what became of each BSS field that differed, and is ``None`` when nobody compared; ``changes`` has
-    the values, as long as they are kept. ``read_at`` is when
-    Partner Center gave what the result is about.
+    the values, as long as they are kept. ``candidates`` are accounts that the customer may be, best first. ``read_at``
+    is when Partner Center gave what the result is about.
     """
 
     run_key: int
@@ -178,6 +214,7 @@ class ResultView(View):
     recorded_at: datetime
     fields: dict[str, FieldFate] | None = None
     changes: tuple[FieldChange, ...] = ()
+    candidates: tuple[CandidateView, ...] = ()
 
 
 class HistoryEntry(View):

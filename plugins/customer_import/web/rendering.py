@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from customer_import import __version__
+from customer_import.tasks.load.candidates import SIGN_WORDS
 from customer_import.vocabulary import DecisionKind, FieldFate, ImportType, Mode, Outcome
 from customer_import.web.static_files import static_url
 
@@ -166,6 +167,7 @@ _environment.globals.update(
     field_state=field_state,
     fate_title=fate_title,
     fates_by_field=fates_by_field,
+    sign_words=SIGN_WORDS,
     type_titles=TYPE_TITLES,
     mode_titles=MODE_TITLES,
     decision_titles=DECISION_TITLES,

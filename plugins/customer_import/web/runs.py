@@ -144,6 +144,7 @@ def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's col
         error=error,
         fields=summary.get("fields", {}),
         previewed=summary.get("preview"),
+        waiting=summary.get("waiting", 0),
         progress=_progress(connection, row, sum(counts.values())) if is_active else None,
     )
 

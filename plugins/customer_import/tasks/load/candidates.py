@@ -3,7 +3,7 @@
 Nothing here makes an account a customer's: that is a person's decision. What is compared are digests, so that an
 organisation's addresses are not stored.
 
-Why: docs/decisions/0014-matching-queue.md.
+Why: docs/decisions/0004-tenant-marker.md.
 """
 
 from __future__ import annotations

@@ -149,7 +149,8 @@ async function sendDecision(path, body) {
   isDeciding = true;
   problem.hidden = true;
   try {
-    await call(`${path}${box.dataset.place}`, "POST", { ...body, tenant_ids: decideTenants(box), seen }, (answer) => answer.detail);
+    const whom = body.links ? {} : { tenant_ids: decideTenants(box) };
+    await call(`${path}${box.dataset.place}`, "POST", { ...body, ...whom, seen }, (answer) => answer.detail);
   } catch (error) {
     problem.textContent = error.message;
     problem.hidden = false;
@@ -169,6 +170,15 @@ async function sendDecision(path, body) {
   byId("decisions").querySelector("button, summary")?.focus();
 }
 
+function sendLinks({ decision, ...given }) {
+  const links = selection.links();
+  const without = links.filter((one) => !one.account).length;
+  if (!without) return sendDecision("decisions/links", { ...given, links });
+  const problem = byId("decide-problem");
+  problem.textContent = `${without} of the selected ${without === 1 ? "has" : "have"} no account chosen. Choose one in each row, or select fewer.`;
+  problem.hidden = false;
+}
+
 document.addEventListener("submit", (event) => {
   if (event.target.id !== "decide") return;
   event.preventDefault();
@@ -176,7 +186,8 @@ document.addEventListener("submit", (event) => {
   const kind = given.decision;
   if (kind !== "link") delete given.account;
   if (kind !== "reseller") { delete given.mpn_id; delete given.reseller_name; }
-  sendDecision("decisions", given);
+  if (kind === "link" && !byId("decisions").dataset.subject) sendLinks(given);
+  else sendDecision("decisions", given);
 });
 
 document.addEventListener("click", (event) => {
@@ -230,6 +241,37 @@ if (unpause) {
 
 const list = byId("tenants");
 if (list && byId("import-selected")) selection = keepSelection(list.dataset.dag, list.dataset.instance);
+
+/* The matching queue: to choose an account selects its row; nothing is chosen by itself. */
+
+const queue = byId("queue");
+if (queue && byId("decide-selected")) selection = queueSelection(queue);
+
+function queueSelection(table) {
+  const boxes = [...table.querySelectorAll("input.select")];
+  const page = byId("select-page");
+  const chosen = () => boxes.filter((box) => box.checked);
+  const show = () => {
+    const count = chosen().length;
+    byId("selected").textContent = count ? `${count.toLocaleString("en")} selected` : "None selected";
+    byId("decide-selected").disabled = count === 0;
+    page.checked = count === boxes.length;
+    page.indeterminate = count > 0 && count < boxes.length;
+  };
+  const account = (box) => box.closest("tr").querySelector("input[type=radio]:checked")?.value;
+  table.addEventListener("change", (event) => {
+    if (event.target === page) for (const box of boxes) box.checked = page.checked;
+    if (event.target.matches("input[type=radio]")) event.target.closest("tr").querySelector("input.select").checked = true;
+    show();
+  });
+  show();
+  return {
+    ids: () => chosen().map((box) => box.value),
+    links: () => chosen().map((box) => ({ tenant_id: box.value, account: Number(account(box)) || null })),
+    seen: () => Number(table.dataset.seen),
+    clear: () => { for (const box of boxes) box.checked = false; show(); },
+  };
+}
 
 function keepSelection(dagId, instance) {
   // Kept for the browser tab, so that it outlives paging and filtering.
