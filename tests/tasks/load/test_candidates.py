@@ -38,6 +38,7 @@ TENANT = "adae0be5-8d5e-4039-8315-1e0ea3af39ff"
         ("\uff23\uff4f\uff4e\uff54\uff4f\uff53\uff4f Inc", "contoso"),  # full-width letters
         ("Κοντόσο Α.Ε.", "κοντόσο"),
         ("ООО Контосо ООО", "ооо контосо"),  # at the end only: in front a form is often a name
+        ("Contoso Α.Β.Ε.Ε.", "contoso"),
         ("Limited Company", "limited company"),  # nothing would be left
         ("SA Brain", "sa brain"),
         ("???", ""),

@@ -41,9 +41,10 @@ MOST_SHARING = 20
 """A sign that more accounts share tells nothing: a mail provider's domain, the address of an office building."""
 
 _FORMS = """
-ab ad ae ag aps as asa bv co company corp corporation cv doo ead eg ehf eirl ek eood epe eurl ev gbr gmbh hf ike inc
-incorporated kft kg kgaa kk lda limited llc llp lp ltd ltda mbh nv nyrt oe ohg ood oo oy oyj plc private pte pty pvt sa
-sapi sarl sas sasu sau sca sci se sl slu snc sp spa srl srls sro sti ug vof z zrt αε εε επε ικε οε ооо оао зао ао
+ab abee ad ae ag aps as asa bv co company corp corporation cv doo ead eg ehf ei eirl ek eood epe eurl ev gbr gmbh hb hf
+ike inc incorporated kft kg kgaa kk lda limited llc llp lp ltd ltda mbh nv nyrt oe ohg ood oo oy oyj plc private pte pty
+pvt sa sapi sarl sas sasu sau sca sci se sl slu snc sp spa srl srls sro sti ug vof z zrt αβεε αε εε επε ικε οε ооо оао
+зао ао
 """
 _LEGAL_FORMS = frozenset(_FORMS.split())
 _CONNECTORS = frozenset(("&", "and", "und", "et", "e", "y", "i", "og", "och", "en"))
