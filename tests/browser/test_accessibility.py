@@ -23,6 +23,8 @@ PAGES = (
     f"tenants?dag_id={DIRECT}",
     f"tenants?dag_id={INDIRECT}",
     f"tenants?dag_id={RESELLER}",
+    f"queue?dag_id={DIRECT}",
+    "search?q=a",
 )
 
 

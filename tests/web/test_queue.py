@@ -95,6 +95,13 @@ def test_who_is_decided_about_waits_no_longer_until_that_is_revoked_or_over(
     assert (waits(engine), decided(engine)) == ([T0, T2], 1)
 
 
+def test_who_is_decided_about_while_the_run_works_waits_no_longer(engine: Engine) -> None:
+    settle(engine, T0, DecisionKind.CREATE)
+    later = datetime.now(UTC) + timedelta(minutes=1)  # the run did not know of it yet
+    add_results(engine, add_run(engine), ALIKE, recorded_at=later)
+    assert (waits(engine), decided(engine)) == ([], 1)
+
+
 def test_a_decision_that_the_bss_contradicts_waits_until_it_is_another(engine: Engine) -> None:
     settle(engine, T0, DecisionKind.LINK, value="4711")
     said = {"outcome": "ambiguous", "reason_code": "decision_contradicted"}

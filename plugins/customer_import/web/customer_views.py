@@ -1,12 +1,12 @@
-"""What the page of one customer and the search show, as frozen models."""
+"""What the page of one customer, the search and the matching queue show, as frozen models."""
 
 # ruff: noqa: TC001, TC003 - pydantic reads the annotations at run time
 from __future__ import annotations
 
 from datetime import datetime
 
-from customer_import.vocabulary import ImportType
-from customer_import.web.models import View
+from customer_import.vocabulary import ImportType, ReasonCode
+from customer_import.web.models import CandidateView, View
 
 
 class SubscriptionView(View):
@@ -95,3 +95,15 @@ class FoundCustomer(View):
     domain: str | None
     import_type: ImportType
     seen_at: datetime
+
+
+class WaitingView(View):
+    """A customer in the matching queue, with the accounts that it may be, best first."""
+
+    tenant_id: str
+    tenant_name: str | None
+    domain: str | None
+    reason_code: ReasonCode
+    reason: str | None
+    recorded_at: datetime
+    candidates: tuple[CandidateView, ...]

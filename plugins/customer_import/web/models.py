@@ -16,7 +16,6 @@ from customer_import.vocabulary import (
     ImportType,
     Mode,
     Outcome,
-    ReasonCode,
     Sign,
 )
 
@@ -173,18 +172,6 @@ class CandidateView(View):
     account_id: int
     name: str
     signs: tuple[Sign, ...]
-
-
-class WaitingView(View):
-    """A customer in the matching queue, with the accounts that it may be, best first."""
-
-    tenant_id: str
-    tenant_name: str | None
-    domain: str | None
-    reason_code: ReasonCode
-    reason: str | None
-    recorded_at: datetime
-    candidates: tuple[CandidateView, ...]
 
 
 class ResultView(View):

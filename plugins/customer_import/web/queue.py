@@ -14,7 +14,8 @@ from customer_import.database.tables import import_results, import_runs, tenant_
 from customer_import.decisions.rules import ANSWERS, today
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import MATCHED, SUCCEEDED, Mode, Outcome, ReasonCode
-from customer_import.web.models import Page, WaitingView
+from customer_import.web.customer_views import WaitingView
+from customer_import.web.models import Page
 from customer_import.web.paging import Order, read_page
 from customer_import.web.results import view_candidates
 
