@@ -12,8 +12,8 @@ from customer_import.database.engine import reading
 from customer_import.decisions.rules import Proposal
 from customer_import.decisions.store import Author, decide
 from customer_import.vocabulary import DecisionKind, ImportType
-from customer_import.web import customers
-from customer_import.web.customers import MOST_FOUND, search_customers
+from customer_import.web import search
+from customer_import.web.search import MOST_FOUND, search_customers
 from tests.web.conftest import PREFIX
 from tests.web.data import START, add_link, add_results, add_run, add_sent, add_staged, tenant_id
 from tests.web.markup import Markup
@@ -218,7 +218,7 @@ def test_a_search_looks_through_all_runs_and_names_each_customer_once(engine: En
 def test_a_long_search_shows_what_it_has_and_goes_on(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(customers, "_SEARCH_S", 0.0)
+    monkeypatch.setattr(search, "_SEARCH_S", 0.0)
     keys = [add_run(engine) for _ in range(15)]
     add_staged(engine, keys[0], {"tenant_name": "Contoso"})
     with reading(engine) as connection:

@@ -12,13 +12,14 @@ from customer_import.errors import ConfigurationError
 from customer_import.partner_center.models import is_guid
 from customer_import.web.access import ReadableTypes, StartableTypes
 from customer_import.web.audit import Access, AuditDep
-from customer_import.web.customers import Customer, Found, read_customer, search_customers
+from customer_import.web.customers import Customer, read_customer
 from customer_import.web.database import ConnectionDep
 from customer_import.web.decisions import DecisionPlace, find_decision_place, read_decided
 from customer_import.web.instances import read_instances
 from customer_import.web.payloads import read_sent
 from customer_import.web.rendering import render
 from customer_import.web.requests import LARGEST_KEY, Name, Search, found, not_found
+from customer_import.web.search import Found, search_customers
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

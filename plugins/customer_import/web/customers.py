@@ -1,17 +1,15 @@
-"""Reads one customer over all runs, and finds it by what people know of it.
+"""Reads what is known of one customer over all runs.
 
 What Partner Center and the BSS have now is what the newest reading and the newest write know: nobody is asked.
 """
 
 from __future__ import annotations
 
-import re
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, or_, select
 
 from customer_import.database.tables import (
     import_runs,
@@ -19,21 +17,19 @@ from customer_import.database.tables import (
     staged_customers,
     tenant_links,
 )
-from customer_import.decisions.tenants import find_name
 from customer_import.runs.organisations import links_of
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import ImportType, Outcome, StagedState
 from customer_import.web.customer_views import (
-    FoundCustomer,
     LinkView,
     ReadingView,
     SubscriptionView,
 )
-from customer_import.web.results import read_history, text_condition
+from customer_import.web.results import read_history
 from customer_import.web.tenants import latest_hierarchy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Row, Select
 
@@ -41,11 +37,6 @@ if TYPE_CHECKING:
 
 _NEWEST_RUNS = 10
 """So many of an instance are looked into for a customer that has no result yet."""
-MOST_FOUND = 50
-_RUNS_AT_ONCE = 10
-_SEARCH_S = 2.0
-"""After so many seconds a search shows what it has, and how to go on."""
-_ACCOUNT = re.compile("[0-9]{1,18}")
 _WRITTEN = {Outcome.CREATED, Outcome.UPDATED}
 _staged = staged_customers.c
 
@@ -148,8 +139,8 @@ def _last_read(
     return {key for each in (last, newest) for key in connection.execute(each).scalars()}
 
 
-def _is_shown() -> ColumnElement[bool]:
-    """Whether a staged customer belongs to its run's import, as far as anybody could tell."""
+def is_shown() -> ColumnElement[bool]:
+    """Return the condition that a staged customer belongs to its run's import, as far as anybody could tell."""
     is_unknown = and_(_staged.is_discovered.is_(None), _staged.state == StagedState.FAILED)
     return or_(_staged.is_discovered.is_(True), is_unknown)
 
@@ -182,7 +173,7 @@ def _readings(
             _staged.tenant_id == tenant_id,
             runs.instance == instance,
             runs.import_type.in_(readable),
-            _is_shown(),
+            is_shown(),
         )
         .order_by(_staged.run_id.desc())
     )
@@ -250,130 +241,3 @@ def _link(
         dag_id=row.dag_id,
         run_id=row.airflow_run_id,
     )
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search found.
-
-    Attributes:
-        items: The customers, the one of the newest run first.
-        is_cut: Whether there are more in the runs that were looked into.
-        before: Runs below this key were not looked into; ``None`` when all were.
-    """
-
-    items: tuple[FoundCustomer, ...] = ()
-    is_cut: bool = False
-    before: int | None = None
-
-
-def search_customers(
-    connection: Connection, readable: Sequence[ImportType], text: str, before: int | None = None
-) -> Found:
-    """Find customers over all runs, newest runs first: by part of name or domain, tenant id, or BSS account.
-
-    Args:
-        connection: To read with.
-        readable: The import types that the user may read.
-        text: What was entered; nothing is found by an empty text.
-        before: Look into runs below this key only.
-    """
-    if not text:
-        return Found()
-    found: dict[tuple[str, str], FoundCustomer] = {}
-    if before is None and _ACCOUNT.fullmatch(text):
-        found.update(_by_account(connection, readable, text))
-    deadline = time.monotonic() + _SEARCH_S
-    keys: list[int] = []
-    for keys in _runs(connection, readable, before):
-        for one in _matching(connection, keys, text):
-            found.setdefault((one.instance, one.tenant_id), one)
-        if len(found) > MOST_FOUND or time.monotonic() > deadline:
-            break
-    else:
-        keys = []
-    items = tuple(found.values())
-    is_cut = len(items) > MOST_FOUND
-    return Found(items[:MOST_FOUND], is_cut, min(keys) if keys and not is_cut else None)
-
-
-def _runs(
-    connection: Connection, readable: Sequence[ImportType], before: int | None
-) -> Iterator[list[int]]:
-    runs = import_runs.c
-    statement = (
-        select(runs.id)
-        .where(runs.import_type.in_(readable), runs.listed.is_not(None))
-        .order_by(runs.id.desc())
-        .limit(_RUNS_AT_ONCE)
-    )
-    while True:
-        below = statement.where(runs.id < before) if before is not None else statement
-        keys = list(connection.execute(below).scalars())
-        if not keys:
-            return
-        yield keys
-        before = keys[-1]
-
-
-def _matching(connection: Connection, run_keys: list[int], text: str) -> Iterator[FoundCustomer]:
-    runs = import_runs.c
-    newest = (
-        select(runs.instance, _staged.tenant_id, func.max(_staged.run_id).label("run_id"))
-        .select_from(staged_customers.join(import_runs, runs.id == _staged.run_id))
-        .where(
-            _staged.run_id.in_(run_keys),
-            _is_shown(),
-            text_condition(_staged.search_key, _staged.tenant_id, text),
-        )
-        .group_by(runs.instance, _staged.tenant_id)
-        .order_by(func.max(_staged.run_id).desc(), _staged.tenant_id)
-        .limit(MOST_FOUND + 1)
-        .subquery()
-    )
-    same = and_(_staged.run_id == newest.c.run_id, _staged.tenant_id == newest.c.tenant_id)
-    statement = (
-        select(
-            newest.c.instance,
-            _staged.tenant_id,
-            _staged.tenant_name,
-            _staged.domain,
-            runs.import_type,
-            runs.started_at,
-        )
-        .select_from(
-            newest.join(staged_customers, same).join(import_runs, runs.id == newest.c.run_id)
-        )
-        .order_by(newest.c.run_id.desc(), _staged.search_key, _staged.tenant_id)
-    )
-    for row in connection.execute(statement):
-        yield FoundCustomer(
-            instance=row.instance,
-            tenant_id=row.tenant_id,
-            tenant_name=row.tenant_name,
-            domain=row.domain,
-            import_type=ImportType(row.import_type),
-            seen_at=as_utc(row.started_at),
-        )
-
-
-def _by_account(
-    connection: Connection, readable: Sequence[ImportType], text: str
-) -> Iterator[tuple[tuple[str, str], FoundCustomer]]:
-    links = tenant_links.c
-    statement = (
-        select(links.instance, links.tenant_id, links.import_type, links.updated_at)
-        .where(links.account_id == int(text), links.import_type.in_(readable))
-        .order_by(links.instance)
-        .limit(MOST_FOUND)
-    )
-    for row in connection.execute(statement):
-        found = FoundCustomer(
-            instance=row.instance,
-            tenant_id=row.tenant_id,
-            tenant_name=find_name(connection, row.instance, row.tenant_id),
-            domain=None,
-            import_type=ImportType(row.import_type),
-            seen_at=as_utc(row.updated_at),
-        )
-        yield (row.instance, row.tenant_id), found

@@ -15,7 +15,6 @@ from customer_import.decisions.rules import ANSWERS, today
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import MATCHED, SUCCEEDED, Mode, Outcome, ReasonCode
 from customer_import.web.customer_views import WaitingView
-from customer_import.web.models import Page
 from customer_import.web.paging import Order, read_page
 from customer_import.web.results import view_candidates
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select
 
     from customer_import.vocabulary import ImportType
+    from customer_import.web.models import Page
 
 _RECENT_RUNS = 200
 _SELECTING = ("tenants", "reseller_mpn_ids", "previewed_run")
