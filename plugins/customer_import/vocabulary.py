@@ -164,6 +164,16 @@ class DecisionKind(StrEnum):
     EMPTY = "empty"  # of an import: that it has no customers is right
 
 
+class Sign(StrEnum):
+    """What a BSS account without tenant id and a customer have in common."""
+
+    DOMAIN_PREFIX = "domain_prefix"
+    NAME = "name"
+    CORE_NAME = "core_name"  # the name without its legal form
+    ADDRESS = "address"
+    EMAIL_DOMAIN = "email_domain"
+
+
 class ReasonCode(StrEnum):
     """Why a tenant has its outcome, as a key that can be counted; the reason's text is for people."""
 
@@ -186,6 +196,10 @@ class ReasonCode(StrEnum):
     OTHER_MARKER = "other_marker"  # ambiguous: the linked account carries another tenant's id
     OTHER_LINK = "other_link"  # ambiguous: the account is linked to another tenant
     SAME_NAME = "same_name"  # ambiguous: an account without tenant marker has this name
+    LOOKALIKE = (
+        "lookalike"  # ambiguous: an account without tenant marker has much in common with it
+    )
+    IN_QUEUE = "in_queue"  # skipped: new, and this instance creates nobody before a person decides
     SEVERAL_ACCOUNTS = "several_accounts"  # ambiguous: the marker is on two accounts
     DECISION_CONTRADICTED = (
         "decision_contradicted"  # ambiguous: a decision and what the BSS holds exclude each other
@@ -208,6 +222,9 @@ class ReasonCode(StrEnum):
     CHANGED = "changed"  # updated
     SAME = "same"  # unchanged
 
+
+MATCHED = (ReasonCode.SAME_NAME, ReasonCode.LOOKALIKE, ReasonCode.IN_QUEUE)
+"""Of customers that wait for a person to say which account they are, or that they are new."""
 
 LEFT = (ReasonCode.CUSTOMER_LEFT, ReasonCode.CUSTOMER_GONE)
 """What Partner Center says of customers that are no longer this partner's, and of all when the partner lost a right."""

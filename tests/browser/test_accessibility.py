@@ -25,6 +25,8 @@ PAGES = (
     f"tenants?dag_id={RESELLER}",
     f"drift?dag_id={DIRECT}",
     f"drift?dag_id={RESELLER}",
+    f"queue?dag_id={DIRECT}",
+    "search?q=a",
 )
 
 

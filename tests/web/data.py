@@ -73,6 +73,7 @@ def add_results(engine: Engine, run_key: int, *rows: dict[str, Any], **common: A
             "task_id": "load_customers",
             "map_index": 0,
             "fields": None,
+            "candidates": None,
             "recorded_at": START + timedelta(seconds=number),
         }
         | common

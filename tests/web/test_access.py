@@ -69,7 +69,7 @@ def test_every_route_refuses_a_forged_token(
 
 def test_only_decisions_change_anything(airflow_app: FastAPI) -> None:
     changing = {(method, path) for method, path in addresses(airflow_app) if method != "GET"}
-    paths = (f"{PREFIX}/decisions", f"{PREFIX}/decisions/revoke")
+    paths = (f"{PREFIX}/decisions{each}" for each in ("", "/links", "/revoke"))
     assert changing == {("POST", path) for path in paths}
 
 

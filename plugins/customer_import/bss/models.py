@@ -5,7 +5,7 @@ The organisation is read once per run by ``start_run`` and stored as reference d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
@@ -127,9 +127,17 @@ class Account:
 
     def custom_field(self, field_id: int) -> str | None:
         """Return the first value of a custom field; ``None`` when it is empty or was not included in the read."""
+        return self._custom(lambda custom: custom.get("id") == field_id)
+
+    def custom_field_named(self, name: str) -> str | None:
+        """Return the first value of the custom field with that name, case ignored; ``None`` as above."""
+        wanted = name.casefold()
+        return self._custom(lambda custom: str(custom.get("name")).casefold() == wanted)
+
+    def _custom(self, is_wanted: Callable[[Json], bool]) -> str | None:
         for group in _objects(self.body.get("customFields")):
             for custom in _objects(group.get("groupFields")):
-                if custom.get("id") == field_id:
+                if is_wanted(custom):
                     values = [entry.get("value") for entry in _objects(custom.get("values"))]
                     return next((str(value) for value in values if value), None)
         return None

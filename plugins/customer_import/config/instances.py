@@ -125,6 +125,8 @@ class InstanceConfig(FrozenModel):
     )
     full_read_every_days: Annotated[float, Field(gt=0)] | None = 7.0
     """A run of scope ``changed`` re-reads every customer at least this often, in even slices; null: never."""
+    auto_create: bool = True
+    """False: every new customer waits in the matching queue until a person decides what it is."""
     require_approval: bool = False
     """Whether a person has to approve every run before it writes to the BSS."""
     max_overwritten_percent: Annotated[float, Field(ge=0, le=100)] = 20.0

@@ -100,6 +100,7 @@ class Result:
     read_at: datetime | None
     recorded_at: datetime
     fields: dict[str, str] | None = None
+    candidates: list[dict[str, Any]] | None = None  # account, name and signs
 
     @classmethod
     def of(
@@ -117,6 +118,7 @@ class Result:
         read_at: datetime | None = None,
         recorded_at: datetime | None = None,
         fields: Mapping[str, FieldFate] | None = None,
+        candidates: Sequence[dict[str, Any]] = (),
     ) -> Self:
         """Return what a task found out about a tenant.
 
@@ -132,6 +134,7 @@ class Result:
             attempts: How often the tenant was worked on.
             read_at: When Partner Center gave what it is about, UTC.
             recorded_at: UTC; the present moment when left out.
+            candidates: BSS accounts that it may be, best first.
             fields: BSS fields that differ from Partner Center, by name; ``None`` when nobody compared.
         """
         return cls(
@@ -155,6 +158,7 @@ class Result:
             read_at=read_at,
             recorded_at=recorded_at or datetime.now(UTC),
             fields=None if fields is None else {name: fate.value for name, fate in fields.items()},
+            candidates=list(candidates) or None,
         )
 
 

@@ -7,16 +7,18 @@ there.
 # ruff: noqa: TC001 - FastAPI reads the annotations at run time
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from customer_import.vocabulary import ImportType, Mode
+from customer_import.partner_center.models import is_guid
+from customer_import.vocabulary import ImportType, Mode, Scope
 from customer_import.web.access import ReadableTypes
 from customer_import.web.audit import Access, AuditDep
 from customer_import.web.changes import ChangeReader
 from customer_import.web.database import ConnectionDep
 from customer_import.web.hierarchy import TenantList, open_tenant_list, start_request
+from customer_import.web.instances import read_instances
 from customer_import.web.models import (
     HistoryEntry,
     Page,
@@ -182,6 +184,22 @@ def get_history(
     for import_type in sorted({entry.import_type for entry in history}):
         audit(Access.EXPORT, import_type, tenant_id=tenant_id, format="json")
     return history
+
+
+@router.get("/tenants/{tenant_id}/start")
+def get_start(
+    tenant_id: TenantId,
+    instance: Name,
+    import_type: ImportType,
+    types: ReadableTypes,
+    mode: Literal["import", "preview"] = "import",
+) -> StartRequest:
+    """Return what to send to Airflow to import one customer again, or to preview that; the BSS is compared anew."""
+    chosen, tenant = readable(import_type, types), tenant_id.lower()
+    if instance not in read_instances().taking(chosen) or not is_guid(tenant):
+        raise not_found()
+    conf = {"instance": instance, "mode": mode, "scope": Scope.VERIFY.value}
+    return start_request(chosen, [tenant], conf)
 
 
 @router.get("/openapi.json", include_in_schema=False)

@@ -12,9 +12,11 @@ from customer_import import __version__
 from customer_import.errors import DatabaseError
 from customer_import.web import (
     api,
+    customer_pages,
     decisions_pages,
     drift_api,
     drift_pages,
+    queue_pages,
     results_pages,
     static_files,
     tenants_pages,
@@ -58,6 +60,8 @@ def create_app() -> FastAPI:
     modules = (
         results_pages,
         tenants_pages,
+        queue_pages,
+        customer_pages,
         drift_pages,
         decisions_pages,
         api,

@@ -10,7 +10,15 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from customer_import.runs.previews import WOULD_WRITE
-from customer_import.vocabulary import DecisionKind, DriftKind, FieldFate, ImportType, Mode, Outcome
+from customer_import.vocabulary import (
+    DecisionKind,
+    DriftKind,
+    FieldFate,
+    ImportType,
+    Mode,
+    Outcome,
+    Sign,
+)
 
 
 class View(BaseModel):
@@ -134,6 +142,7 @@ class RunView(View):
         previewed: Of a run that was started from a preview: how many customers it treated as that said.
         drift: Of a check that has ended.
         approval: Of a run that asks a person before it writes.
+        waiting: Customers that were in the matching queue at its end.
         progress: While it works.
     """
 
@@ -157,6 +166,7 @@ class RunView(View):
     previewed: PreviewView | None = None
     drift: DriftSummary | None = None
     approval: ApprovalView | None = None
+    waiting: int = 0
     progress: Progress | None = None
 
     @property
@@ -191,12 +201,26 @@ class FieldChange(View):
     rule: str | None = None
 
 
+class CandidateView(View):
+    """A BSS account that a customer may be.
+
+    Attributes:
+        account_id: The account.
+        name: Its name, in small letters.
+        signs: What it has in common with the customer, the strongest first.
+    """
+
+    account_id: int
+    name: str
+    signs: tuple[Sign, ...]
+
+
 class ResultView(View):
     """One tenant's result in one run; the names are the columns of ``import_results``.
 
     ``fields`` says what became of each BSS field that differed, and is ``None`` when nobody compared; ``changes`` has
-    the values, as long as they are kept. ``read_at`` is when
-    Partner Center gave what the result is about.
+    the values, as long as they are kept. ``candidates`` are accounts that the customer may be, best first. ``read_at``
+    is when Partner Center gave what the result is about.
     """
 
     run_key: int
@@ -218,6 +242,7 @@ class ResultView(View):
     recorded_at: datetime
     fields: dict[str, FieldFate] | None = None
     changes: tuple[FieldChange, ...] = ()
+    candidates: tuple[CandidateView, ...] = ()
 
 
 class DriftView(View):

@@ -13,11 +13,11 @@ from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, import_runs
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import ImportType, Mode, Outcome
-from customer_import.web.models import HistoryEntry, Page, ResultView, View
+from customer_import.web.models import CandidateView, HistoryEntry, Page, ResultView, View
 from customer_import.web.paging import KeyPage, Order, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Engine, Row
 
@@ -169,7 +169,13 @@ def view_result(row: Row[Any]) -> ResultView:  # Any: a row's columns differ in 
         read_at=as_utc(row.read_at) if row.read_at else None,
         recorded_at=as_utc(row.recorded_at),
         fields=row.fields,
+        candidates=view_candidates(row.candidates),
     )
+
+
+def view_candidates(stored: Sequence[Mapping[str, Any]] | None) -> tuple[CandidateView, ...]:
+    """Return what ``import_results.candidates`` holds as it is shown."""
+    return tuple(CandidateView.model_validate(one) for one in stored or ())
 
 
 def text_condition(

@@ -160,6 +160,7 @@ def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's col
         error=error,
         fields=summary.get("fields", {}),
         previewed=summary.get("preview"),
+        waiting=summary.get("waiting", 0),
         drift=summary.get("drift"),
         approval=approval,
         progress=progress,

@@ -22,6 +22,7 @@ from customer_import.web.decisions import find_decision_place, read_decided, sta
 from customer_import.web.hierarchy import open_tenant_list
 from customer_import.web.instances import Instances, read_instances
 from customer_import.web.models import Page, TenantStatus
+from customer_import.web.queue import open_queue
 from customer_import.web.rendering import render
 from customer_import.web.requests import Cursor, OptionalName, TenantFilterDep, of_dag
 from customer_import.web.runs import find_run, list_runs
@@ -117,6 +118,9 @@ def show_tenants(
         )
         if connection is not None and choice.instance
         else (),
+        waiting=open_queue(connection, choice.import_type, choice.instance).count(connection)
+        if connection is not None and choice.instance
+        else 0,
         is_paused=is_paused(choice.import_type.dag_id),
     )
 

@@ -230,6 +230,10 @@ def _is_settled(run: Run) -> ColumnElement[bool]:
     record shows it, and there are few.
     """
     decided = [ReasonCode.ALREADY_IMPORTED.value, ReasonCode.EXCLUDED.value]
+    if not run.instance.auto_create:
+        decided.append(
+            ReasonCode.IN_QUEUE.value
+        )  # until a person decides; that is a reason of its own
     if run.params.on_existing is OnExisting.SKIP:
         decided.append(ReasonCode.EXISTING_SKIPPED.value)
     is_not_ours = _known.is_discovered.is_(False) & _known.outcome.is_(None)

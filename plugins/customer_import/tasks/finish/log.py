@@ -44,6 +44,8 @@ def log_summary(summary: Summary) -> None:
         log.warning(
             "  %-14s %8d (no longer in Partner Center; accounts stay)", "vanished", summary.vanished
         )
+    if summary.waiting:
+        log.warning("  %-14s %8d (decide in the matching queue)", "waiting", summary.waiting)
     for outcome, count in summary.outcomes.items():
         if count or not outcome.startswith("would_"):
             log.info("  %-14s %8d", outcome, count)

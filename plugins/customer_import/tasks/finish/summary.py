@@ -59,6 +59,7 @@ class Summary:
         drift: Of a check: customers ``linked``, ``compared``, ``changed`` in Partner Center since they were written
             (and so not compared), and ``found``: findings by kind.
         approval: Of a run that asked before it wrote: ``why``, ``answer``, ``by``, ``at``.
+        waiting: Customers in the matching queue: a person has to say which account they are, or that they are new.
         preview: Of a run that was started from a preview: ``run``, ``customers``, ``as_previewed``, ``otherwise``.
     """
 
@@ -86,6 +87,7 @@ class Summary:
     preview: dict[str, Any] | None = None
     drift: dict[str, Any] | None = None
     approval: dict[str, Any] | None = None
+    waiting: int = 0
 
     @property
     def wrote(self) -> bool:
@@ -154,6 +156,7 @@ def summarise(
         error=error,
         fields=_count_fields(connection, run),
         drift=drift,
+        waiting=counts.outcomes[Outcome.AMBIGUOUS] + counts.reasons.get(ReasonCode.IN_QUEUE, 0),
     )
 
 

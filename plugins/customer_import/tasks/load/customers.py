@@ -27,7 +27,7 @@ from customer_import.decisions.rules import unpack
 from customer_import.runs.organisations import links_of
 from customer_import.runs.previews import read_expected
 from customer_import.runs.run import as_utc
-from customer_import.tasks.load.account_index import find_matches, find_twins
+from customer_import.tasks.load.account_index import MatchRules, find_matches, find_twins
 from customer_import.tasks.load.reconcile import Match
 from customer_import.tasks.load.statements import read_link
 from customer_import.vocabulary import DecisionKind, Outcome, Severity
@@ -241,16 +241,19 @@ def _same_tenant(columns: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's column col
 
 def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> list[StagedCustomer]:
     warnings = _warnings(connection, run.key, [row.staged_tenant_id for row in rows])
-    without_account = {
-        row.staged_tenant_id: str(_object(row.account_json).get("name") or "")
-        for row in rows
-        if row.account_id is None
-    }
     decisions = {
         row.staged_tenant_id: unpack(row.decisions, run.params.instance, row.staged_tenant_id)
         for row in rows
     }
-    matches = find_matches(connection, run.key, without_account, decisions)
+    rules = MatchRules.of(run)
+    wanted = {
+        row.staged_tenant_id: rules.wanted(
+            _object(row.account_json), _object(row.sync_options), decisions[row.staged_tenant_id]
+        )
+        for row in rows
+        if row.account_id is None
+    }
+    matches = find_matches(connection, run.key, wanted, rules)
     linked = {row.staged_tenant_id: row.account_id for row in rows if row.account_id is not None}
     twins = find_twins(connection, run.key, linked)
     previewed: dict[str, Expected] = {}

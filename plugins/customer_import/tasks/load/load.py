@@ -20,6 +20,7 @@ from customer_import.config.targets import OWNER_TARGETS
 from customer_import.errors import AuthenticationError
 from customer_import.runs.reference_data import get_reference
 from customer_import.runs.staged_customers import has_values
+from customer_import.tasks.load.account_index import MatchRules
 from customer_import.tasks.load.account_look import AccountLook
 from customer_import.tasks.load.approval import TenantRefuser, find_refusal
 from customer_import.tasks.load.bss_access import open_bss
@@ -103,7 +104,10 @@ async def _load(
         open_bss(run, engine, holder.batch) as client,
         Ledger(engine, run.params.instance, holder) as ledger,
     ):
-        look = AccountLook(engine, run.key, client, organisation) if refusal is None else None
+        rules = MatchRules.of(run)
+        look = (
+            AccountLook(engine, run.key, client, organisation, rules) if refusal is None else None
+        )
         context = BatchContext(run, organisation, client, ledger, map_index, look)
         comparer = Comparer(client, organisation, run.mappings)
         loader: _Loader

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from customer_import.runs.verdict import Verdict
+from customer_import.tasks.load.claims import Step
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode, Scope
 
 if TYPE_CHECKING:
@@ -39,8 +40,19 @@ def triage(
         on_existing: What the run does with customers that are there already and have changed.
         now: UTC; the present moment when left out.
     """
+    if waits := _in_queue(customer):
+        return waits
     verdict = _without_preview(customer, import_type, on_existing, now or datetime.now(UTC))
     return verdict or doubt_preview(customer)
+
+
+def _in_queue(customer: StagedCustomer) -> Verdict | None:
+    """Return the verdict on a new customer that waits; not while it is not known whether it is being created."""
+    verdict, link = customer.match.verdict, customer.link
+    is_begun = link is not None and link.account_step is not Step.NONE
+    if verdict is None or verdict.reason_code is not ReasonCode.IN_QUEUE or is_begun:
+        return None
+    return verdict
 
 
 def _without_preview(
