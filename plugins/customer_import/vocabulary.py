@@ -23,6 +23,22 @@ class ImportType(StrEnum):
         return f"import_{self.value}_customers"
 
 
+_OWN = "__"
+"""Between the import's DAG id and the instance in the id of a DAG that is one instance's own."""
+
+
+def dag_id_of(import_type: ImportType, instance: str | None = None) -> str:
+    """Return the id of the DAG of an import, or of the one that is an instance's own."""
+    return f"{import_type.dag_id}{_OWN}{instance}" if instance else import_type.dag_id
+
+
+def dag_of(dag_id: str) -> tuple[ImportType, str | None] | None:
+    """Return whose DAG it is: the import and, when it is one instance's own, the instance; ``None`` for other DAGs."""
+    name, _, instance = dag_id.partition(_OWN)
+    kind = next((kind for kind in ImportType if kind.dag_id == name), None)
+    return (kind, instance or None) if kind else None
+
+
 class Mode(StrEnum):
     """How far a run goes."""
 

@@ -19,6 +19,7 @@ from customer_import.database.tables import (
     tenant_links,
 )
 from customer_import.vocabulary import ImportType, Outcome
+from customer_import.web.rights import Rights
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -28,6 +29,9 @@ START = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 
 def tenant_id(number: int) -> str:
     return str(uuid.UUID(int=number))
+
+
+EVERYTHING = Rights(frozenset(ImportType))
 
 
 def add_run(engine: Engine, import_type: ImportType = ImportType.DIRECT, **values: Any) -> int:

@@ -15,7 +15,16 @@ from customer_import.vocabulary import DecisionKind, ImportType
 from customer_import.web import search
 from customer_import.web.search import MOST_FOUND, search_customers
 from tests.web.conftest import PREFIX
-from tests.web.data import START, add_link, add_results, add_run, add_sent, add_staged, tenant_id
+from tests.web.data import (
+    EVERYTHING,
+    START,
+    add_link,
+    add_results,
+    add_run,
+    add_sent,
+    add_staged,
+    tenant_id,
+)
 from tests.web.markup import Markup
 from tests.web.test_decisions import audited
 
@@ -197,7 +206,7 @@ def test_a_run_for_nobody_is_refused(
 
 def found(engine: Engine, text: str, **more: Any) -> list[str]:
     with reading(engine) as connection:
-        result = search_customers(connection, list(ImportType), text, **more)
+        result = search_customers(connection, EVERYTHING, text, **more)
     return [one.tenant_id for one in result.items]
 
 
@@ -222,16 +231,16 @@ def test_a_long_search_shows_what_it_has_and_goes_on(
     keys = [add_run(engine) for _ in range(15)]
     add_staged(engine, keys[0], {"tenant_name": "Contoso"})
     with reading(engine) as connection:
-        first = search_customers(connection, list(ImportType), "contoso")
+        first = search_customers(connection, EVERYTHING, "contoso")
         assert (first.items, first.before) == ((), keys[5])
-        second = search_customers(connection, list(ImportType), "contoso", before=first.before)
+        second = search_customers(connection, EVERYTHING, "contoso", before=first.before)
     assert [one.tenant_id for one in second.items] == [T0]
 
 
 def test_a_search_that_finds_too_many_says_so(engine: Engine) -> None:
     add_staged(engine, add_run(engine), *({} for _ in range(MOST_FOUND + 1)))
     with reading(engine) as connection:
-        result = search_customers(connection, list(ImportType), "company")
+        result = search_customers(connection, EVERYTHING, "company")
     assert (len(result.items), result.is_cut, result.before) == (MOST_FOUND, True, None)
 
 

@@ -40,7 +40,7 @@ from customer_import.pipeline.approval import ApproveLoad
 from customer_import.pipeline.documentation import describe
 from customer_import.pipeline.parameters import import_params
 from customer_import.pipeline.task_run import attempt_of, open_task, results_url, wait_for_turn
-from customer_import.vocabulary import ImportType, RunState, Scope, TaskId
+from customer_import.vocabulary import ImportType, RunState, Scope, TaskId, dag_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -152,7 +152,7 @@ def build_dag(
     """
     kind = import_type.value.replace("_", " ")
     dag = DAG(
-        dag_id=f"{import_type.dag_id}__{instance}" if instance else import_type.dag_id,
+        dag_id=dag_id_of(import_type, instance),
         dag_display_name=f"Import {kind} customers{f': {title}' if title else ''}",
         description=f"Partner Center customers ({kind}) into interworks.cloud BSS",
         doc_md=doc_md or describe(import_type),

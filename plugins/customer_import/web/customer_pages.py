@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from customer_import.errors import ConfigurationError
 from customer_import.partner_center.models import is_guid
-from customer_import.web.access import ReadableTypes, StartableTypes
+from customer_import.web.access import Readable, Startable
 from customer_import.web.audit import Access, AuditDep
 from customer_import.web.customers import Customer, read_customer
 from customer_import.web.database import ConnectionDep
@@ -24,27 +24,27 @@ from customer_import.web.search import Found, search_customers
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from customer_import.vocabulary import ImportType
+    from customer_import.web.rights import Rights
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/search")
 def show_search(
-    types: ReadableTypes,
+    rights: Readable,
     connection: ConnectionDep,
     q: Search = "",
     before: Annotated[int | None, Query(ge=1, le=LARGEST_KEY)] = None,
 ) -> HTMLResponse:
     """Show the customers of all runs and instances that a text means."""
-    result = search_customers(connection, types, q, before) if connection is not None else Found()
+    result = search_customers(connection, rights, q, before) if connection is not None else Found()
     return render("search.html", q=q, before=before, found=result)
 
 
 @router.get("/tenant")
 def show_tenant(
-    types: ReadableTypes,
-    startable: StartableTypes,
+    rights: Readable,
+    startable: Startable,
     connection: ConnectionDep,
     audit: AuditDep,
     instance: Name,
@@ -54,8 +54,8 @@ def show_tenant(
     database, tenant_id = found(connection), tenant_id.lower()
     if not is_guid(tenant_id):
         raise not_found()
-    customer = read_customer(database, types, instance, tenant_id)
-    place = _place(customer, types, startable, instance)
+    customer = read_customer(database, rights, instance, tenant_id)
+    place = _place(customer, rights, startable, instance)
     if not customer.is_seen and (place is None or place.barred):
         raise not_found()
     for import_type in sorted(customer.types):
@@ -72,7 +72,9 @@ def show_tenant(
         starts=tuple(
             each
             for each in customer.types
-            if each in startable and config is not None and each in config.import_types
+            if startable.cover(each, instance)
+            and config is not None
+            and each in config.import_types
         ),
         **_fields(database, customer),
     )
@@ -80,12 +82,14 @@ def show_tenant(
 
 def _place(
     customer: Customer,
-    types: tuple[ImportType, ...],
-    startable: tuple[ImportType, ...],
+    rights: Rights,
+    startable: Rights,
     instance: str,
 ) -> DecisionPlace | None:
     """Return where it is decided about: the first import of the customer that the instance takes."""
-    for import_type in customer.types or types:
+    for import_type in customer.types or rights.types:
+        if not rights.cover(import_type, instance):
+            continue
         place = find_decision_place(import_type, instance, startable)
         if place is not None:
             return place

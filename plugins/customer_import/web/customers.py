@@ -29,11 +29,12 @@ from customer_import.web.results import read_history
 from customer_import.web.tenants import latest_hierarchy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection
 
     from sqlalchemy import ColumnElement, Connection, Row, Select
 
     from customer_import.web.models import HistoryEntry
+    from customer_import.web.rights import Rights
 
 _NEWEST_RUNS = 10
 """So many of an instance are looked into for a customer that has no result yet."""
@@ -99,7 +100,7 @@ class Customer:
 
 
 def read_customer(
-    connection: Connection, readable: Sequence[ImportType], instance: str, tenant_id: str
+    connection: Connection, readable: Rights, instance: str, tenant_id: str
 ) -> Customer:
     """Return what is known of a customer; of one that nobody has seen, nothing."""
     history = read_history(connection, readable, instance, tenant_id)
@@ -122,17 +123,15 @@ def read_customer(
     )
 
 
-def _last_read(
-    connection: Connection, readable: Sequence[ImportType], instance: str, tenant_id: str
-) -> set[int]:
+def _last_read(connection: Connection, readable: Rights, instance: str, tenant_id: str) -> set[int]:
     """Return the runs that may have read a customer last, beside those that gave it a result."""
     known, runs = known_tenants.c, import_runs.c
     last = select(known.run_id).where(
-        known.instance == instance, known.import_type.in_(readable), known.tenant_id == tenant_id
+        known.instance == instance, readable.rows(known), known.tenant_id == tenant_id
     )
     newest = (
         select(runs.id)
-        .where(runs.instance == instance, runs.import_type.in_(readable), runs.listed.is_not(None))
+        .where(runs.instance == instance, readable.rows(runs), runs.listed.is_not(None))
         .order_by(runs.id.desc())
         .limit(_NEWEST_RUNS)
     )
@@ -146,7 +145,7 @@ def is_shown() -> ColumnElement[bool]:
 
 
 def _readings(
-    readable: Sequence[ImportType], instance: str, tenant_id: str, run_keys: Collection[int]
+    readable: Rights, instance: str, tenant_id: str, run_keys: Collection[int]
 ) -> Select[Any]:
     runs = import_runs.c
     return (
@@ -172,7 +171,7 @@ def _readings(
             _staged.run_id.in_(run_keys),
             _staged.tenant_id == tenant_id,
             runs.instance == instance,
-            runs.import_type.in_(readable),
+            readable.rows(runs),
             is_shown(),
         )
         .order_by(_staged.run_id.desc())
@@ -211,20 +210,20 @@ def _reading(row: Row[Any]) -> ReadingView:
 
 
 def _is_newest(
-    connection: Connection, readable: Sequence[ImportType], instance: str, reading: ReadingView
+    connection: Connection, readable: Rights, instance: str, reading: ReadingView
 ) -> bool:
-    newest = latest_hierarchy(connection, reading.import_type, instance, tuple(readable))
+    newest = latest_hierarchy(connection, reading.import_type, instance, readable)
     return newest is None or newest.run_key <= reading.run_key
 
 
 def _link(
-    connection: Connection, readable: Sequence[ImportType], instance: str, tenant_id: str
+    connection: Connection, readable: Rights, instance: str, tenant_id: str
 ) -> LinkView | None:
     links, runs = tenant_links.c, import_runs.c
     statement = (
         select(tenant_links, runs.dag_id, runs.airflow_run_id)
         .select_from(tenant_links.outerjoin(import_runs, runs.id == links.written_by_run))
-        .where(links_of(instance), links.tenant_id == tenant_id, links.import_type.in_(readable))
+        .where(links_of(instance), links.tenant_id == tenant_id, readable.rows(links))
     )
     row = connection.execute(statement).first()
     if row is None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from customer_import.decisions.rules import Decision
+    from customer_import.web.rights import Rights
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,13 @@ class Decided:
 
 
 def find_decision_place(
-    import_type: ImportType, instance: str, startable: Collection[ImportType]
+    import_type: ImportType, instance: str, startable: Rights
 ) -> DecisionPlace | None:
     """Return where a decision is made; ``None`` when the instance does not take the import."""
     config = read_instances().taking(import_type).get(instance)
     if config is None:
         return None
-    barred = tuple(kind for kind in config.import_types if kind not in startable)
+    barred = tuple(kind for kind in config.import_types if not startable.cover(kind, instance))
     return DecisionPlace(import_type, instance, barred)
 
 

@@ -29,13 +29,13 @@ from customer_import.decisions.store import (
 from customer_import.decisions.tenants import find_seen, was_discovered
 from customer_import.partner_center.models import is_guid
 from customer_import.vocabulary import DecisionKind
-from customer_import.web.access import ReadableTypes, StartableTypes, from_these_pages
+from customer_import.web.access import Readable, Startable, from_these_pages
 from customer_import.web.airflow_internals import GetUserDep
 from customer_import.web.audit import Access, AuditDep
 from customer_import.web.database import ConnectionDep, EngineDep
 from customer_import.web.decisions import DecisionPlace, find_decision_place, read_decided
 from customer_import.web.rendering import render
-from customer_import.web.requests import Name, not_found, of_dag
+from customer_import.web.requests import Name, not_found, of_dag, of_instance
 from customer_import.web.results import MOST_STARTED
 
 if TYPE_CHECKING:
@@ -90,10 +90,8 @@ class _Links(FrozenModel):
     seen: Annotated[int, Field(ge=0)]
 
 
-def _place(
-    types: ReadableTypes, startable: StartableTypes, dag_id: Name, instance: Name
-) -> DecisionPlace:
-    import_type = of_dag(dag_id, types)
+def _place(rights: Readable, startable: Startable, dag_id: Name, instance: Name) -> DecisionPlace:
+    import_type = of_instance(of_dag(dag_id, rights)[0], instance, rights)
     place = find_decision_place(import_type, instance, startable)
     if place is None:
         raise not_found()

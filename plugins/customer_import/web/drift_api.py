@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from customer_import.vocabulary import Mode, OnExisting, Scope
+from customer_import.web.access import Startable
 from customer_import.web.api import RunDep, api_router
 from customer_import.web.audit import Access, AuditDep
 from customer_import.web.changes import ChangeReader
@@ -48,7 +49,9 @@ def get_drift(
 
 
 @router.get("/runs/{run_key}/repair")
-def get_repair(run: CheckDep, connection: ConnectionDep, wanted: DriftFilterDep) -> StartRequest:
+def get_repair(
+    run: CheckDep, connection: ConnectionDep, wanted: DriftFilterDep, startable: Startable
+) -> StartRequest:
     """Return what to send to Airflow to import the matching customers that an import mends, and nobody else."""
     database, key = found(connection), run.key or 0
     params = run_params(database, key) | {
@@ -60,4 +63,4 @@ def get_repair(run: CheckDep, connection: ConnectionDep, wanted: DriftFilterDep)
     tenants = repairable_tenants(database, key, wanted)
     if not tenants:
         raise not_found()  # without a name a run would import everybody
-    return start_request(run.import_type, tenants, params)
+    return start_request(startable.dag_id(run.import_type, run.instance), tenants, params)

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
 from customer_import.vocabulary import DecisionKind, DriftKind, ImportType, Mode
-from customer_import.web.access import ReadableTypes, StartableTypes
+from customer_import.web.access import Readable, Startable
 from customer_import.web.audit import Access, AuditDep
 from customer_import.web.changes import ChangeReader
 from customer_import.web.database import ConnectionDep, EngineDep
@@ -34,6 +34,7 @@ from customer_import.web.requests import (
     not_found,
     of_dag,
 )
+from customer_import.web.rights import Rights
 from customer_import.web.runs import find_run, list_runs
 
 if TYPE_CHECKING:
@@ -51,19 +52,25 @@ _PICKED = 50
 class DriftPlace:
     """Where on the page a request is: the import type, the instance, the check, the filter."""
 
-    types: tuple[ImportType, ...]
+    rights: Rights
     import_type: ImportType
     instance: str | None
     instances: Instances
     run: RunView | None
     runs: tuple[RunView, ...]
     wanted: DriftFilter
+    start_dag_id: str
+
+    @property
+    def types(self) -> tuple[ImportType, ...]:
+        """The tabs."""
+        return self.rights.types
 
     @property
     def state(self) -> dict[str, Any]:
         """The page's query string, without the place in the list."""
         return {
-            "dag_id": self.import_type.dag_id,
+            "dag_id": self.run.dag_id if self.run else self.import_type.dag_id,
             "instance": self.instance,
             "run_id": self.run.run_id if self.run else None,
             "kind": self.wanted.kind,
@@ -72,36 +79,42 @@ class DriftPlace:
 
 
 def _place(
-    types: ReadableTypes,
+    rights: Readable,
+    startable: Startable,
     connection: ConnectionDep,
     wanted: DriftFilterDep,
     dag_id: OptionalName = None,
     instance: OptionalName = None,
     run_id: OptionalName = None,
 ) -> DriftPlace:
-    import_type = of_dag(dag_id, types) if dag_id else _newest_type(types, connection)
-    instances = read_instances()
-    run = find_run(connection, import_type, run_id) if run_id else None
+    import_type, own = of_dag(dag_id, rights) if dag_id else (_newest(rights, connection), None)
+    instances = read_instances(rights)
+    run = find_run(connection, rights, dag_id or import_type.dag_id, run_id) if run_id else None
     if run_id and (run is None or run.mode is not Mode.CHECK):
         raise not_found()
-    chosen = run.instance if run else instance
+    chosen = run.instance if run else instance or own
     names = instances.taking(import_type)
     chosen = chosen if chosen in names or run else next(iter(names), None)
     runs: tuple[RunView, ...] = ()
     if connection is not None and chosen:
         runs = list_runs(
-            connection, [import_type], limit=_PICKED, modes=(Mode.CHECK,), instance=chosen
+            connection,
+            rights.only(import_type),
+            limit=_PICKED,
+            modes=(Mode.CHECK,),
+            instance=chosen,
         ).items
     run = run or next(iter(runs), None)
-    return DriftPlace(types, import_type, chosen, instances, run, runs, wanted)
+    start_dag_id = startable.dag_id(import_type, chosen)
+    return DriftPlace(rights, import_type, chosen, instances, run, runs, wanted, start_dag_id)
 
 
-def _newest_type(types: tuple[ImportType, ...], connection: Connection | None) -> ImportType:
-    """The one of the newest check; without one the first."""
+def _newest(rights: Rights, connection: Connection | None) -> ImportType:
+    """The import of the newest check; without one the first."""
     if connection is None:
-        return types[0]
-    newest = list_runs(connection, types, limit=1, modes=(Mode.CHECK,)).items
-    return newest[0].import_type if newest else types[0]
+        return rights.types[0]
+    newest = list_runs(connection, rights, limit=1, modes=(Mode.CHECK,)).items
+    return newest[0].import_type if newest else rights.types[0]
 
 
 PlaceDep = Annotated[DriftPlace, Depends(_place)]
@@ -109,7 +122,7 @@ PlaceDep = Annotated[DriftPlace, Depends(_place)]
 
 @router.get("/drift")
 def show_drift(
-    place: PlaceDep, connection: ConnectionDep, startable: StartableTypes, cursor: Cursor = None
+    place: PlaceDep, connection: ConnectionDep, startable: Startable, cursor: Cursor = None
 ) -> HTMLResponse:
     """Show what a check found; without a run the newest check."""
     page: Page[DriftView] = Page()
@@ -127,7 +140,7 @@ def show_drift(
         page=page,
         cursor=cursor,
         decided=decided,
-        can_start=place.import_type in startable,
+        can_start=startable.cover(place.import_type, place.instance or ""),
         can_decide=decisions is not None and not decisions.barred,
     )
 
@@ -136,7 +149,7 @@ def show_drift(
 def show_customer_drift(
     place: PlaceDep,
     connection: ConnectionDep,
-    startable: StartableTypes,
+    startable: Startable,
     tenant_id: Name,
     audit: AuditDep,
 ) -> HTMLResponse:
@@ -154,7 +167,7 @@ def show_customer_drift(
         findings=with_changes(database, ChangeReader(database, run.key), findings),
         run=run,
         instances=place.instances,
-        can_start=place.import_type in startable,
+        can_start=startable.cover(place.import_type, place.instance or ""),
         place=_decision_place(place, startable),
         decided=read_decided(database, run.instance, findings[0].tenant_id),
         suggested=suggested.decisions[0] if suggested else None,
@@ -177,7 +190,7 @@ def download_drift(place: PlaceDep, engine: EngineDep, audit: AuditDep) -> Downl
     )
 
 
-def _decision_place(place: DriftPlace, startable: tuple[ImportType, ...]) -> Any:  # noqa: ANN401
+def _decision_place(place: DriftPlace, startable: Rights) -> Any:  # noqa: ANN401
     if place.instance is None:
         return None
     return find_decision_place(place.import_type, place.instance, startable)

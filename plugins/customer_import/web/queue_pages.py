@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from customer_import.web.access import StartableTypes
+from customer_import.web.access import Startable
 from customer_import.web.database import ConnectionDep
 from customer_import.web.decisions import find_decision_place, read_decided
 from customer_import.web.models import Page
@@ -24,7 +24,7 @@ PAGE_SIZE = 50
 
 @router.get("/queue")
 def show_queue(
-    choice: ChoiceDep, connection: ConnectionDep, startable: StartableTypes, cursor: Cursor = None
+    choice: ChoiceDep, connection: ConnectionDep, startable: Startable, cursor: Cursor = None
 ) -> HTMLResponse:
     """Show who waits; who may not decide sees no buttons."""
     # Before the queue: what somebody decides meanwhile is told to who decides by this page.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Row
 
     from customer_import.web.changes import ChangeReader
+    from customer_import.web.rights import Rights
 
 _TENANT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_HISTORY = 200
@@ -120,7 +121,7 @@ def find_result(connection: Connection, run_key: int, tenant_id: str) -> ResultV
 
 
 def read_history(
-    connection: Connection, readable: Sequence[ImportType], instance: str, tenant_id: str
+    connection: Connection, readable: Rights, instance: str, tenant_id: str
 ) -> tuple[HistoryEntry, ...]:
     """Return a tenant's results over all runs of an instance, newest first, at most two hundred."""
     statement = (
@@ -131,7 +132,7 @@ def read_history(
         .where(
             import_results.c.instance == instance,
             import_results.c.tenant_id == tenant_id,
-            import_results.c.import_type.in_(readable),
+            readable.rows(import_results.c),
         )
         .order_by(import_results.c.id.desc())
         .limit(_MOST_HISTORY)

@@ -15,52 +15,57 @@ from customer_import.database.tables import import_results, import_runs, staged_
 from customer_import.runs.approvals import find_approval
 from customer_import.runs.run import as_utc
 from customer_import.runs.tasks import last_attempts
-from customer_import.vocabulary import ImportType, Mode, Outcome, RunState, TaskId
+from customer_import.vocabulary import ImportType, Mode, Outcome, RunState, TaskId, dag_of
 from customer_import.web.airflow_internals import find_dag_run
 from customer_import.web.models import ApprovalView, Page, Progress, RunView, ShownState
 from customer_import.web.paging import Order, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from sqlalchemy import Connection, Row
 
     from customer_import.web.airflow_internals import DagRunFact
+    from customer_import.web.rights import Rights
 
 _RATE_SAMPLE = 500
 
 
 def find_run(
-    connection: Connection | None, import_type: ImportType, airflow_run_id: str
+    connection: Connection | None, readable: Rights, dag_id: str, airflow_run_id: str
 ) -> RunView | None:
     """Return one run by its Airflow run id, also when it still waits for its first task.
 
     Args:
         connection: The import's database, if there is one.
-        import_type: Its import type, which the caller has found readable.
+        readable: What the user may read.
+        dag_id: Its DAG.
         airflow_run_id: The DAG run.
     """
     if connection is not None:
         statement = select(import_runs).where(
-            import_runs.c.dag_id == import_type.dag_id,
+            import_runs.c.dag_id == dag_id,
             import_runs.c.airflow_run_id == airflow_run_id,
+            readable.rows(import_runs.c),
         )
         if row := connection.execute(statement).one_or_none():
             return _view(connection, row)
-    fact = find_dag_run(import_type.dag_id, airflow_run_id)
-    return _waiting(import_type, fact) if fact else None
+    import_type, instance = dag_of(dag_id) or (None, None)
+    fact = find_dag_run(dag_id, airflow_run_id)
+    if fact is None or import_type is None:
+        return None
+    run = _waiting(import_type, instance, fact)
+    return run if readable.cover(import_type, run.instance) else None
 
 
-def get_run(connection: Connection, readable: Sequence[ImportType], key: int) -> RunView | None:
+def get_run(connection: Connection, readable: Rights, key: int) -> RunView | None:
     """Return one run by its key, or ``None`` when there is none that the user may read."""
-    statement = select(import_runs).where(
-        import_runs.c.id == key, import_runs.c.import_type.in_(readable)
-    )
+    statement = select(import_runs).where(import_runs.c.id == key, readable.rows(import_runs.c))
     row = connection.execute(statement).one_or_none()
     return _view(connection, row) if row else None
 
 
-def latest_run(connection: Connection, readable: Sequence[ImportType]) -> RunView | None:
+def latest_run(connection: Connection, readable: Rights) -> RunView | None:
     """Return the newest run of any of the import types; checks, which have a page of their own, only without others."""
     for modes in (set(Mode) - {Mode.CHECK}, None):
         if runs := list_runs(connection, readable, limit=1, modes=modes).items:
@@ -70,7 +75,7 @@ def latest_run(connection: Connection, readable: Sequence[ImportType]) -> RunVie
 
 def list_runs(
     connection: Connection,
-    readable: Sequence[ImportType],
+    readable: Rights,
     *,
     cursor: str | None = None,
     limit: int = 50,
@@ -84,7 +89,7 @@ def list_runs(
     """
     order = Order("runs", (import_runs.c.id,), (int,), is_descending=True)
     others = (column for column in import_runs.c if column.name != "id")
-    statement = select(import_runs.c.id, *others).where(import_runs.c.import_type.in_(readable))
+    statement = select(import_runs.c.id, *others).where(readable.rows(import_runs.c))
     if modes is not None:
         statement = statement.where(import_runs.c.mode.in_(sorted(modes)))
     if instance is not None:
@@ -101,7 +106,7 @@ def run_params(connection: Connection, key: int) -> dict[str, Any]:
     return params
 
 
-def _waiting(import_type: ImportType, fact: DagRunFact) -> RunView:
+def _waiting(import_type: ImportType, instance: str | None, fact: DagRunFact) -> RunView:
     """A run that has no row: its first task has not worked yet, or never will."""
     error = None
     if fact.state in {ShownState.FAILED, ShownState.SUCCESS}:
@@ -114,7 +119,7 @@ def _waiting(import_type: ImportType, fact: DagRunFact) -> RunView:
         dag_id=fact.dag_id,
         run_id=fact.run_id,
         import_type=import_type,
-        instance=str(fact.conf["instance"]) if "instance" in fact.conf else None,
+        instance=str(fact.conf["instance"]) if "instance" in fact.conf else instance,
         mode=Mode(mode) if mode in set(Mode) else None,
         state=ShownState.FAILED if error else fact.state,
         started_by=fact.started_by,

@@ -18,9 +18,11 @@ from customer_import.web.customers import is_shown
 from customer_import.web.results import text_condition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from sqlalchemy import Connection
+
+    from customer_import.web.rights import Rights
 
 MOST_FOUND = 50
 _RUNS_AT_ONCE = 10
@@ -46,13 +48,13 @@ class Found:
 
 
 def search_customers(
-    connection: Connection, readable: Sequence[ImportType], text: str, before: int | None = None
+    connection: Connection, readable: Rights, text: str, before: int | None = None
 ) -> Found:
     """Find customers over all runs, newest runs first: by part of name or domain, tenant id, or BSS account.
 
     Args:
         connection: To read with.
-        readable: The import types that the user may read.
+        readable: What the user may read.
         text: What was entered; nothing is found by an empty text.
         before: Look into runs below this key only.
     """
@@ -75,13 +77,11 @@ def search_customers(
     return Found(items[:MOST_FOUND], is_cut, min(keys) if keys and not is_cut else None)
 
 
-def _runs(
-    connection: Connection, readable: Sequence[ImportType], before: int | None
-) -> Iterator[list[int]]:
+def _runs(connection: Connection, readable: Rights, before: int | None) -> Iterator[list[int]]:
     runs = import_runs.c
     statement = (
         select(runs.id)
-        .where(runs.import_type.in_(readable), runs.listed.is_not(None))
+        .where(readable.rows(runs), runs.listed.is_not(None))
         .order_by(runs.id.desc())
         .limit(_RUNS_AT_ONCE)
     )
@@ -136,12 +136,12 @@ def _matching(connection: Connection, run_keys: list[int], text: str) -> Iterato
 
 
 def _by_account(
-    connection: Connection, readable: Sequence[ImportType], text: str
+    connection: Connection, readable: Rights, text: str
 ) -> Iterator[tuple[tuple[str, str], FoundCustomer]]:
     links = tenant_links.c
     statement = (
         select(links.instance, links.tenant_id, links.import_type, links.updated_at)
-        .where(links.account_id == int(text), links.import_type.in_(readable))
+        .where(links.account_id == int(text), readable.rows(links))
         .order_by(links.instance)
         .limit(MOST_FOUND)
     )
