@@ -13,8 +13,15 @@ from customer_import.config.messages import WrongValueError
 from customer_import.hints import nearest
 from customer_import.vocabulary import Mode, Scope
 
-PRESETS: Final = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
-"""Those of Airflow that say a time."""
+PRESETS: Final = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@quarterly": "0 0 1 */3 *",
+    "@yearly": "0 0 1 1 *",
+}
+"""Those of Airflow that say a time, with the five fields that they stand for."""
 _FIELDS = 5
 
 
@@ -29,6 +36,11 @@ class ScheduleConfig(FrozenModel):
     mode: Mode = Mode.IMPORT
     require_approval: bool = False
     """Whether each run asks a person before it writes."""
+
+    @property
+    def fields(self) -> str:
+        """The five fields, whichever way they are written."""
+        return PRESETS.get(self.cron, self.cron)
 
     @field_validator("cron")
     @classmethod

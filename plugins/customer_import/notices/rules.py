@@ -21,15 +21,6 @@ if TYPE_CHECKING:
 
 SOON = timedelta(days=14)
 _TROUBLED = (Outcome.FAILED, Outcome.REJECTED)
-_PRESETS = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@quarterly": "0 0 1 */3 *",
-    "@yearly": "0 0 1 1 *",
-}
-"""As Airflow has them."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +88,7 @@ def of_run(
 def last_due(schedule: ScheduleConfig, now: datetime) -> datetime:
     """Return when a schedule was due last, UTC; ``now`` counts."""
     there = now.astimezone(ZoneInfo(schedule.timezone)) + timedelta(seconds=1)
-    times = croniter(_PRESETS.get(schedule.cron, schedule.cron), there)
+    times = croniter(schedule.fields, there)
     moment: datetime = times.get_prev(datetime)
     return moment.astimezone(UTC)
 
