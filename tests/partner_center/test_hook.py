@@ -14,8 +14,8 @@ import pytest
 from airflow.sdk import Connection
 
 from customer_import.errors import AuthenticationError, ConfigurationError, RetriableError
-from customer_import.partner_center.auth import Flow
 from customer_import.partner_center.check import check_partner_center
+from customer_import.partner_center.entra import Flow
 from customer_import.partner_center.hook import PartnerCenterHook, read_connection
 from customer_import.vocabulary import ImportType
 from sandbox import SandboxConfig, SandboxServer
@@ -289,7 +289,7 @@ def test_a_connection_becomes_settings() -> None:
             {},
             "did you mean 'refresh_token_variable'",
         ),
-        ({"tenant_id": "t", "colour": "blue"}, {}, "known keys: allow_plain_http, authority"),
+        ({"tenant_id": "t", "shade": "blue"}, {}, "known keys: allow_plain_http, authority"),
         ({"tenant_id": "t/hidden"}, {}, "extra.tenant_id: a tenant is a GUID or a domain name"),
         ({"tenant_id": "t", "flow": "magic"}, {}, "extra.flow"),
         ({"tenant_id": "t", "flow": "app_user"}, {}, "extra.refresh_token_variable"),

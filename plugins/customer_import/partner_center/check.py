@@ -58,7 +58,7 @@ async def _check(
     import_type: ImportType,
 ) -> tuple[Finding, ...]:
     async with session:
-        client = PartnerCenterClient(session, config)
+        client = PartnerCenterClient(session, config, cloud=hook.settings.cloud)
         is_app_user = hook.settings.is_app_user
         peeks: list[Peek] = []
 
