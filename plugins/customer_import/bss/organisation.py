@@ -52,8 +52,8 @@ async def read_organisation(
             "The BSS organisation has no active external system %r; sync options are left out",
             config.sync_system,
         )
-    user = await _find_user(client, config, responsible_user or config.responsible_user)
-    rule_id = await _find_rule(client, config, permission_rule or config.permission_rule, user)
+    user = await find_user(client, config, responsible_user or config.responsible_user)
+    rule_id = await find_rule(client, config, permission_rule or config.permission_rule, user)
     return Organisation(
         countries=tuple(await client.countries()),
         tenant_marker_field_id=marker.id,
@@ -92,7 +92,10 @@ def find_tenant_marker(
     if not is_text or marker.is_read_only:
         fault = "is read-only" if is_text else f"has the type {marker.type} {marker.value_type}"
         message = f"the account custom field {marker.name!r} {fault} and cannot hold the tenant id"
-        hint = "make it a writable simple value of type text, or name another one as tenant_marker_field"
+        hint = (
+            "make it a writable simple value of type text in BSS > Setup > Office > Accounts > Custom Fields, or name "
+            "another one as tenant_marker_field"
+        )
         raise ConfigurationError(message, source=_SOURCE, path="custom fields", hint=hint)
     return marker
 
@@ -110,7 +113,12 @@ def find_sync_system(systems: Sequence[ExternalSystem], wanted: str) -> External
     return None
 
 
-async def _find_user(client: BssClient, config: BssConfig, username: str | None) -> User | None:
+async def find_user(client: BssClient, config: BssConfig, username: str | None) -> User | None:
+    """Return the user of that name, when the API takes one; ``None`` when none is named.
+
+    Raises:
+        ConfigurationError: There is no such user.
+    """
     is_needed = config.accepts_responsible_user or config.accepts_permission_rule
     if not username or not is_needed:
         return None
@@ -118,13 +126,21 @@ async def _find_user(client: BssClient, config: BssConfig, username: str | None)
         if _is_same(user.username, username):
             return user
     message = "the responsible user does not exist"
-    hint = "correct responsible_user in the run's parameters or in instances.yaml; it is the BSS user name"
+    hint = (
+        "correct responsible_user in the run's parameters or in instances.yaml, it is the BSS user name; or make the "
+        "user in the BSS's setup"
+    )
     raise ConfigurationError(message, source=_SOURCE, path="users", hint=hint)
 
 
-async def _find_rule(
+async def find_rule(
     client: BssClient, config: BssConfig, name: str | None, user: User | None
 ) -> int | None:
+    """Return the permission rule of that name, else the user's default, when the API takes one.
+
+    Raises:
+        ConfigurationError: There is no such rule.
+    """
     if not config.accepts_permission_rule:
         return None
     if not name:
@@ -134,7 +150,10 @@ async def _find_rule(
         if _is_same(rule.name, name):
             return rule.id
     message = f"there is no permission rule {name!r}"
-    hint = f"choose one of: {', '.join(sorted(rule.name for rule in rules)) or 'none is defined'}"
+    hint = (
+        f"choose one of: {', '.join(sorted(rule.name for rule in rules)) or 'none is defined'}; or make it in BSS > "
+        "Setup > Administration > Personal Setup > Permission Rules"
+    )
     raise ConfigurationError(message, source=_SOURCE, path="permission rules", hint=hint)
 
 
