@@ -1,6 +1,6 @@
-"""The part of Entra ID that msal calls: metadata, the token endpoint and device codes.
+"""The part of Entra ID that msal calls: metadata, the token endpoint and the consent of a person.
 
-Takes client credentials, refresh tokens and device codes. Every refresh gives a new refresh token
+Takes client credentials, refresh tokens, device codes and authorisation codes. Every refresh gives a new refresh token
 with the same claims and leaves the old one good, as Microsoft documents. There is no sign-in page:
 a first refresh token is handed out with the sandbox's announcement, and a device code is answered
 as `DeviceCodes` was told.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import orjson
 from aiohttp import web
 
+from sandbox.browser_code import REDIRECT_URI, BrowserCodes
 from sandbox.clouds import DEVICE_LOGIN, HOSTS, SIGN_IN_HOSTS, Cloud
 from sandbox.device_code import GRANT_TYPE, CodeState, DeviceCodes
 from sandbox.edge import Service
@@ -32,6 +33,7 @@ REFRESH_TOKEN_TTL_S = 90 * 24 * 3600.0
 _MFA_NEEDED = "You must use multi-factor authentication to access the resource."
 _WRONG_CLIENT = "Invalid client secret provided. Ensure the secret being sent is the secret value."
 _ERRORS: dict[int, tuple[int, str, str]] = {
+    50011: (400, "invalid_request", "The redirect URI does not match the registered ones."),
     50076: (400, "invalid_grant", f"Due to a configuration change, {_MFA_NEEDED}"),
     50078: (400, "invalid_grant", f"Presented multi-factor authentication expired. {_MFA_NEEDED}"),
     50079: (400, "invalid_grant", "You must enroll in multi-factor authentication."),
@@ -97,6 +99,7 @@ class Entra:
         self._token_ttl_s = token_ttl_s
         self._cloud = cloud
         self.codes = codes
+        self._browser_codes = BrowserCodes()
         self.service = Service(
             "entra",
             unknown_path=lambda _: aadsts(90002),
@@ -112,6 +115,7 @@ class Entra:
             ),
             web.post("/{tenant}/oauth2/v2.0/token", self.token, name="token"),
             web.post("/{tenant}/oauth2/v2.0/devicecode", self.device_code, name="device_code"),
+            web.get("/{tenant}/oauth2/v2.0/authorize", self.authorize, name="authorize"),
         ]
 
     def refresh_token(self, like: Claims | None = None) -> str:
@@ -155,6 +159,8 @@ class Entra:
                 return self._app_user(form.get("refresh_token", ""), scope)
             case str(grant) if grant == GRANT_TYPE:
                 return self._by_device_code(form.get("device_code", ""))
+            case "authorization_code":
+                return self._by_browser_code(form)
             case None:
                 raise aadsts(900144)
             case _:
@@ -166,7 +172,7 @@ class Entra:
         form = {name: str(value) for name, value in (await request.post()).items()}
         self._check_application(form)
         scopes = form.get("scope", "").split()
-        resource = next((one for one in scopes if one.endswith("/user_impersonation")), "")
+        resource = _user_scope(form.get("scope", ""))
         if not resource or "offline_access" not in scopes:
             raise aadsts(70011)
         begun = self.codes.begin(_resource(resource))
@@ -176,6 +182,16 @@ class Entra:
             f"{begun['user_code']} to authenticate."
         )
         return json_response(begun | {"verification_uri": url, "message": message})
+
+    async def authorize(self, request: web.Request) -> web.Response:
+        """Lead a browser through the sign-in to where the application wants it."""
+        self._tenant(request)
+        self._check_application(request.query)
+        if request.query.get("redirect_uri") != REDIRECT_URI:
+            raise aadsts(50011)
+        resource = _resource(_user_scope(request.query.get("scope", "")))
+        where = self._browser_codes.lead(request.query, resource, self.codes.person)
+        return web.Response(status=302, headers={"Location": where})
 
     def _tenant(self, request: web.Request) -> str:
         tenant = request.match_info["tenant"].lower()
@@ -213,8 +229,7 @@ class Entra:
             raise aadsts(700082)
         if not scope:
             raise aadsts(70011)
-        wanted = next((one for one in scope.split() if one.endswith("/user_impersonation")), scope)
-        return self._of_person(claims, _resource(wanted))
+        return self._of_person(claims, _resource(_user_scope(scope) or scope))
 
     def _by_device_code(self, device_code: str) -> web.Response:
         state, resource = self.codes.poll(device_code)
@@ -222,6 +237,15 @@ class Entra:
             raise aadsts(_CODE_ERRORS[state])
         if state is not CodeState.GRANTED:  # Microsoft documents no number for these
             raise WireError(400, orjson.dumps({"error": state.value}), reason=state.value)
+        return self._of_signed_in(resource)
+
+    def _by_browser_code(self, form: Mapping[str, str]) -> web.Response:
+        resource = self._browser_codes.redeem(form)
+        if resource is None:
+            raise aadsts(70000)
+        return self._of_signed_in(resource)
+
+    def _of_signed_in(self, resource: str) -> web.Response:
         person = self.codes.person
         claims = Claims(
             TokenKind.REFRESH,
@@ -255,6 +279,11 @@ class Entra:
             "ext_expires_in": lifetime_s,
             "access_token": token,
         }
+
+
+def _user_scope(scope: str) -> str:
+    """Return the scope with the rights of a person, of several; empty when there is none."""
+    return next((one for one in scope.split() if one.endswith("/user_impersonation")), "")
 
 
 def _resource(scope: str) -> str:

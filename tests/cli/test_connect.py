@@ -1,4 +1,4 @@
-"""``customer-import connect`` against a sandbox: the right turn and what it stores, the wrong turns and what they say."""
+"""``customer-import connect`` against a sandbox: what the right turn stores, and what each wrong turn says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
+from customer_import.cli.main import app
 from sandbox import FaultKind, FaultRule, SandboxConfig, SandboxServer
 from sandbox.clouds import Cloud
 from sandbox.demo.settings import REFRESH_TOKEN_VARIABLE
@@ -98,9 +100,9 @@ def in_environment(airflow: Airflow) -> None:
 WRONG_TURNS: list[tuple[str, Callable[[Airflow], None], str, bool]] = [
     # what is wrong, how it comes about, what is said, whether a person was asked to sign in
     ("expired code", person(reply=Reply.NOTHING, code_ttl_s=1),
-     "Partner Center, sign-in: Partner Center: the sign-in was refused: the code expired before anybody", True),
+     "Partner Center, consent: Partner Center: the sign-in was refused: the code expired before anybody", True),
     ("consent refused", person(reply=Reply.DECLINE),
-     "Partner Center, sign-in: Partner Center: the sign-in was refused: the person at the browser refused", True),
+     "Partner Center, consent: Partner Center: the sign-in was refused: the person at the browser refused", True),
     ("no agent role", person(has_role=False),
      "the signed-in user lacks a role; make it an Admin, Sales or Helpdesk agent in Partner Center", True),
     ("no MFA", person(has_mfa=False),
@@ -188,7 +190,7 @@ def test_the_right_turn_stores_a_token_with_which_the_check_succeeds(
         "mapping files",
         *[f"BSS, {what}" for what in ("sign-in", "countries", "tenant marker", "sync options")],
         *[f"BSS, {what}" for what in ("accounts", "users", "permission rules", "payment methods")],
-        *[f"Partner Center, {what}" for what in ("refresh token", "application", "sign-in")],
+        *[f"Partner Center, {what}" for what in ("refresh token", "application", "consent")],
         *[f"Partner Center, {what}" for what in ("sign-in", "customers", "resellers")],
         *[f"Partner Center, {what}" for what in ("one customer", "country rules")],
         *[f"Partner Center, {what}" for what in ("audit records", "MFA", "refresh token")],
@@ -206,6 +208,18 @@ def test_a_clock_an_hour_off_is_told(connect: Callable[..., Called], airflow: Ai
     assert said.code == 1
     assert "this machine's clock is 60 minutes behind Microsoft's" in said.out
     assert "enter the code" not in said.out
+
+
+def test_what_is_pasted_must_be_the_address_at_which_the_browser_ended(
+    connect: Callable[..., Called], airflow: Airflow, stored_variables: Callable[[], dict[str, str]]
+) -> None:
+    given = "http://localhost:8400/?code=secret-code&state=another\n"
+    result = CliRunner().invoke(app, ["connect", "sandbox", "--by-address"], input=given)
+    assert result.exit_code == 1
+    assert "/oauth2/v2.0/authorize?" in result.stdout
+    assert "what was pasted is not the address at which the browser ended" in result.stdout
+    assert "secret-code" not in result.output
+    assert stored_variables()[REFRESH_TOKEN_VARIABLE] == OLD_TOKEN
 
 
 def test_no_such_instance_and_none_at_all_are_told(

@@ -29,9 +29,9 @@ from customer_import.cli.check import (
 from customer_import.config.mapping import load_mappings
 from customer_import.errors import AuthenticationError, ConfigurationError, CustomerImportError
 from customer_import.http.clock import wrong_clock
-from customer_import.http.finding import SIGN_IN, Finding
+from customer_import.http.finding import Finding
 from customer_import.partner_center.check import check_partner_center
-from customer_import.partner_center.consent import sign_in, try_application
+from customer_import.partner_center.consent import try_application
 from customer_import.partner_center.entra import SERVICE
 from customer_import.partner_center.error_body import NO_MFA
 from customer_import.partner_center.hook import PartnerCenterHook
@@ -45,20 +45,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from customer_import.config.instances import InstanceConfig
-    from customer_import.partner_center.consent import Consent, UserCode
+    from customer_import.partner_center.consent import Consent
+    from customer_import.partner_center.entra import Credentials
     from customer_import.partner_center.hook import ConnectionSettings
 
-_APPLICATION, _VARIABLE, _MFA = "application", "refresh token", "MFA"
+    Ask = Callable[[Credentials], Consent]
+
+_APPLICATION, _CONSENT, _MFA, _VARIABLE = "application", "consent", "MFA", "refresh token"
 
 
-def connect_instance(name: str, show: Callable[[UserCode], None]) -> Iterator[Finding]:
+def connect_instance(name: str, ask: Ask) -> Iterator[Finding]:
     """Yield what is found and done, one subject after the other, up to the first group that is not right.
 
     Args:
         name: Key of ``instances.yaml``.
-        show: Tells a person the code and where to enter it.
+        ask: Has a person sign in, and returns what was consented to.
     """
-    for group in _groups(name, show):
+    for group in _groups(name, ask):
         findings = []
         for finding in group:
             findings.append(finding)
@@ -67,14 +70,14 @@ def connect_instance(name: str, show: Callable[[UserCode], None]) -> Iterator[Fi
             return
 
 
-def _groups(name: str, show: Callable[[UserCode], None]) -> Iterator[Iterable[Finding]]:
+def _groups(name: str, ask: Ask) -> Iterator[Iterable[Finding]]:
     instance, found = find_instance(name)
     yield (found,)
     if instance is None:
         return
     yield (check_mappings(instance),)
     yield of_end(BSS, check_bss(impatient(instance.bss), thorough_for=_options(instance)))
-    for group in _partner_center(instance, show):
+    for group in _partner_center(instance, ask):
         yield of_end(PARTNER_CENTER, group)
 
 
@@ -87,9 +90,7 @@ def _options(instance: InstanceConfig) -> tuple[str, ...]:
     )
 
 
-def _partner_center(
-    instance: InstanceConfig, show: Callable[[UserCode], None]
-) -> Iterator[Iterable[Finding]]:
+def _partner_center(instance: InstanceConfig, ask: Ask) -> Iterator[Iterable[Finding]]:
     hook = PartnerCenterHook(instance.partner_center.conn_id)
     settings = None
     try:
@@ -103,7 +104,7 @@ def _partner_center(
         return
     yield (_look_at_variable(settings.refresh_token_variable),)
     yield (_try_application(settings),)
-    consent, found = _consent(settings, show)
+    consent, found = _consent(settings, ask)
     yield found
     if consent is None:
         return
@@ -137,14 +138,12 @@ def _try_application(settings: ConnectionSettings) -> Finding:
     return Finding(_APPLICATION, f"tenant, client id and client secret are right ({where})")
 
 
-def _consent(
-    settings: ConnectionSettings, show: Callable[[UserCode], None]
-) -> tuple[Consent | None, tuple[Finding, ...]]:
+def _consent(settings: ConnectionSettings, ask: Ask) -> tuple[Consent | None, tuple[Finding, ...]]:
     try:
-        consent = sign_in(settings.credentials, show, mask_secret)
+        consent = ask(settings.credentials)
     except CustomerImportError as error:
-        return None, (Finding.wrong(SIGN_IN, error),)
-    signed_in = Finding(SIGN_IN, "a person signed in and consented")
+        return None, (Finding.wrong(_CONSENT, error),)
+    signed_in = Finding(_CONSENT, "a person signed in and consented")
     if consent.has_mfa is False:
         return consent, (signed_in, _wrong(Finding(_MFA, f"the token shows that {NO_MFA}")))
     return consent, (signed_in,)

@@ -19,8 +19,6 @@ from customer_import.errors import CustomerImportError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from customer_import.partner_center.consent import UserCode
-
 SOMETHING_WRONG, WRONG_USAGE = 1, 2
 
 
@@ -94,18 +92,27 @@ def check(
 
 
 @app.command()
-def connect(instance: Instance = None) -> None:
+def connect(
+    instance: Instance = None,
+    *,
+    by_address: Annotated[
+        bool,
+        typer.Option(
+            "--by-address",
+            help="Paste the address at which the browser ended, where device codes are forbidden.",
+        ),
+    ] = False,
+) -> None:
     """Look at both ends of an instance, have a person consent at Microsoft, and store the refresh token."""
     with outside_a_task() as answers:
         from customer_import.cli.check import as_line  # noqa: PLC0415
         from customer_import.cli.connect import connect_instance  # noqa: PLC0415
+        from customer_import.cli.person import Person  # noqa: PLC0415
 
-        def show(code: UserCode) -> None:
-            asked = f"Open {code.url} in any browser, sign in as the service account, and enter the code {code.code}"
-            typer.echo(f"\n{asked}\nWaiting, at most {code.minutes} minutes ...\n", answers)
-
+        person = Person(answers)
+        ask = person.sign_in_by_address if by_address else person.sign_in
         is_right = True
-        for finding in connect_instance(instance or _which_instance("connect"), show):
+        for finding in connect_instance(instance or _which_instance("connect"), ask):
             is_right = is_right and finding.is_right
             typer.echo(as_line(finding), answers)
     if not is_right:

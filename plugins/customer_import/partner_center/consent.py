@@ -1,6 +1,7 @@
-"""Walks a person through Microsoft's consent with a device code (docs/api/partner-center.md section 3.5).
+"""Walks a person through Microsoft's consent (docs/api/partner-center.md section 3.5).
 
-The person signs in at Microsoft's own page, on any machine with a browser, with MFA. Nothing is stored here.
+The person signs in at Microsoft's own page, on any machine with a browser, with MFA: with a device code, or by pasting
+the address at which the browser ended. Nothing is stored here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
     from customer_import.partner_center.entra import Credentials
 
+REDIRECT_URI = "http://localhost:8400"
+"""Nothing listens there; only the address counts at which the browser ends."""
 _WAITING = frozenset({"authorization_pending", "slow_down"})
 _SCOPES = ("openid", "profile", "offline_access")
 _CODE = re.compile(r"[A-Za-z0-9-]{4,32}")
@@ -123,6 +127,49 @@ def sign_in(
                 return {"error": "expired_token"}
             sleep(flow["interval"])
 
+    return _consent(credentials, ask, mask)
+
+
+def sign_in_by_address(
+    credentials: Credentials, ask_address: Callable[[str], str], mask: Callable[[str], None]
+) -> Consent:
+    """Have a person sign in in a browser and paste where it ended, where a tenant forbids device codes.
+
+    Args:
+        credentials: Of the application; ``REDIRECT_URI`` is registered with it.
+        ask_address: Shows an address to open, and returns the one at which the browser ended.
+        mask: Told every token, so that no log shows it.
+
+    Raises:
+        AuthenticationError: The person refused or pasted another address, or Entra ID refused; says what to do.
+        RetriableError: Entra ID could not be reached or is not able to answer now.
+    """
+
+    def ask(app: msal.ConfidentialClientApplication) -> Mapping[str, Any]:
+        scopes = [f"{credentials.resource}/user_impersonation"]
+        flow: dict[str, Any] = app.initiate_auth_code_flow(
+            scopes, redirect_uri=REDIRECT_URI, prompt="login"
+        )
+        pasted = ask_address(flow["auth_uri"]).strip()
+        told = dict(parse_qsl(urlsplit(pasted).query))
+        if told.get("state") != flow["state"]:
+            message = (
+                f"what was pasted is not the address at which the browser ended: it begins with {REDIRECT_URI} and "
+                "belongs to the address above. Run the command again, and copy all of it"
+            )
+            raise AuthenticationError(message, service=SERVICE)
+        mask(told.get("code", ""))
+        answer: Mapping[str, Any] = app.acquire_token_by_auth_code_flow(flow, told)
+        return answer
+
+    return _consent(credentials, ask, mask)
+
+
+def _consent(
+    credentials: Credentials,
+    ask: Callable[[msal.ConfidentialClientApplication], Mapping[str, Any]],
+    mask: Callable[[str], None],
+) -> Consent:
     fields = ask_entra(credentials, ask, (credentials.client_secret,)).fields
     access_token, refresh_token = fields.get("access_token"), fields.get("refresh_token")
     if not is_token(access_token) or not is_token(refresh_token):

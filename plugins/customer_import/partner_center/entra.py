@@ -64,7 +64,8 @@ _HINTS: dict[str, str] = {
     "700016": "the tenant has no such application; check the connection's login and tenant_id",
     "90002": "the cloud has no such tenant; check tenant_id and cloud in the connection's extra",
     "500011": "the tenant does not know the API; check scope_base in the connection's extra",
-    "53003": "Conditional Access blocks the sign-in; an administrator must allow this application",
+    "53003": "Conditional Access blocks the sign-in; an administrator must allow this application. Where it forbids "
+    "device codes, run 'customer-import connect' with --by-address",
     "70000": f"the refresh token is not valid; {CONSENT_AGAIN}",
     "900382": "the application is of another cloud; check cloud in the connection's extra",
     "7000218": "the client secret did not arrive; put it into the connection's password",
