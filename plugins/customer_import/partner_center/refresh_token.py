@@ -56,7 +56,7 @@ class RefreshTokenVariable:
         self._known = self._read(self.name)
         if self._known is None:
             message = "there is no refresh token"
-            hint = "sign in once with MFA and store the refresh token in this Airflow Variable"
+            hint = "run 'customer-import connect' for the instance: a person signs in once with MFA, and it is stored"
             raise ConfigurationError(message, source=f"variable {self.name}", hint=hint)
         return self._known
 
