@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from customer_import.connection_types import AUTHORITY, PARTNER_CENTER_HOST
+from customer_import.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from customer_import.http.address import Address
 
 
 class Cloud(StrEnum):
@@ -67,3 +73,23 @@ def clouds_of(url: str) -> frozenset[Cloud]:
         for cloud, place in _PLACES.items()
         if host in {place.api_host, urlsplit(place.authority).hostname}
     )
+
+
+def check_addresses(cloud: Cloud, addresses: Mapping[str, Address], source: str) -> None:
+    """Refuse an address that is known to be another cloud's: a token of one cloud is worth nothing in another.
+
+    Args:
+        cloud: The one that is meant.
+        addresses: Where each stands in the connection, to the address.
+        source: The connection, for messages.
+
+    Raises:
+        ConfigurationError: One is another cloud's.
+    """
+    for path, address in addresses.items():
+        clouds = clouds_of(address.base_url)
+        if clouds and cloud not in clouds:
+            named = " or ".join(sorted(clouds))
+            message = f"the address is that of the cloud {named}, and the connection says {cloud}"
+            hint = f"empty the field, or make the connection's cloud {named}"
+            raise ConfigurationError(message, source=source, path=path, hint=hint)

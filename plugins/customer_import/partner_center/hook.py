@@ -34,13 +34,13 @@ from customer_import.http.session import ApiSession
 from customer_import.http.token import TokenSource
 from customer_import.partner_center.auth import PartnerCenterAuth
 from customer_import.partner_center.client import PartnerCenterClient
-from customer_import.partner_center.clouds import Cloud, clouds_of
+from customer_import.partner_center.clouds import Cloud, check_addresses, clouds_of
 from customer_import.partner_center.entra import SERVICE, Credentials, Flow
 from customer_import.partner_center.error_body import NO_MFA, TOKEN_REFUSALS, read_detail
 from customer_import.partner_center.refresh_token import RefreshTokenVariable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from airflow.sdk import Connection
 
@@ -278,7 +278,7 @@ def read_connection(connection: Connection, conn_id: str) -> ConnectionSettings:
         "authority",
         "the tenant stands in tenant_id",
     )
-    _check_cloud(cloud, {"host": checked.address, "extra.authority": authority}, source)
+    check_addresses(cloud, {"host": checked.address, "extra.authority": authority}, source)
     resource = checked.address
     if extra.scope_base:
         resource = _parse_https(extra.scope_base, source, "scope_base", "enter the address alone")
@@ -298,17 +298,6 @@ def read_connection(connection: Connection, conn_id: str) -> ConnectionSettings:
         ),
         cloud=cloud,
     )
-
-
-def _check_cloud(cloud: Cloud, addresses: Mapping[str, Address], source: str) -> None:
-    """Refuse an address that is known to be another cloud's: a token of one cloud is worth nothing in another."""
-    for path, address in addresses.items():
-        clouds = clouds_of(address.base_url)
-        if clouds and cloud not in clouds:
-            named = " or ".join(sorted(clouds))
-            message = f"the address is that of the cloud {named}, and the connection says {cloud}"
-            hint = f"empty the field, or make the connection's cloud {named}"
-            raise ConfigurationError(message, source=source, path=path, hint=hint)
 
 
 def _parse_https(text: str, source: str, key: str, path_hint: str) -> Address:
