@@ -34,6 +34,7 @@ class Person:
         after_polls: How often the command asks before the person has done so.
         slow_downs: How often the command is first told to ask less often.
         has_mfa: Whether the sign-in has a second factor.
+        shows_methods: Whether the token shows how the person signed in.
         has_role: Whether the account has an agent role in Partner Center.
         code_ttl_s: Seconds until a code expires.
         interval_s: Seconds that the command has to wait between two questions.
@@ -43,6 +44,7 @@ class Person:
     after_polls: int = 1
     slow_downs: int = 0
     has_mfa: bool = True
+    shows_methods: bool = True
     has_role: bool = True
     code_ttl_s: float = 900.0
     interval_s: int = 1

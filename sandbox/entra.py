@@ -127,6 +127,7 @@ class Entra:
             REFRESH_TOKEN_TTL_S,
             has_mfa=account.has_mfa,
             has_role=account.has_role,
+            shows_methods=account.shows_methods,
         )
 
     async def metadata(self, request: web.Request) -> web.Response:
@@ -253,6 +254,7 @@ class Entra:
             0.0,
             has_mfa=person.has_mfa,
             has_role=person.has_role,
+            shows_methods=person.shows_methods,
         )
         return self._of_person(claims, resource)
 
@@ -263,6 +265,7 @@ class Entra:
             self._token_ttl_s,
             has_mfa=claims.has_mfa,
             has_role=claims.has_role,
+            shows_methods=claims.shows_methods,
             audience=resource,
         )
         grant = self._grant(token) | {

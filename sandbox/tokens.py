@@ -42,6 +42,7 @@ class Claims:
         has_mfa: Whether the person behind it signed in with multi-factor authentication.
         has_role: Whether that person has an agent role in Partner Center.
         audience: Address of the API that it is for; empty when it is for none in particular.
+        shows_methods: Whether it has the claim ``amr``, which a third party's MFA may leave out.
     """
 
     kind: TokenKind
@@ -50,6 +51,7 @@ class Claims:
     has_mfa: bool = True
     has_role: bool = True
     audience: str = ""
+    shows_methods: bool = True
 
 
 class TokenIssuer:
@@ -74,17 +76,20 @@ class TokenIssuer:
         has_mfa: bool = True,
         has_role: bool = True,
         audience: str = "",
+        shows_methods: bool = True,
     ) -> str:
         """Make a new token that ends after ``ttl_s`` seconds."""
         payload = {
             "aud": audience,
             "tid": subject,
             "exp": round(self._now() + ttl_s, 3),
-            "amr": ["pwd", "mfa"] if has_mfa else ["pwd"],
+            "mfa": has_mfa,
             "agent": has_role,
             "kind": kind.value,
             "uti": secrets.token_hex(8),
         }
+        if shows_methods:
+            payload["amr"] = ["pwd", "mfa"] if has_mfa else ["pwd"]
         head = _encoded({"typ": "JWT", "alg": "HS256"}) if kind is TokenKind.APP_USER else kind
         text = f"{head}.{_encoded(payload)}"
         return f"{text}.{self._signature(text)}"
@@ -112,9 +117,10 @@ class TokenIssuer:
             TokenKind(said["kind"]),
             said["tid"],
             said["exp"],
-            has_mfa="mfa" in said["amr"],
+            has_mfa=said["mfa"],
             has_role=said["agent"],
             audience=said["aud"],
+            shows_methods="amr" in said,
         )
 
     def _signature(self, text: str) -> str:

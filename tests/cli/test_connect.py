@@ -107,6 +107,8 @@ WRONG_TURNS: list[tuple[str, Callable[[Airflow], None], str, bool]] = [
      "the signed-in user lacks a role; make it an Admin, Sales or Helpdesk agent in Partner Center", True),
     ("no MFA", person(has_mfa=False),
      "Partner Center, MFA: the token shows that the sign-in behind the refresh token had no multi-factor", True),
+    ("no MFA, and the token does not show it", person(has_mfa=False, shows_methods=False),
+     "Partner Center, MFA: the token is not compliant: the sign-in behind the refresh token had no", True),
     ("Conditional Access", entra_error(53003),
      "Conditional Access blocks the sign-in; an administrator must allow this application", False),
     ("wrong cloud by tenant", connection(extra={"tenant_id": "11111111-2222-3333-4444-555555555555"}),
