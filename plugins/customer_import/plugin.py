@@ -18,7 +18,7 @@ from customer_import import PAGES_PREFIX, __version__
 
 
 class CustomerImportPlugin(AirflowPlugin):
-    """Import Results and Microsoft Tenants in the navigation, on DAGs and on their runs."""
+    """Import Results, Microsoft Tenants and Import Drift in the navigation, on DAGs and on their runs."""
 
     name = "customer_import"
     # No leading slash: the page would lie outside a sub-path.
@@ -36,6 +36,13 @@ class CustomerImportPlugin(AirflowPlugin):
             "destination": "nav",
             "category": "browse",
             "url_route": "microsoft-tenants",
+        },
+        {
+            "name": "Import Drift",
+            "href": f"{PAGES_PREFIX}/drift",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "import-drift",
         },
         {
             "name": "Import Results",

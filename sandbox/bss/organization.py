@@ -45,6 +45,7 @@ class OrganizationLookups:
             web.get(f"{base}/externalSystems", self.systems, name="organization.external_systems"),
             web.get(f"{base}/users", self.users, name="organization.users"),
             web.get(f"{base}/permissionRules", self.rules, name="organization.permission_rules"),
+            web.get(f"{base}/paymentMethods", self.methods, name="organization.payment_methods"),
         ]
 
     async def countries(self, request: web.Request) -> web.Response:
@@ -96,6 +97,11 @@ class OrganizationLookups:
         return _page(
             request, [{"id": rule.id, "name": rule.name} for rule in setup.permission_rules]
         )
+
+    async def methods(self, request: web.Request) -> web.Response:
+        """Answer a page of payment methods."""
+        setup = self._gate.enter(request).setup
+        return _page(request, [{"name": name} for name in setup.payment_methods])
 
 
 def _page(request: web.Request, rows: Sequence[Json]) -> web.Response:

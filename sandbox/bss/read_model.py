@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from sandbox.bss.setup import CustomField
+
 if TYPE_CHECKING:
     from sandbox.bss.models import Account, Contact, Json
     from sandbox.bss.organisation import Organisation
-    from sandbox.bss.setup import BssCountry, CustomField, ExternalSystem
+    from sandbox.bss.setup import BssCountry, ExternalSystem
 
 _NOTE_TYPES = {1: "Invoice", 2: "Receipt"}
 _ACCOUNT_DEFAULTS: Json = {
@@ -38,19 +40,22 @@ class ReadModel:
         """Render for this organisation."""
         self._organisation = organisation
         self._countries = {country.id: country for country in organisation.setup.countries}
-        self._kept: dict[tuple[int, bool], tuple[Account, bytes]] = {}
+        self._kept: dict[tuple[int, bool], tuple[Account, dict[str, str] | None, bytes]] = {}
 
     def account(self, account: Account, *, has_custom_fields: bool) -> bytes:
         """Render an account; custom fields only when they were asked for."""
         key = (account.id, has_custom_fields)
         kept = self._kept.get(key)
-        if kept is not None and kept[0] is account:
-            return kept[1]
+        options = self._organisation.sync_options.get(
+            (account.id, self._organisation.setup.microsoft.id)
+        )
+        if kept is not None and kept[0] is account and kept[1] is options:
+            return kept[2]
         document = self._account(account)
         if has_custom_fields:
             document["customFields"] = self.custom_fields(account)
         body = orjson.dumps(document)
-        self._kept[key] = (account, body)
+        self._kept[key] = (account, options, body)
         return body
 
     def address(self, account: Account) -> Json | None:
@@ -77,7 +82,18 @@ class ReadModel:
         fields = [
             _custom_field(f, account.custom_fields.get(f.id, "")) for f in setup.custom_fields
         ]
+        fields += self._options_as_fields(account)
         return [{"group": group, "groupFields": fields}]
+
+    def _options_as_fields(self, account: Account) -> list[Json]:
+        """Render the Microsoft options that have a value: the BSS shows them among the custom fields, too."""
+        system = self._organisation.setup.microsoft
+        values = self._organisation.sync_options.get((account.id, system.id), {})
+        return [
+            _custom_field(CustomField(system.id * 100 + number, option.name, option.alias), value)
+            for number, option in enumerate(system.options)
+            if (value := values.get(option.alias))
+        ]
 
     def system(self, system: ExternalSystem, account_id: int) -> Json:
         """Render an account's options of a system."""

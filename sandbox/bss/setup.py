@@ -100,6 +100,7 @@ class OrganisationSetup:
     systems: tuple[ExternalSystem, ...]
     users: tuple[BssUser, ...]
     permission_rules: tuple[PermissionRule, ...]
+    payment_methods: tuple[str, ...]
     first_id: int
 
     @property
@@ -157,6 +158,7 @@ def organisation_setup(key: str, seed: int) -> OrganisationSetup:
             PermissionRule(base + 21, "All users"),
             PermissionRule(base + 22, "Sales only"),
         ),
+        payment_methods=("Bank transfer", "Credit card"),
         first_id=10_001 if is_provider else 500_001,
     )
 

@@ -59,6 +59,7 @@ _ACCOUNT: Mapping[str, _Field] = {
     "creditLimit": _NUMBER,
     "billingFrequencyMarkup": _NUMBER,
     "noteType": _Field((int,), choices=(1, 2)),
+    "paymentMethod": _Field((str,), 255),
     "billToAccountId": _ID,
     **_OWNER,
 }
@@ -193,6 +194,8 @@ class Validator:
 
     def _owners(self, values: Json) -> None:
         setup = self.organisation.setup
+        if values.get("paymentMethod") not in {None, *setup.payment_methods}:
+            raise self._wrong(name="paymentMethod", message="The payment method does not exist.")
         if values.get("responsibleUserId") not in {None, *(user.id for user in setup.users)}:
             raise self._wrong(name="responsibleUserId", message="The user does not exist.")
         rules = {None, *(rule.id for rule in setup.permission_rules)}

@@ -41,6 +41,8 @@ def transform_customers(run_key): return [0]
 @task
 def list_accounts(run_key): return {{}}
 @task
+def approve_load(run_key): return {{}}
+@task
 def load_customers(run_key, batch): return {{}}
 @task(trigger_rule="all_done")
 def finish_run(): return {{}}
@@ -48,9 +50,9 @@ def finish_run(): return {{}}
 with DAG("{_EMPTY}", schedule=None):
     run_key = start_run()
     batches = transform_customers(run_key)
-    listed = list_accounts(run_key)
-    extract_customers(run_key) >> validate_customers(run_key) >> batches >> listed
-    listed >> load_customers.partial(run_key=run_key).expand(batch=batches) >> finish_run()
+    extracted, validated, approved = extract_customers(run_key), validate_customers(run_key), approve_load(run_key)
+    extracted >> validated >> batches >> list_accounts(run_key) >> approved
+    approved >> load_customers.partial(run_key=run_key).expand(batch=batches) >> finish_run()
 """
 _AS_SHIPPED = {"AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "1"}
 

@@ -23,6 +23,10 @@ PAGES = (
     f"tenants?dag_id={DIRECT}",
     f"tenants?dag_id={INDIRECT}",
     f"tenants?dag_id={RESELLER}",
+    f"drift?dag_id={DIRECT}",
+    f"drift?dag_id={RESELLER}",
+    f"queue?dag_id={DIRECT}",
+    "search?q=a",
 )
 
 
@@ -52,4 +56,9 @@ def test_pages_have_no_serious_accessibility_violation(
     page.get_by_role("button", name="Retry failed").click()
     page.locator("#start-title").wait_for()
     found["dialog"] = serious(page)
+    page.goto(world.pages(f"tenants?dag_id={INDIRECT}&status=not_imported"))
+    page.locator("input.select").first.check()
+    page.get_by_role("button", name="Import selected").click()
+    page.get_by_label("Ordering options").wait_for()
+    found["choices"] = serious(page)
     assert {path: violations for path, violations in found.items() if violations} == {}

@@ -25,6 +25,7 @@ PAGES = (
     f"tenants?dag_id={INDIRECT}",
     f"tenants?dag_id={INDIRECT}&status=not_imported",
     f"tenants?dag_id={RESELLER}",
+    f"drift?dag_id={DIRECT}",
 )
 CUT_CELLS = """width => [...document.querySelectorAll("tbody :is(th, td)")]
     .filter(cell => cell.getBoundingClientRect().right > width || cell.scrollWidth > cell.clientWidth)

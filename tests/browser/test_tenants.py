@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import DIRECT, INDIRECT, RESELLER, VIEWER, World
+from tests.browser.conftest import DIRECT, INDIRECT, RESELLER, USER, VIEWER, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,18 +38,31 @@ def test_from_the_first_list_to_the_results_of_an_import(open_page: OpenPage, wo
     page.get_by_role("button", name="Import selected").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading", name="Import 2 customers?")).to_be_visible()
+    dialog.get_by_label("Ordering options").select_option("no_ordering")
+    dialog.get_by_label("Ask before writing").check()
     dialog.get_by_role("button", name="Import", exact=True).click()
     expect(dialog.get_by_role("heading", name="The import has started")).to_be_visible()
+    expect(dialog.get_by_label("Ordering options")).to_be_hidden()
     dialog.get_by_role("link", name="Import Results").click()
 
     # The page moves by itself: a mark on the document shows that it was never loaded again.
     page.evaluate("document.body.dataset.mark = 'same document'")
     expect(page.locator("#run .badge")).to_have_text(re.compile("Queued|Running"))
     expect(page.locator("#run progress")).to_be_visible()
+    answer = page.get_by_role("link", name="Answer in Airflow")
+    expect(answer).to_be_visible(timeout=RUN_MS)
+    expect(page.locator("#run .notice")).to_contain_text("To create 2 and update 0 customers")
+    action = page.context.new_page()
+    action.goto(world.pages(str(answer.get_attribute("href"))))
+    action.get_by_role("button", name="Approve").click()
     expect(page.locator("#run .badge")).to_have_text("Success", timeout=RUN_MS)
+    expect(page.locator("#run .notice")).to_contain_text(f"Approved by {USER}")
     expect(page.locator("#count-created b")).to_have_text("2")
     expect(page.locator("#rows tbody tr")).to_have_count(2)
     assert page.evaluate("document.body.dataset.mark") == "same document"
+    page.locator("#rows tbody tr").first.get_by_role("button").first.click()
+    expect(page.get_by_role("dialog")).to_contain_text("profile no_ordering")
+    page.keyboard.press("Escape")
 
     page.get_by_role("link", name="Microsoft Tenants").click()
     expect(page.locator("tbody .badge.completed")).to_have_count(2)

@@ -14,9 +14,10 @@ from airflow.sdk._shared.secrets_masker import redact
 from customer_import.bss.check import check_bss
 from customer_import.bss.client import BssClient
 from customer_import.bss.hook import KIND, BssHook
+from customer_import.bss.models import Choices
 from customer_import.bss.organisation import read_organisation
 from customer_import.config.instances import BssConfig
-from customer_import.errors import AuthenticationError, ConfigurationError
+from customer_import.errors import AuthenticationError, ConfigurationError, RejectedRequestError
 from customer_import.http.connection import check_connection
 from sandbox import FaultKind, FaultRule, SandboxConfig, SandboxServer
 from tests.tasks.load.scene import connection_json
@@ -89,6 +90,38 @@ async def test_a_permission_rule_that_does_not_exist_is_told_with_those_that_do(
     with pytest.raises(ConfigurationError, match="no permission rule 'Nobody'") as caught:
         await organisation(config, permission_rule="Nobody")
     assert first.name in str(caught.value.hint)
+
+
+async def test_a_payment_method_that_does_not_exist_is_told_with_those_that_do(
+    sandbox: SandboxServer,
+):
+    assert (await organisation(payment_method="credit CARD")).choices.payment_methods
+    with pytest.raises(ConfigurationError, match="no payment method 'Barter'") as caught:
+        await organisation(payment_method="Barter")
+    assert str(caught.value.hint).startswith(
+        "choose one of: Bank transfer, Credit card; or make it"
+    )
+
+
+async def test_what_there_is_to_choose_from_is_read_where_the_api_takes_it(sandbox: SandboxServer):
+    setup = sandbox.state.organisations["provider"].setup
+    assert (await organisation()).choices == Choices()
+    takes_all = BssConfig(accepts_responsible_user=True, accepts_permission_rule=True)
+    found = (await organisation(takes_all)).choices
+    assert [(one.id, one.name) for one in found.users] == [(u.id, u.username) for u in setup.users]
+    rules = [(rule.id, rule.name) for rule in setup.permission_rules]
+    assert [(one.id, one.name) for one in found.permission_rules] == rules
+
+
+async def test_a_list_that_is_only_to_choose_from_may_be_refused(sandbox: SandboxServer):
+    takes_all = BssConfig(accepts_responsible_user=True, accepts_permission_rule=True)
+    rule = FaultRule(endpoint="bss.organization.users", kind=FaultKind.QUOTE, status=404)
+    sandbox.faults.replace([rule])
+    found = await organisation(takes_all)
+    assert (found.choices.users, found.responsible_user_id) == ((), None)
+    assert found.choices.permission_rules
+    with pytest.raises(RejectedRequestError):
+        await organisation(takes_all, responsible_user="anybody")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from customer_import.bss.check import check_bss
+from customer_import.bss.looks import Needed
 from customer_import.config.instances import BssConfig
 from sandbox import SandboxConfig, SandboxServer
 from tests.tasks.load.scene import connection_json
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from customer_import.http.finding import Finding
 
 OPTIONS = ("Domain prefix", "Reseller (MPN ID)")
-TAKES_OWNERS = {"accepts_responsible_user": True, "accepts_permission_rule": True}
+TAKES_OWNERS: dict[str, Any] = {"accepts_responsible_user": True, "accepts_permission_rule": True}
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,8 @@ def connected(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_BSS_DEFAULT", connection_json(server))
 
 
-def looked(**config: Any) -> dict[str, Finding]:
-    findings = check_bss(BssConfig(**config), thorough_for=OPTIONS)
+def looked(payment_method: str | None = None, **config: Any) -> dict[str, Finding]:
+    findings = check_bss(BssConfig(**config), needed=Needed(OPTIONS, payment_method))
     return {finding.subject: finding for finding in findings}
 
 
@@ -101,3 +102,13 @@ def test_owners_are_looked_up(server: SandboxServer) -> None:
     rule = f"new records get rule {user.default_permission_rule_id}"
     assert rule in named["permission rules"].message
     assert user.username not in json.dumps([one.message for one in named.values()])
+
+
+def test_the_payment_method_of_the_ordering_options_is_looked_up() -> None:
+    known = looked("bank transfer")["payment methods"]
+    unknown = looked("Barter")["payment methods"]
+    assert (known.is_right, unknown.is_right) == (True, False)
+    assert "there is no payment method 'Barter'" in unknown.message
+    assert (
+        "or make it in BSS > Setup > Administration > System Options > Payment" in unknown.message
+    )

@@ -46,6 +46,9 @@ def keep_pages(api: AirflowApi, folder: Path) -> None:
         for result in results["items"][:3]:
             place = urlencode({"tenant_id": result["tenant_id"], **_place(run)})
             reader.keep("customer", f"{_IMPORT}/customer?{place}")
+            own = urlencode({"tenant_id": result["tenant_id"], "instance": run["instance"]})
+            reader.keep("customer", f"{_IMPORT}/tenant?{own}")
+            reader.keep("html", f"{_IMPORT}/search?q={result['tenant_id']}")
     for dag_id, instance in DAG_INSTANCES.items():
         for kind, address in _pages_of_tenants(dag_id, instance):
             reader.keep(kind, address)
@@ -86,7 +89,7 @@ def _pages_of_run(run: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _pages_of_tenants(dag_id: str, instance: str) -> Iterator[tuple[str, str]]:
-    for page in ("tenants", "tenants-live"):
+    for page in ("tenants", "tenants-live", "queue"):
         yield "html", f"{_IMPORT}/{page}?{urlencode({'dag_id': dag_id, 'instance': instance})}"
     import_type = dag_id.removeprefix("import_").removesuffix("_customers")
     of = urlencode({"instance": instance, "import_type": import_type})

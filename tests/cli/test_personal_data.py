@@ -159,3 +159,14 @@ def test_who_is_not_known_is_said(database: Path, call: Call, command: str):
     said = call("personal-data", command, "nobody.example")
     assert said.code == 1
     assert "no run has seen a tenant with this domain. Hint: give the tenant id" in said.err
+
+
+def test_every_column_with_a_name_or_a_body_is_marked():
+    named = {"tenant_name", "domain", "source", "body", "payload", "bss_before", "domain_prefix"}
+    unmarked = [
+        str(column)
+        for table in metadata.sorted_tables
+        for column in table.c
+        if "tenant_id" in table.c and column.name in named and not column.info.get("is_personal")
+    ]
+    assert unmarked == []

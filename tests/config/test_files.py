@@ -73,7 +73,7 @@ def told(tmp_path: Path) -> Callable[[str | bytes], str]:
         ("    bss: {accepts_permission_rule: maybe}\n", "must be true or false, is 'maybe'"),
         ("    bss: {account_url: true}\n", "must be text, is true. Hint: put it in quotes"),
         ("    bss: {con_id: x}\n", "the key 'con_id' is not known. Hint: did you mean 'conn_id'?"),
-        ("    con_id: x\n", "the key 'con_id' is not known. Hint: remove it; known keys: bss"),
+        ("    con_id: x\n", "the key 'con_id' is not known. Hint: remove it; known keys: app"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_told_in_words_with_its_line(

@@ -42,6 +42,7 @@ def summary(mode: str = "import", state: str = "success", **outcomes: int) -> Su
         broken_rules={},
         warnings=0,
         durations_s={},
+        waiting=outcomes.get("ambiguous", 0),
     )
 
 

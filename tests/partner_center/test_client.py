@@ -58,6 +58,27 @@ async def test_subscriptions_that_come_in_pages_are_all_read(make_hook: MakeHook
     ]
 
 
+@pytest.mark.parametrize(
+    ("ends", "renews", "read"),
+    [
+        ("2027-05-01T00:00:00Z", True, ("2027-05-01", True)),
+        ("9999-12-14T00:00:00Z", False, (None, False)),
+        ("some day", "yes", (None, None)),
+        (7, None, (None, None)),
+    ],
+)
+async def test_a_subscription_is_read_with_what_people_know_it_by(
+    make_hook: MakeHook, ends: object, renews: object, read: tuple[object, object]
+) -> None:
+    item: dict[str, object] = {"id": "A", "status": "active", "offerName": " Azure plan "}
+    item |= {"friendlyName": "Ada's", "commitmentEndDate": ends, "autoRenewEnabled": renews}
+    many, _ = await asked(
+        make_hook, lambda client: client.subscriptions("t"), lambda _: listing(item)
+    )
+    (found,) = many
+    assert (found.name, found.ends_on, found.is_renewed) == ("Azure plan", *read)
+
+
 async def test_customers_without_a_usable_id_are_counted_in_the_log_and_the_others_are_listed(
     make_hook: MakeHook, caplog: pytest.LogCaptureFixture
 ) -> None:

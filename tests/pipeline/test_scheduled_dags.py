@@ -22,7 +22,7 @@ NORTH = """
     import_types: [direct, indirect]
     schedules:
       direct: {cron: "30 4 * * 1-5", timezone: Europe/Athens}
-      indirect: {cron: "@daily", scope: verify, mode: preview}
+      indirect: {cron: "@daily", scope: verify, mode: preview, require_approval: true}
 """
 SOUTH = """
   south:
@@ -69,6 +69,7 @@ def test_each_schedule_is_a_dag_of_its_instance_alone(path: Path):
     assert direct.params.get_param("instance").schema["enum"] == ["north"]
     assert (direct.params["mode"], direct.params["scope"]) == ("import", "changed")
     assert (indirect.params["mode"], indirect.params["scope"]) == ("preview", "verify")
+    assert [dag.params["require_approval"] for dag in (direct, indirect)] == [False, True]
     assert south.dag_display_name == "Import tenant reseller customers: South's customers"
     assert {"north", "customer-import"} <= set(direct.tags)
     for dag in dags.values():

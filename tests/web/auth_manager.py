@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 READABLE = {
     "direct_reader": {"import_direct_customers"},
+    "south_staff": {"import_direct_customers__south"},
     "stranger": {"another_dag"},
 }
 READS_NO_RUNS = "dag_reader"

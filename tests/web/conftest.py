@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 from customer_import.config.paths import INSTANCES_VARIABLE
 from customer_import.database.engine import open_engine
-from customer_import.vocabulary import ImportType
+from customer_import.vocabulary import ImportType, dag_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,13 +40,18 @@ INSTANCES = {
 }
 
 
+OWN_DAGS = tuple(dag_id_of(ImportType.DIRECT, name) for name in ("north", "south"))
+"""DAGs of two instances with schedules."""
+
+
 @pytest.fixture(scope="session")
 def airflow_app(airflow_home: Path) -> Iterator[FastAPI]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW__CORE__AUTH_MANAGER", "tests.web.auth_manager.RestrictedAuthManager")
         patch.setenv(
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS",
-            "admin:admin,viewer:viewer,direct_reader:viewer,stranger:viewer,dag_reader:viewer",
+            "admin:admin,viewer:viewer,direct_reader:viewer,stranger:viewer,dag_reader:viewer,"
+            "south_staff:user",
         )
         from airflow.api_fastapi.app import create_app, purge_cached_app
         from airflow.utils.db import initdb
@@ -66,7 +71,7 @@ def _register_dags() -> None:
     with create_session() as session:
         session.merge(DagBundleModel(name="dags-folder"))
         session.flush()
-        for dag_id in (*(kind.dag_id for kind in ImportType), "another_dag"):
+        for dag_id in (*(kind.dag_id for kind in ImportType), "another_dag", *OWN_DAGS):
             session.merge(
                 DagModel(dag_id=dag_id, bundle_name="dags-folder", fileloc="", is_paused=False)
             )
@@ -101,7 +106,7 @@ def log_in(airflow_app: FastAPI, database_url: str) -> Callable[[str], TestClien
     from fastapi.testclient import TestClient
 
     def log_in(username: str) -> TestClient:
-        role = "admin" if username == "admin" else "viewer"
+        role = {"admin": "admin", "south_staff": "user"}.get(username, "viewer")
         token = get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=username, role=role))
         client = TestClient(airflow_app, raise_server_exceptions=False)
         client.cookies.set("_token", token)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert
 
 from customer_import.database.tables import (
+    drift_findings,
     import_results,
     import_runs,
     staged_accounts,
@@ -18,6 +19,7 @@ from customer_import.database.tables import (
     tenant_links,
 )
 from customer_import.vocabulary import ImportType, Outcome
+from customer_import.web.rights import Rights
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -27,6 +29,9 @@ START = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 
 def tenant_id(number: int) -> str:
     return str(uuid.UUID(int=number))
+
+
+EVERYTHING = Rights(frozenset(ImportType))
 
 
 def add_run(engine: Engine, import_type: ImportType = ImportType.DIRECT, **values: Any) -> int:
@@ -72,6 +77,7 @@ def add_results(engine: Engine, run_key: int, *rows: dict[str, Any], **common: A
             "task_id": "load_customers",
             "map_index": 0,
             "fields": None,
+            "candidates": None,
             "recorded_at": START + timedelta(seconds=number),
         }
         | common
@@ -80,6 +86,28 @@ def add_results(engine: Engine, run_key: int, *rows: dict[str, Any], **common: A
     ]
     with engine.begin() as connection:
         connection.execute(insert(import_results), full)
+
+
+def add_drift(engine: Engine, run_key: int, *rows: dict[str, Any]) -> None:
+    """Store findings of a check, one customer each unless a row says otherwise."""
+    full = [
+        {
+            "run_id": run_key,
+            "tenant_id": tenant_id(number),
+            "kind": "fields_edited",
+            "tenant_name": f"Company {number:05}",
+            "domain": f"company{number:05}.onmicrosoft.com",
+            "account_id": 1000 + number,
+            "contact_id": 2000 + number,
+            "detail": "Differs: name.",
+            "fields": None,
+            "found_at": START,
+        }
+        | row
+        for number, row in enumerate(rows)
+    ]
+    with engine.begin() as connection:
+        connection.execute(insert(drift_findings), full)
 
 
 def add_staged(engine: Engine, run_key: int, *rows: dict[str, Any], **common: Any) -> None:

@@ -69,7 +69,7 @@ def test_every_route_refuses_a_forged_token(
 
 def test_only_decisions_change_anything(airflow_app: FastAPI) -> None:
     changing = {(method, path) for method, path in addresses(airflow_app) if method != "GET"}
-    paths = (f"{PREFIX}/decisions", f"{PREFIX}/decisions/revoke")
+    paths = (f"{PREFIX}/decisions{each}" for each in ("", "/links", "/revoke"))
     assert changing == {("POST", path) for path in paths}
 
 
@@ -90,7 +90,18 @@ def every_view(runs: dict[ImportType, tuple[int, str]]) -> list[str]:
     dag_id = ImportType.INDIRECT.dag_id
     named = f"?dag_id={dag_id}&run_id={run_id}&tenant_id={tenant_id(0)}"
     mixed = f"?dag_id={ImportType.DIRECT.dag_id}&run_id={run_id}&tenant_id={tenant_id(0)}"
-    pages = ["", "live", "rows", "customer", "results.csv", "tenants", "tenants-live"]
+    pages = [
+        "",
+        "live",
+        "rows",
+        "customer",
+        "results.csv",
+        "tenants",
+        "tenants-live",
+        "drift",
+        "drift/customer",
+        "drift.csv",
+    ]
     return [
         *(f"{PREFIX}/{page}{query}" for page in pages for query in ("", named, mixed)),
         f"{PREFIX}/api/runs",
@@ -98,6 +109,8 @@ def every_view(runs: dict[ImportType, tuple[int, str]]) -> list[str]:
         f"{PREFIX}/api/runs/{key}",
         f"{PREFIX}/api/runs/{key}/results",
         f"{PREFIX}/api/runs/{key}/retry",
+        f"{PREFIX}/api/runs/{key}/drift",
+        f"{PREFIX}/api/runs/{key}/repair",
         f"{PREFIX}/api/tenants?instance=sandbox&import_type=indirect",
         f"{PREFIX}/api/tenants/selectable?instance=sandbox&import_type=indirect",
         f"{PREFIX}/api/tenants/{tenant_id(0)}/history?instance=sandbox",

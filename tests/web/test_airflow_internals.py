@@ -18,6 +18,7 @@ PUBLIC = (
     "airflow.configuration",
     "airflow.plugins_manager",
     "airflow.providers.http.hooks.http",
+    "airflow.providers.standard.operators.hitl",
 )
 
 

@@ -17,7 +17,8 @@ from customer_import.web.results import (
     read_history,
     read_results,
 )
-from tests.web.data import START, add_results, add_run, tenant_id
+from customer_import.web.rights import Rights
+from tests.web.data import EVERYTHING, START, add_results, add_run, tenant_id
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -57,8 +58,10 @@ def test_a_history_holds_only_imports_that_may_be_read(engine: Engine) -> None:
         add_results(engine, add_run(engine, kind), {}, import_type=kind.value)
     add_results(engine, add_run(engine, instance="other"), {}, instance="other")
     with reading(engine) as connection:
-        both = read_history(connection, list(ImportType), "sandbox", tenant_id(0))
-        one = read_history(connection, [ImportType.INDIRECT], "sandbox", tenant_id(0))
+        both = read_history(connection, EVERYTHING, "sandbox", tenant_id(0))
+        one = read_history(
+            connection, Rights(frozenset([ImportType.INDIRECT])), "sandbox", tenant_id(0)
+        )
     assert [entry.import_type for entry in both] == ["direct", "indirect", "direct"]
     assert [entry.result.run_key for entry in both] == sorted(
         (entry.result.run_key for entry in both), reverse=True

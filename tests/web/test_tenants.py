@@ -20,7 +20,7 @@ from customer_import.web.tenants import (
     read_tenants,
     selectable_tenants,
 )
-from tests.web.data import START, add_link, add_results, add_run, add_staged, tenant_id
+from tests.web.data import EVERYTHING, START, add_link, add_results, add_run, add_staged, tenant_id
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -30,7 +30,7 @@ LATER = datetime.now(UTC) + timedelta(hours=1)
 
 def statuses(engine: Engine, *covers: Cover, **wanted: Any) -> dict[str, str]:
     with reading(engine) as connection:
-        hierarchy = latest_hierarchy(connection, ImportType.DIRECT, "sandbox", tuple(ImportType))
+        hierarchy = latest_hierarchy(connection, ImportType.DIRECT, "sandbox", EVERYTHING)
         assert hierarchy is not None
         page = read_tenants(connection, hierarchy, covers, TenantFilter(**wanted), None, 100)
     return {row.tenant_name or "": row.status for row in page.items}
@@ -107,7 +107,7 @@ def test_only_tenants_without_account_and_without_running_import_can_be_selected
     add_link(engine, 0)
     add_results(engine, add_run(engine, params={"tenants": ["x"]}), {}, {"outcome": "rejected"})
     with reading(engine) as connection:
-        hierarchy = latest_hierarchy(connection, ImportType.DIRECT, "sandbox", tuple(ImportType))
+        hierarchy = latest_hierarchy(connection, ImportType.DIRECT, "sandbox", EVERYTHING)
         assert hierarchy is not None
         covers = [Cover(None, (tenant_id(2),))]
         chosen = selectable_tenants(connection, hierarchy, covers, TenantFilter())
@@ -123,12 +123,12 @@ def test_the_list_is_of_the_newest_run_that_saw_all_tenants_or_was_asked_to_list
     add_run(engine, mode="check")
     add_run(engine, instance="other")
     with reading(engine) as connection:
-        found = latest_hierarchy(connection, ImportType.DIRECT, "sandbox", tuple(ImportType))
+        found = latest_hierarchy(connection, ImportType.DIRECT, "sandbox", EVERYTHING)
     assert found is not None
     assert found.run_key == whole
     one = add_run(engine, params={"tenants": ["one"]}, mode="discover")
     with reading(engine) as connection:
-        found = latest_hierarchy(connection, ImportType.DIRECT, "sandbox", tuple(ImportType))
+        found = latest_hierarchy(connection, ImportType.DIRECT, "sandbox", EVERYTHING)
     assert found is not None
     assert found.run_key == one
 
@@ -144,7 +144,7 @@ def test_resellers_carry_the_number_of_their_end_customers(engine: Engine) -> No
     zeta = {"reseller_mpn_id": "2", "reseller_name": "Zeta"}
     add_staged(engine, key, {"reseller_mpn_id": "1", "reseller_name": "Alpha"}, zeta, zeta, {})
     with reading(engine) as connection:
-        hierarchy = latest_hierarchy(connection, ImportType.INDIRECT, "sandbox", tuple(ImportType))
+        hierarchy = latest_hierarchy(connection, ImportType.INDIRECT, "sandbox", EVERYTHING)
         assert hierarchy is not None
         found = list_resellers(connection, hierarchy, first=0, limit=10)
         under = read_tenants(connection, hierarchy, [], TenantFilter(reseller="2"), None, 10)

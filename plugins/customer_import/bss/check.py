@@ -12,8 +12,7 @@ from customer_import.errors import CustomerImportError
 from customer_import.http.finding import SIGN_IN, Finding, look_at
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
+    from customer_import.bss.looks import Needed
     from customer_import.config.instances import BssConfig
     from customer_import.http.finding import Look
     from customer_import.http.session import ApiSession
@@ -23,14 +22,14 @@ def check_bss(
     config: BssConfig,
     hook: BssHook | None = None,
     *,
-    thorough_for: Collection[str] | None = None,
+    needed: Needed | None = None,
 ) -> tuple[Finding, ...]:
     """Sign in and read once what an import will read.
 
     Args:
         config: The instance's settings of this end.
         hook: Another hook than that of the instance's connection.
-        thorough_for: Sync options that the import fills, by name; given, all that a person sets up is looked at.
+        needed: What the import names; given, all that a person sets up is looked at.
 
     Returns:
         One finding per subject, an organisation without sync options is still right; only the sign-in when that is
@@ -40,11 +39,11 @@ def check_bss(
         session = (hook or BssHook(config.conn_id)).session(config, waits_for_outages=False)
     except CustomerImportError as error:
         return (Finding.wrong(SIGN_IN, error),)
-    return asyncio.run(_check(session, config, thorough_for))
+    return asyncio.run(_check(session, config, needed))
 
 
 async def _check(
-    session: ApiSession, config: BssConfig, thorough_for: Collection[str] | None
+    session: ApiSession, config: BssConfig, needed: Needed | None
 ) -> tuple[Finding, ...]:
     client = open_client(session, config)
 
@@ -76,7 +75,7 @@ async def _check(
         SYNC_OPTIONS: sync_options,
         "accounts": accounts,
     }
-    if thorough_for is not None:
-        looks |= setup_looks(client, config, thorough_for)
+    if needed is not None:
+        looks |= setup_looks(client, config, needed)
     async with session:
         return await look_at(sign_in, looks)

@@ -134,6 +134,10 @@ class BssClient:
             on_turn=on_turn,
         )
 
+    def all_contacts(self) -> AsyncIterator[list[Contact]]:
+        """Yield the contacts of all accounts, page by page, in the BSS's order."""
+        return self._pages("/api/contacts", _contact, {})
+
     async def contacts(self, account_id: int) -> list[Contact]:
         """Return the contacts of an account."""
         params = {"$filter": equals("accountId", account_id)}
@@ -196,6 +200,12 @@ class BssClient:
         return await self._all(
             "/api/organization/permissionRules",
             lambda item: PermissionRule(id=positive_id(item["id"]), name=_text(item.get("name"))),
+        )
+
+    async def payment_methods(self) -> list[str]:
+        """Return the payment methods by name (assumed endpoint; docs/limits.md)."""
+        return await self._all(
+            "/api/organization/paymentMethods", lambda item: _text(item.get("name"))
         )
 
     async def _create(

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from customer_import.bss.organisation import find_rule, find_sync_system, find_user
+from customer_import.bss.organisation import (
+    PAYMENT_PLACE,
+    RULE_PLACE,
+    check_payment_method,
+    find_rule,
+    find_sync_system,
+    find_user,
+)
 from customer_import.errors import ConfigurationError
 from customer_import.http.finding import Finding
 from customer_import.text import trim
@@ -20,20 +28,29 @@ SYNC_OPTIONS = "sync options"
 _SYSTEM_PLACE = (
     "BSS > Setup > Administration > System Options > Applications Setup > Microsoft Cloud Services"
 )
-_PAYMENT_PLACE = "BSS > Setup > Administration > System Options > Payment Methods"
-_RULE_PLACE = "BSS > Setup > Administration > Personal Setup > Permission Rules"
 _API_PLACE = "the section 'Use of API Options' of the BSS's Setup"
 
 
-def setup_looks(
-    client: BssClient, config: BssConfig, option_names: Collection[str]
-) -> Mapping[str, Look]:
+@dataclass(frozen=True)
+class Needed:
+    """What an import names that a person has to set up.
+
+    Attributes:
+        sync_options: Those that the import fills, by name.
+        payment_method: Of the instance's ordering options, by name.
+    """
+
+    sync_options: tuple[str, ...] = ()
+    payment_method: str | None = None
+
+
+def setup_looks(client: BssClient, config: BssConfig, needed: Needed) -> Mapping[str, Look]:
     """Return subject to what looks at it.
 
     Args:
         client: Calls the organisation.
         config: The instance's settings of this end.
-        option_names: Sync options that the import fills, by name.
+        needed: What the import names.
     """
 
     async def countries() -> str:
@@ -48,7 +65,7 @@ def setup_looks(
         return f"{len(found)} countries with {states} states"
 
     async def sync_options() -> str | Finding:
-        return await look_at_sync_options(client, config, option_names)
+        return await look_at_sync_options(client, config, needed.sync_options)
 
     async def users() -> str:
         if not config.accepts_responsible_user:
@@ -56,20 +73,27 @@ def setup_looks(
         found = await client.users()
         if not config.responsible_user:
             return f"there are {len(found)}; the instance names none, so a run may"
-        await find_user(client, config, config.responsible_user)
+        find_user(found, config.responsible_user)
         return f"there are {len(found)}, the instance's responsible user among them"
 
     async def permission_rules() -> str:
         if not config.accepts_permission_rule:
             return f"the rule is decided in {_API_PLACE} (accepts_permission_rule is false)"
-        user = await find_user(client, config, config.responsible_user)
-        rule_id = await find_rule(client, config, config.permission_rule, user)
+        name = config.responsible_user
+        user = find_user(await client.users(), name) if name else None
+        rule_id = find_rule(await client.permission_rules(), config.permission_rule, user)
         if rule_id is None:
-            return f"none is named; the default of {_RULE_PLACE} applies"
+            return f"none is named; the default of {RULE_PLACE} applies"
         return f"new records get rule {rule_id}"
 
     async def payment_methods() -> str:
-        return f"the import names none; new accounts get the default of {_PAYMENT_PLACE}, which the API does not tell"
+        name = needed.payment_method
+        if not name:
+            return (
+                f"the ordering options name none; new accounts get the default of {PAYMENT_PLACE}"
+            )
+        check_payment_method(await client.payment_methods(), name)
+        return f"there is {name!r}, which the ordering options name"
 
     return {
         "countries": countries,

@@ -5,7 +5,7 @@ The organisation is read once per run by ``start_run`` and stored as reference d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
@@ -36,6 +36,27 @@ class Country(_Model):
     states: tuple[State, ...] = ()
 
 
+class Choice(_Model):
+    """Something that the organisation has and a run may name; without ``id`` it is known by its name alone."""
+
+    id: int | None = None
+    name: str
+
+
+class Choices(_Model):
+    """What the organisation has for new records.
+
+    Attributes:
+        users: Who may own them, by user name; empty when the API does not take a responsible user.
+        permission_rules: The same of permission rules.
+        payment_methods: Payment methods; empty when nobody asked for them.
+    """
+
+    users: tuple[Choice, ...] = ()
+    permission_rules: tuple[Choice, ...] = ()
+    payment_methods: tuple[Choice, ...] = ()
+
+
 class Organisation(_Model):
     """Look-ups of one BSS organisation.
 
@@ -46,6 +67,7 @@ class Organisation(_Model):
         responsible_user_id: Resolved when the instance says that the API accepts it.
         permission_rule_id: The same.
         identity: Which organisation it is (``BssHook.organisation``).
+        choices: What a run may name; stored apart.
         found_options: Names of sync options that were left out of earlier writes and that it has by now.
     """
 
@@ -56,6 +78,7 @@ class Organisation(_Model):
     permission_rule_id: int | None = None
     identity: str = ""
     found_options: tuple[str, ...] = ()
+    choices: Choices = Choices()
 
     @cached_property
     def country_ids(self) -> dict[str, int]:
@@ -104,9 +127,17 @@ class Account:
 
     def custom_field(self, field_id: int) -> str | None:
         """Return the first value of a custom field; ``None`` when it is empty or was not included in the read."""
+        return self._custom(lambda custom: custom.get("id") == field_id)
+
+    def custom_field_named(self, name: str) -> str | None:
+        """Return the first value of the custom field with that name, case ignored; ``None`` as above."""
+        wanted = name.casefold()
+        return self._custom(lambda custom: str(custom.get("name")).casefold() == wanted)
+
+    def _custom(self, is_wanted: Callable[[Json], bool]) -> str | None:
         for group in _objects(self.body.get("customFields")):
             for custom in _objects(group.get("groupFields")):
-                if custom.get("id") == field_id:
+                if is_wanted(custom):
                     values = [entry.get("value") for entry in _objects(custom.get("values"))]
                     return next((str(value) for value in values if value), None)
         return None

@@ -7,17 +7,22 @@ from being created twice, so its absence stops the run.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from customer_import.bss.models import Organisation
-from customer_import.errors import ConfigurationError
+from customer_import.bss.models import Choice, Choices, Organisation
+from customer_import.errors import ConfigurationError, RejectedRequestError
 from customer_import.text import trim
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from customer_import.bss.client import BssClient
-    from customer_import.bss.models import CustomFieldDefinition, ExternalSystem, User
+    from customer_import.bss.models import (
+        CustomFieldDefinition,
+        ExternalSystem,
+        PermissionRule,
+        User,
+    )
     from customer_import.config.instances import BssConfig
 
 log = logging.getLogger(__name__)
@@ -25,6 +30,9 @@ log = logging.getLogger(__name__)
 _TEXT_TYPES = frozenset({"simplevalue", "textarea"})
 _TEXT_VALUES = frozenset({"text", "none", ""})
 _SOURCE = "BSS organisation"
+RULE_PLACE = "BSS > Setup > Administration > Personal Setup > Permission Rules"
+PAYMENT_PLACE = "BSS > Setup > Administration > System Options > Payment Methods"
+ItemT = TypeVar("ItemT")
 
 
 async def read_organisation(
@@ -33,17 +41,20 @@ async def read_organisation(
     *,
     responsible_user: str | None = None,
     permission_rule: str | None = None,
+    payment_method: str | None = None,
 ) -> Organisation:
-    """Read countries, tenant marker, sync system and owners.
+    """Read countries, tenant marker, sync system, owners, and what there is to choose from.
 
     Args:
         client: Calls the organisation.
         config: The instance's BSS settings.
         responsible_user: The run's choice by user name; overrides the instance's.
         permission_rule: The run's choice by name; overrides the instance's and the user's default.
+        payment_method: By name; of the run's ordering options.
 
     Raises:
-        ConfigurationError: The tenant marker is missing or cannot be written, or a user or rule does not exist.
+        ConfigurationError: The tenant marker is missing or cannot be written, or a user, rule or payment method does
+            not exist.
     """
     marker = find_tenant_marker(await client.account_custom_fields(), config.tenant_marker_field)
     system = find_sync_system(await client.external_systems(), config.sync_system)
@@ -52,14 +63,28 @@ async def read_organisation(
             "The BSS organisation has no active external system %r; sync options are left out",
             config.sync_system,
         )
-    user = await find_user(client, config, responsible_user or config.responsible_user)
-    rule_id = await find_rule(client, config, permission_rule or config.permission_rule, user)
+    username = responsible_user or config.responsible_user
+    rule_name = permission_rule or config.permission_rule
+    takes_user, takes_rule = config.accepts_responsible_user, config.accepts_permission_rule
+    users = (
+        await _listed(client.users, is_needed=bool(username)) if takes_user or takes_rule else []
+    )
+    rules = await _listed(client.permission_rules, is_needed=bool(rule_name)) if takes_rule else []
+    methods = await _listed(client.payment_methods, is_needed=True) if payment_method else []
+    user = find_user(users, username) if takes_user or takes_rule else None
+    rule_id = find_rule(rules, rule_name, user) if takes_rule else None
+    check_payment_method(methods, payment_method)
     return Organisation(
         countries=tuple(await client.countries()),
         tenant_marker_field_id=marker.id,
         sync_system_id=system.id if system else None,
-        responsible_user_id=user.id if user and config.accepts_responsible_user else None,
+        responsible_user_id=user.id if user and takes_user else None,
         permission_rule_id=rule_id,
+        choices=Choices(
+            users=tuple(Choice(id=one.id, name=one.username) for one in users if takes_user),
+            permission_rules=tuple(Choice(id=one.id, name=one.name) for one in rules),
+            payment_methods=tuple(Choice(name=name) for name in methods),
+        ),
     )
 
 
@@ -113,16 +138,25 @@ def find_sync_system(systems: Sequence[ExternalSystem], wanted: str) -> External
     return None
 
 
-async def find_user(client: BssClient, config: BssConfig, username: str | None) -> User | None:
-    """Return the user of that name, when the API takes one; ``None`` when none is named.
+async def _listed(read: Callable[[], Awaitable[list[ItemT]]], *, is_needed: bool) -> list[ItemT]:
+    """Read a list; one that is only there to choose from may be refused."""
+    try:
+        return await read()
+    except RejectedRequestError:
+        if is_needed:
+            raise
+        return []
+
+
+def find_user(users: Sequence[User], username: str | None) -> User | None:
+    """Return the user of that name; ``None`` when none is named.
 
     Raises:
         ConfigurationError: There is no such user.
     """
-    is_needed = config.accepts_responsible_user or config.accepts_permission_rule
-    if not username or not is_needed:
+    if not username:
         return None
-    for user in await client.users():
+    for user in users:
         if _is_same(user.username, username):
             return user
     message = "the responsible user does not exist"
@@ -133,28 +167,41 @@ async def find_user(client: BssClient, config: BssConfig, username: str | None) 
     raise ConfigurationError(message, source=_SOURCE, path="users", hint=hint)
 
 
-async def find_rule(
-    client: BssClient, config: BssConfig, name: str | None, user: User | None
-) -> int | None:
-    """Return the permission rule of that name, else the user's default, when the API takes one.
+def find_rule(rules: Sequence[PermissionRule], name: str | None, user: User | None) -> int | None:
+    """Return the permission rule of that name, else the user's default.
 
     Raises:
         ConfigurationError: There is no such rule.
     """
-    if not config.accepts_permission_rule:
-        return None
     if not name:
         return user.default_permission_rule_id if user else None
-    rules = await client.permission_rules()
     for rule in rules:
         if _is_same(rule.name, name):
             return rule.id
     message = f"there is no permission rule {name!r}"
-    hint = (
-        f"choose one of: {', '.join(sorted(rule.name for rule in rules)) or 'none is defined'}; or make it in BSS > "
-        "Setup > Administration > Personal Setup > Permission Rules"
+    raise ConfigurationError(
+        message,
+        source=_SOURCE,
+        path="permission rules",
+        hint=_one_of((rule.name for rule in rules), RULE_PLACE),
     )
-    raise ConfigurationError(message, source=_SOURCE, path="permission rules", hint=hint)
+
+
+def check_payment_method(methods: Sequence[str], name: str | None) -> None:
+    """Look whether there is a payment method of that name.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    if name and not any(_is_same(method, name) for method in methods):
+        message = f"there is no payment method {name!r}, which the ordering options name"
+        raise ConfigurationError(
+            message, source=_SOURCE, path="payment methods", hint=_one_of(methods, PAYMENT_PLACE)
+        )
+
+
+def _one_of(names: Iterable[str], place: str) -> str:
+    return f"choose one of: {', '.join(sorted(names)) or 'none is defined'}; or make it in {place}"
 
 
 def _is_same(left: str, right: str) -> bool:

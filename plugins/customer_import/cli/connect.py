@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk.log import mask_secret
 
 from customer_import.bss.check import check_bss
+from customer_import.bss.looks import Needed
 from customer_import.cli.airflow_context import (
     store_variable,
     variable_place,
@@ -76,18 +77,21 @@ def _groups(name: str, ask: Ask) -> Iterator[Iterable[Finding]]:
     if instance is None:
         return
     yield (check_mappings(instance),)
-    yield of_end(BSS, check_bss(impatient(instance.bss), thorough_for=_options(instance)))
+    yield of_end(BSS, check_bss(impatient(instance.bss), needed=_needed(instance)))
     for group in _partner_center(instance, ask):
         yield of_end(PARTNER_CENTER, group)
 
 
-def _options(instance: InstanceConfig) -> tuple[str, ...]:
-    """Return the sync options that the instance's imports fill, by name."""
-    return tuple(
+def _needed(instance: InstanceConfig) -> Needed:
+    """Return what the instance's imports name of the BSS's setup."""
+    mappings = load_mappings()
+    profile = mappings.ordering_profile(instance.bss.ordering_options)
+    options = (
         name
-        for name, option in load_mappings().sync_options.items()
+        for name, option in mappings.sync_options.items()
         if not option.import_types or set(option.import_types) & set(instance.import_types)
     )
+    return Needed(tuple(options), profile.paymentMethod if profile else None)
 
 
 def _partner_center(instance: InstanceConfig, ask: Ask) -> Iterator[Iterable[Finding]]:

@@ -1,4 +1,4 @@
-"""Names and titles of the configured instances, read cheaply: at every parse of a DAG file and for the pages."""
+"""Names and titles of what is configured, read cheaply: at every parse of a DAG file and for the pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from customer_import.config.paths import instances_path
+from customer_import.config.paths import instances_path, mappings_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's where there is one: the file is read at every parse of a DAG file."""
+_UNREADABLE = (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError)
 
 
 def instance_titles(import_type: ImportType, path: Path | None = None) -> dict[str, str]:
@@ -40,12 +41,23 @@ def has_schedules() -> bool:
 
 def _read(path: Path | None = None) -> dict[str, Any]:  # Any: YAML
     try:
-        text = (path or instances_path()).read_text(encoding="utf-8")
-        instances = yaml.load(text, Loader=_Loader)["instances"]  # noqa: S506 - a safe loader
+        instances = _load(path or instances_path())["instances"]
         return {
             name: instance
             for name, instance in instances.items()
             if isinstance(instance, dict) and isinstance(instance.get("import_types"), list)
         }
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+    except _UNREADABLE:
         return {}
+
+
+def profile_names() -> tuple[str, ...]:
+    """Return the names of the ordering-options profiles, in the file's order; none when the file cannot be read."""
+    try:
+        return tuple(map(str, _load(mappings_folder() / "ordering_options.yaml")["profiles"]))
+    except _UNREADABLE:
+        return ()
+
+
+def _load(path: Path) -> Any:  # noqa: ANN401 - YAML of any shape
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader

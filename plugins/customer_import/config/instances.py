@@ -125,6 +125,16 @@ class InstanceConfig(FrozenModel):
     )
     full_read_every_days: Annotated[float, Field(gt=0)] | None = 7.0
     """A run of scope ``changed`` re-reads every customer at least this often, in even slices; null: never."""
+    auto_create: bool = True
+    """False: every new customer waits in the matching queue until a person decides what it is."""
+    require_approval: bool = False
+    """Whether a person has to approve every run before it writes to the BSS."""
+    max_overwritten_percent: Annotated[float, Field(ge=0, le=100)] = 20.0
+    """A run that overwrites or empties values of more of the customers with an account than this asks by itself."""
+    approval_timeout_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 24.0
+    """A run that nobody has approved by then writes nothing."""
+    approvers: tuple[NonEmptyStr, ...] = ()
+    """Ids of the Airflow users who may answer; empty: everybody who may answer the DAG's required actions."""
     load_batch_size: Annotated[int, Field(gt=0, le=10_000)] = 500
     max_load_batches: Annotated[int, Field(gt=0, le=500)] = 32
     """A run has at most this many load tasks; larger runs have larger batches."""

@@ -136,7 +136,7 @@ class SyncOptionMapping(FieldMapping):
 class OrderingProfile(FrozenModel):
     """Ordering options given to new accounts only (docs/api/bss.md sections 2.5 and 5); unset: the BSS decides.
 
-    These are the fields, beside the name, that ``AccountCreate`` lists as required.
+    These are the fields, beside the name, that ``AccountCreate`` lists as required, and the payment method.
     """
 
     title: str = ""
@@ -151,6 +151,13 @@ class OrderingProfile(FrozenModel):
     billingFrequencyMarkup: float | None = None  # noqa: N815
     noteType: Literal[1, 2] | None = None  # noqa: N815
     """1 = invoice, 2 = receipt."""
+    paymentMethod: Annotated[str, Field(min_length=1)] | None = None  # noqa: N815
+    """Of the organisation's, by name; the run checks it before it writes anything."""
+
+    @property
+    def options(self) -> dict[str, object]:
+        """What is sent for a new account."""
+        return self.model_dump(exclude={"title"}, exclude_none=True)
 
 
 ORDERING_FIELDS: tuple[str, ...] = tuple(

@@ -27,6 +27,8 @@ class ScheduleConfig(FrozenModel):
     """By its IANA name; hours of ``cron`` are this zone's, in summer too."""
     scope: Scope = Scope.CHANGED
     mode: Mode = Mode.IMPORT
+    require_approval: bool = False
+    """Whether each run asks a person before it writes."""
 
     @field_validator("cron")
     @classmethod

@@ -145,7 +145,7 @@ staged_customers = Table(
     Column("has_billing_profile", Boolean),
     # False: Partner Center keeps domains, company address and company e-mail from this partner.
     Column("has_delegated_access", Boolean),
-    # Counted subscriptions: [{"id", "status", "partnerId"}]
+    # Counted subscriptions, a hundred at most: [{"id", "status", "partnerId", "name", "endsOn", "isRenewed"}]
     Column("subscriptions", LargeBinary),
     Column("domain_prefix", String(250), info=PERSONAL),
     Column("is_discovered", Boolean),
@@ -301,6 +301,18 @@ bss_accounts = Table(
 )
 """The BSS organisation's accounts as the run listed them once; ``name_key`` is the name trimmed and case-folded."""
 
+account_signs = Table(
+    "account_signs",
+    metadata,
+    _run_key(),
+    Column("account_id", _Key, primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    # A digest: what it is of, an e-mail domain or an address, is not stored.
+    Column("sign", String(32), nullable=False),
+    Index(None, "run_id", "sign"),
+)
+"""By what the accounts of ``bss_accounts`` that carry no tenant id can be known, for as long as the run loads."""
+
 instance_organisations = Table(
     "instance_organisations",
     metadata,
@@ -426,6 +438,8 @@ import_results = Table(
     Column("recorded_at", _Moment, nullable=False),
     # What became of each BSS field that differed, by name; NULL when BSS and Partner Center were not compared.
     Column("fields", JSON(none_as_null=True)),
+    # Accounts that may be the customer, best first, when a person has to decide (``tasks.load.candidates``).
+    Column("candidates", JSON(none_as_null=True), info=PERSONAL),
     _search_key(),
     UniqueConstraint("run_id", "tenant_id"),
     Index(None, "run_id", "id"),
@@ -434,3 +448,26 @@ import_results = Table(
     Index(None, "instance", "tenant_id", "id"),
 )
 """One row per run and discovered tenant: its outcome, with the reason and warnings in words."""
+
+drift_findings = Table(
+    "drift_findings",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("run_id", _Key, ForeignKey("import_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("tenant_id", String(64), nullable=False),
+    Column("kind", String(30), nullable=False),
+    Column("tenant_name", Text, info=PERSONAL),
+    Column("domain", Text, info=PERSONAL),
+    # The linked account and contact.
+    Column("account_id", _Key),
+    Column("contact_id", _Key),
+    # In words, without values.
+    Column("detail", Text, nullable=False),
+    # Names of the BSS fields or sync options that differ.
+    Column("fields", JSON(none_as_null=True)),
+    Column("found_at", _Moment, nullable=False),
+    _search_key(),
+    UniqueConstraint("run_id", "tenant_id", "kind"),
+    Index(None, "run_id", "search_key", "id"),
+)
+"""In what Partner Center, links and BSS disagreed in a run of the mode ``check``: one row per customer and kind."""

@@ -70,7 +70,7 @@ def of_run(
     counts = {
         NoticeKind.FAILED: int(summary.state == RunState.FAILED),
         NoticeKind.PROBLEMS: troubled if troubled >= config.problems_from else 0,
-        NoticeKind.WAITING: summary.outcomes[Outcome.AMBIGUOUS],
+        NoticeKind.WAITING: summary.waiting,
         NoticeKind.NEW_CUSTOMERS: summary.outcomes[Outcome.CREATED],
     }
     if summary.mode != Mode.IMPORT:

@@ -27,11 +27,13 @@ from customer_import.partner_center.flatten import FlatCustomer, flatten_custome
 from customer_import.partner_center.limits import Limits
 from customer_import.partner_center.models import (
     MAX_MPN_ID,
+    MAX_OFFER_NAME,
     CountryRules,
     ListedTenant,
     Peek,
     Reseller,
     Subscription,
+    day_of,
     domain_of,
     text_of,
     text_or_number,
@@ -308,10 +310,14 @@ def _parse_tenant(item: Item) -> ListedTenant | None:
 
 def _parse_subscription(item: Item) -> Subscription:
     partner_id = text_or_number(item.get("partnerId"))
+    is_renewed = item.get("autoRenewEnabled")
     return Subscription(
         id=(text_or_number(item.get("id")) or "")[:_MAX_ID_LENGTH],
         status=(text_or_number(item.get("status")) or "").lower()[:_MAX_ID_LENGTH],
         partner_id=partner_id[:MAX_MPN_ID] if partner_id else None,
+        name=text_of(item.get("offerName"), MAX_OFFER_NAME),
+        ends_on=day_of(item.get("commitmentEndDate")),
+        is_renewed=is_renewed if isinstance(is_renewed, bool) else None,
     )
 
 

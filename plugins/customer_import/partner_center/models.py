@@ -16,6 +16,9 @@ MAX_NAME = 500
 MAX_MPN_ID = 50
 _MAX_DOMAIN = 255
 _MAX_ID = 64
+MAX_OFFER_NAME = 200
+_DAY = re2.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_OPEN_END = "9999"
 _GUID = re2.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -80,17 +83,23 @@ class ListedTenant:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What the classification needs of a subscription (docs/api/partner-center.md section 8).
+    """What is read of a subscription (docs/api/partner-center.md section 8).
 
     Attributes:
         id: As Partner Center spells it.
         status: Lower-cased.
         partner_id: MPN ID of the reseller of record, trimmed; ``None`` on direct ones.
+        name: What was sold, not what the customer calls it: that may be a person's name.
+        ends_on: Last day of the commitment, ``YYYY-MM-DD``; ``None`` when it has none.
+        is_renewed: Whether it is renewed by itself; ``None`` when Partner Center does not say.
     """
 
     id: str
     status: str
     partner_id: str | None = None
+    name: str | None = None
+    ends_on: str | None = None
+    is_renewed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +137,9 @@ def domain_of(value: object) -> str | None:
     """Return a domain, lower-cased and without format characters; ``None`` for what is none."""
     text = trim(without_format(value)).lower() if isinstance(value, str) else ""
     return text if 0 < len(text) <= _MAX_DOMAIN else None
+
+
+def day_of(value: object) -> str | None:
+    """Return the day of a moment, ``YYYY-MM-DD``; ``None`` for what is none, and for the end of what has no end."""
+    day = value[:10] if isinstance(value, str) else ""
+    return day if _DAY.fullmatch(day) and not day.startswith(_OPEN_END) else None

@@ -32,6 +32,7 @@ has a result with its reason: open **Import Results**, the log of `load_customer
 | `validate_customers` | checks the data; critical findings reject a customer, warnings are kept with its result |
 | `transform_customers` | maps customers to accounts and contacts (`include/mappings`) |
 | `list_accounts` | lists the BSS accounts once, so that nobody is made twice; stops a load that would empty too much |
+| `approve_load` | waits for a person, when the run or its instance asks for that, or the load overwrites much |
 | `load_customers` | writes them to the BSS in batches; its log lists every customer |
 | `finish_run` | checks that every customer has an outcome; its XCom is the summary |
 """

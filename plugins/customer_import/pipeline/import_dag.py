@@ -1,7 +1,7 @@
 """The task graph that the three DAGs share.
 
     start_run -> extract_customers -> validate_customers -> transform_customers
-        -> list_accounts -> load_customers (one per batch) -> finish_run
+        -> list_accounts -> approve_load -> load_customers (one per batch) -> finish_run
 
 Tasks pass on the run key and counts, never customers: those are in the staging tables. Every task may be
 killed at any moment and run again. This module is imported at every parse, so the library's heavy parts are
@@ -10,12 +10,9 @@ imported inside the tasks.
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from airflow.sdk import (
     DAG,
@@ -29,7 +26,6 @@ from airflow.sdk import (
     task,
 )
 
-from customer_import import PAGES_PREFIX
 from customer_import.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -40,25 +36,20 @@ from customer_import.errors import (
     SupersededError,
     ThrottledError,
 )
+from customer_import.pipeline.approval import ApproveLoad
 from customer_import.pipeline.documentation import describe
 from customer_import.pipeline.parameters import import_params
-from customer_import.vocabulary import ImportType, Mode, RunState, Scope, TaskId
+from customer_import.pipeline.task_run import attempt_of, open_task, results_url, wait_for_turn
+from customer_import.vocabulary import ImportType, RunState, Scope, TaskId, dag_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from airflow.sdk import CronTriggerTimetable
-    from sqlalchemy import Engine
-
-    from customer_import.runs.run import Run
-    from customer_import.runs.tasks import TaskAttempt
-
-log = logging.getLogger(__name__)
 
 TAGS = ("customer-import", "partner-center", "bss")
 OWNER = "customer-import"
 MAX_ACTIVE_LOADS = 4
-_TURN = timedelta(seconds=20)
 
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
@@ -111,10 +102,11 @@ _SHORT: dict[str, Any] = _QUIET | {
     "retry_delay": timedelta(seconds=20),
     "execution_timeout": timedelta(minutes=15),
 }
-_LONG: dict[str, Any] = _QUIET | {
+_HOURS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=30),
     "execution_timeout": timedelta(hours=4),
 }
+_LONG = _QUIET | _HOURS
 
 
 def build_import_dag(
@@ -160,7 +152,7 @@ def build_dag(
     """
     kind = import_type.value.replace("_", " ")
     dag = DAG(
-        dag_id=f"{import_type.dag_id}__{instance}" if instance else import_type.dag_id,
+        dag_id=dag_id_of(import_type, instance),
         dag_display_name=f"Import {kind} customers{f': {title}' if title else ''}",
         description=f"Partner Center customers ({kind}) into interworks.cloud BSS",
         doc_md=doc_md or describe(import_type),
@@ -178,9 +170,10 @@ def build_dag(
         validated = validate_customers(run_key)
         transformed = transform_customers(run_key)
         listed = list_accounts(run_key)
+        approved = ApproveLoad(run_key=run_key, doc_md=ApproveLoad.__doc__, retries=3, **_HOURS)
         loaded = load_customers.partial(run_key=run_key).expand(batch=transformed)
         finish = finish_run.override(outlets=[_written_alias(import_type)])(import_type.value)
-        extracted >> validated >> transformed >> listed >> loaded >> finish
+        extracted >> validated >> transformed >> listed >> approved >> loaded >> finish
     # Last: an operator copies the parameters that its DAG has when it is made, and at run time gets them from
     # the DAG anyway; the copies took most of the parse time.
     for name, spec in params.items():
@@ -219,8 +212,8 @@ def start_run(import_type: str) -> int:
         params=RunParams.parse(dict(context["params"])),
         started_by=getattr(dag_run, "triggering_user_name", None),
     )
-    _wait_for_turn(run_key)
-    with _open_task(run_key, TaskId.START_RUN) as (engine, run):
+    wait_for_turn(run_key)
+    with open_task(run_key, TaskId.START_RUN) as (engine, run):
         from customer_import.tasks.start import prepare_run  # noqa: PLC0415
 
         prepare_run(run, engine)
@@ -230,9 +223,7 @@ def start_run(import_type: str) -> int:
 @task(retries=3, **_LONG)
 def extract_customers(run_key: int) -> dict[str, Any]:
     """Read the import type's customers from Partner Center into staging, and classify them."""
-    with _open_task(run_key, TaskId.EXTRACT_CUSTOMERS) as (engine, run):
-        if run.params.mode is Mode.CHECK:
-            return {}
+    with open_task(run_key, TaskId.EXTRACT_CUSTOMERS) as (engine, run):
         from customer_import.tasks.extract.extract import (  # noqa: PLC0415
             extract_customers as extract,
         )
@@ -243,7 +234,7 @@ def extract_customers(run_key: int) -> dict[str, Any]:
 @task(retries=3, **_LONG)
 def validate_customers(run_key: int) -> dict[str, Any]:
     """Check the staged customers with Great Expectations; critical findings reject a customer."""
-    with _open_task(run_key, TaskId.VALIDATE_CUSTOMERS) as (engine, run):
+    with open_task(run_key, TaskId.VALIDATE_CUSTOMERS) as (engine, run):
         if not run.is_loading:
             return {}
         from customer_import.tasks.validate.validate import (  # noqa: PLC0415
@@ -256,7 +247,7 @@ def validate_customers(run_key: int) -> dict[str, Any]:
 @task(retries=3, **_LONG)
 def transform_customers(run_key: int) -> list[int]:
     """Map the valid customers to accounts and contacts; return the numbers of the load batches."""
-    with _open_task(run_key, TaskId.TRANSFORM_CUSTOMERS) as (engine, run):
+    with open_task(run_key, TaskId.TRANSFORM_CUSTOMERS) as (engine, run):
         if not run.is_loading:
             return []
         from customer_import.tasks.transform.transform import (  # noqa: PLC0415
@@ -269,7 +260,7 @@ def transform_customers(run_key: int) -> list[int]:
 @task(retries=3, **_LONG)
 def list_accounts(run_key: int) -> dict[str, Any]:
     """List the BSS accounts once, when a customer has none yet; stop a load that would empty a field for too many."""
-    with _open_task(run_key, TaskId.LIST_ACCOUNTS) as (engine, run):
+    with open_task(run_key, TaskId.LIST_ACCOUNTS) as (engine, run):
         if not run.is_loading:
             return {}
         from customer_import.tasks.load.account_listing import (  # noqa: PLC0415
@@ -288,7 +279,7 @@ def list_accounts(run_key: int) -> dict[str, Any]:
 )
 def load_customers(run_key: int, batch: int) -> dict[str, Any]:
     """Write one batch of customers to the BSS, each exactly once."""
-    with _open_task(run_key, TaskId.LOAD_CUSTOMERS) as (engine, run):
+    with open_task(run_key, TaskId.LOAD_CUSTOMERS) as (engine, run):
         from customer_import.tasks.load.load import load_batch  # noqa: PLC0415
 
         instance = get_current_context()["ti"]
@@ -326,8 +317,8 @@ def finish_run(import_type: str) -> dict[str, Any]:
         for name, state in states.get(dag_run.run_id, {}).items()
         if state in {"failed", "upstream_failed"}
     }
-    url = _results_url(dag_run.dag_id, dag_run.run_id)
-    with record_task(engine, _attempt(run_key, TaskId.FINISH_RUN)):
+    url = results_url(dag_run.dag_id, dag_run.run_id)
+    with record_task(engine, attempt_of(run_key, TaskId.FINISH_RUN)):
         try:
             summary = close_run(engine, run_key, failed, url)
         finally:
@@ -339,59 +330,3 @@ def finish_run(import_type: str) -> dict[str, Any]:
         instance.xcom_push(key="return_value", value=summary.as_dict())
         raise AirflowFailException(summary.error)
     return summary.as_dict()
-
-
-def _wait_for_turn(run_key: int) -> None:
-    """Come back later while another DAG's earlier run of the same instance and import is at work.
-
-    Raises:
-        AirflowRescheduleException: There is such a run; Airflow starts the task again after a while.
-    """
-    from airflow.sdk.exceptions import AirflowRescheduleException  # noqa: PLC0415
-
-    from customer_import.database.engine import open_engine  # noqa: PLC0415
-    from customer_import.runs.run import earlier_runs  # noqa: PLC0415
-
-    count = get_current_context()["ti"].get_dr_count
-    for dag_id, airflow_run_id in earlier_runs(open_engine(), run_key):
-        if count(dag_id=dag_id, run_ids=[airflow_run_id], states=["queued", "running"]):
-            log.info(
-                "Waits until run %s of %s has ended: it is for the same customers",
-                airflow_run_id,
-                dag_id,
-            )
-            raise AirflowRescheduleException(  # type: ignore[no-untyped-call]
-                datetime.now(UTC) + _TURN
-            )
-
-
-def _results_url(dag_id: str, airflow_run_id: str) -> str:
-    return f"{pages_url()}?{urlencode({'dag_id': dag_id, 'run_id': airflow_run_id})}"
-
-
-def pages_url() -> str:
-    """Return where the import's pages are."""
-    from airflow.sdk.configuration import conf  # noqa: PLC0415
-
-    base = conf.get("api", "base_url", fallback=None) or ""
-    return f"{base.rstrip('/')}/{PAGES_PREFIX}/"
-
-
-@contextmanager
-def _open_task(run_key: int, task_id: TaskId) -> Iterator[tuple[Engine, Run]]:
-    """Open the run for a task; record how long the task takes, and in words why it fails."""
-    from customer_import.database.engine import open_engine  # noqa: PLC0415
-    from customer_import.runs.run import open_run  # noqa: PLC0415
-    from customer_import.runs.tasks import record_task  # noqa: PLC0415
-
-    engine = open_engine()
-    with record_task(engine, _attempt(run_key, task_id)):
-        yield engine, open_run(engine, run_key)
-
-
-def _attempt(run_key: int, task_id: TaskId) -> TaskAttempt:
-    from customer_import.runs.tasks import NOT_MAPPED, TaskAttempt  # noqa: PLC0415
-
-    instance = get_current_context()["ti"]
-    map_index = NOT_MAPPED if instance.map_index is None else instance.map_index
-    return TaskAttempt(run_key, task_id.value, map_index, instance.try_number)

@@ -13,7 +13,8 @@ from typing import Any
 from airflow.sdk import DAG, Param, get_current_context, task
 
 from customer_import.pipeline.documentation import MAINTENANCE
-from customer_import.pipeline.import_dag import OWNER, RETRY_POLICY, TAGS, pages_url
+from customer_import.pipeline.import_dag import OWNER, RETRY_POLICY, TAGS
+from customer_import.pipeline.task_run import pages_url
 
 DAG_ID = "maintain_customer_import"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from customer_import.config.instance_names import instance_titles
+from customer_import.config.instance_names import instance_titles, profile_names
 from customer_import.vocabulary import ImportType, Mode, OnExisting, Scope
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ def import_params(
     import_type: ImportType,
     scope: Scope = Scope.FULL,
     mode: Mode = Mode.IMPORT,
+    *,
+    requires_approval: bool = False,
     instance: Mapping[str, str] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Return the parameters of a DAG, by name.
@@ -31,6 +33,7 @@ def import_params(
         import_type: The DAG's.
         scope: What the form proposes.
         mode: The same.
+        requires_approval: The same.
         instance: Name and title of the only instance that the DAG is for; by default all that take the import type.
     """
     instances = instance or instance_titles(import_type)
@@ -43,7 +46,7 @@ def import_params(
                 Mode.IMPORT.value: "Import: write to the BSS",
                 Mode.PREVIEW.value: "Preview: read everything, write nothing, say what an import would do",
                 Mode.DISCOVER.value: "Discover: only list and classify the tenants",
-                Mode.CHECK.value: "Check: only test both connections",
+                Mode.CHECK.value: "Check: test both connections, compare customers, links and accounts, write nothing",
             },
             "title": "Mode",
             "description": "How far the run goes. Before the first import of an instance, look at a preview.",
@@ -105,6 +108,16 @@ def import_params(
             "description": "What to do with a customer that is in the BSS already and has changed in Partner Center.",
             "section": HOW,
         },
+        "require_approval": {
+            "default": requires_approval,
+            "type": "boolean",
+            "title": "Ask before writing",
+            "description": (
+                "The run waits before it writes to the BSS until a person approves what it is going to do, under "
+                "Required Actions. The instance may ask for it in any case (require_approval, max_overwritten_percent)."
+            ),
+            "section": HOW,
+        },
         "max_rejected_percent": {
             "default": 20,
             "type": "number",
@@ -158,7 +171,8 @@ def import_params(
         "ordering_options": _text(
             "Ordering options",
             "Profile of include/mappings/ordering_options.yaml for new accounts. Empty: the instance's.",
-        ),
+        )
+        | {"examples": list(profile_names())},
     }
 
 

@@ -57,7 +57,13 @@ def _scheduled(import_type: ImportType, name: str, instance: InstanceConfig) -> 
     schedule = instance.schedules[import_type]
     return build_dag(
         import_type,
-        import_params(import_type, schedule.scope, schedule.mode, {name: instance.title}),
+        import_params(
+            import_type,
+            schedule.scope,
+            schedule.mode,
+            requires_approval=schedule.require_approval,
+            instance={name: instance.title},
+        ),
         instance=name,
         title=instance.title,
         tags=[name],

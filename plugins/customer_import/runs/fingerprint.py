@@ -30,6 +30,11 @@ _DECIDES_NOTHING: Mapping[str, IncEx | bool] = {
     "reseller_bss_accounts": True,  # as far as they decide: _owners
     "counted_subscription_statuses": True,  # in any order
     "full_read_every_days": True,
+    "auto_create": True,  # who waits for it is read again when it changes: tasks.extract.carry_forward
+    "require_approval": True,
+    "max_overwritten_percent": True,
+    "approval_timeout_hours": True,
+    "approvers": True,
     "load_batch_size": True,
     "max_load_batches": True,
     "partner_center": {

@@ -55,6 +55,7 @@ class RunParams(FrozenModel):
             load, or fails at its end.
         accept_organisation: The BSS organisation that the connection leads to is right, though the instance wrote to
             another one.
+        require_approval: A person has to approve the run before it writes; the instance may ask for it in any case.
         expect_none: Zero discovered customers are right, though an earlier run had some.
     """
 
@@ -73,6 +74,7 @@ class RunParams(FrozenModel):
     max_failed_percent: Annotated[float, Field(ge=0, le=100)] = 5.0
     accept_organisation: bool = False
     expect_none: bool = False
+    require_approval: bool = False
 
     @property
     def is_selective(self) -> bool:

@@ -14,7 +14,7 @@ from customer_import.partner_center.models import CountryRules
 from customer_import.vocabulary import ReferenceName
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 
 def read_organisation(engine: Engine, run_key: int) -> Organisation:
@@ -47,8 +47,13 @@ def put_reference(engine: Engine, run_key: int, name: ReferenceName, body: objec
 def get_reference(engine: Engine, run_key: int, name: ReferenceName) -> Any:  # noqa: ANN401 - JSON of the caller's shape
     """Return a piece of reference data of a run, or ``None``."""
     with reading(engine) as connection:
-        return connection.execute(
-            select(reference_data.c.body).where(
-                reference_data.c.run_id == run_key, reference_data.c.name == name.value
-            )
-        ).scalar_one_or_none()
+        return find_reference(connection, run_key, name)
+
+
+def find_reference(connection: Connection, run_key: int, name: ReferenceName) -> Any:  # noqa: ANN401 - the same
+    """Return the same by an open connection."""
+    return connection.execute(
+        select(reference_data.c.body).where(
+            reference_data.c.run_id == run_key, reference_data.c.name == name.value
+        )
+    ).scalar_one_or_none()

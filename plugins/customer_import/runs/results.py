@@ -14,7 +14,7 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from sqlalchemy import ColumnElement, func, insert, literal, select
+from sqlalchemy import ColumnElement, delete, func, insert, literal, select
 
 from customer_import.database.engine import dialect_insert, reading
 from customer_import.database.tables import import_results, staged_customers
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from customer_import.runs.run import Run
     from customer_import.runs.verdict import Verdict
-    from customer_import.vocabulary import FieldFate, TaskId
+    from customer_import.vocabulary import FieldFate, ReasonCode, TaskId
 
 
 MOST_CHARACTERS = 2_000
@@ -100,6 +100,7 @@ class Result:
     read_at: datetime | None
     recorded_at: datetime
     fields: dict[str, str] | None = None
+    candidates: list[dict[str, Any]] | None = None  # account, name and signs
 
     @classmethod
     def of(
@@ -117,6 +118,7 @@ class Result:
         read_at: datetime | None = None,
         recorded_at: datetime | None = None,
         fields: Mapping[str, FieldFate] | None = None,
+        candidates: Sequence[dict[str, Any]] = (),
     ) -> Self:
         """Return what a task found out about a tenant.
 
@@ -132,6 +134,7 @@ class Result:
             attempts: How often the tenant was worked on.
             read_at: When Partner Center gave what it is about, UTC.
             recorded_at: UTC; the present moment when left out.
+            candidates: BSS accounts that it may be, best first.
             fields: BSS fields that differ from Partner Center, by name; ``None`` when nobody compared.
         """
         return cls(
@@ -155,6 +158,7 @@ class Result:
             read_at=read_at,
             recorded_at=recorded_at or datetime.now(UTC),
             fields=None if fields is None else {name: fate.value for name, fate in fields.items()},
+            candidates=list(candidates) or None,
         )
 
 
@@ -182,6 +186,13 @@ def record_results(
             row["run_id"] = row.pop("run_key")
             rows.append(row)
         connection.execute(_statement(connection.dialect.name, replaces), rows)
+
+
+def delete_results(connection: Connection, run_key: int, reason_code: ReasonCode) -> None:
+    """Delete the results of a run that have a reason which holds no more."""
+    columns = import_results.c
+    own = (columns.run_id == run_key) & (columns.reason_code == reason_code.value)
+    connection.execute(delete(import_results).where(own))
 
 
 def record_selected_results(connection: Connection, rows: Select[Any]) -> None:

@@ -14,6 +14,7 @@ from customer_import.database.engine import reading, upsert
 from customer_import.database.tables import (
     audit_records_seen,
     bss_accounts,
+    drift_findings,
     import_results,
     import_runs,
     known_tenants,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _RUN_TABLES = (
     import_results,
+    drift_findings,
     validation_results,
     validation_findings,
     bss_accounts,
@@ -78,13 +80,28 @@ class Run:
 
     @property
     def is_preview(self) -> bool:
-        """Whether the run only reads."""
+        """Whether the run says what an import would do."""
         return self.params.mode is Mode.PREVIEW
 
     @property
+    def is_check(self) -> bool:
+        """Whether the run looks for drift."""
+        return self.params.mode is Mode.CHECK
+
+    @property
+    def writes(self) -> bool:
+        """Whether the run may write to the BSS."""
+        return self.params.mode is Mode.IMPORT
+
+    @property
     def is_loading(self) -> bool:
-        """Whether the run goes on to validation, transform and load (a preview does, without writing)."""
-        return self.params.mode in {Mode.IMPORT, Mode.PREVIEW}
+        """Whether the run goes on to validation, transform and load (previews and checks do, without writing)."""
+        return self.params.mode is not Mode.DISCOVER
+
+    @property
+    def requires_approval(self) -> bool:
+        """Whether a person has to approve it before it writes; a run cannot take back what its instance asks for."""
+        return self.params.require_approval or self.instance.require_approval
 
     @property
     def ordering_options(self) -> str | None:

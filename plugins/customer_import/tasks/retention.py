@@ -17,6 +17,8 @@ from sqlalchemy import delete, exists, func, or_, select, update
 from customer_import.config.instances import RetentionConfig
 from customer_import.database.engine import reading
 from customer_import.database.tables import (
+    account_signs,
+    import_results,
     import_runs,
     staged_accounts,
     staged_contacts,
@@ -151,7 +153,7 @@ def _delete_runs(engine: Engine, instance: str, before: datetime) -> PurgeCounts
 def _runs_with_personal_data(engine: Engine, before: datetime, instance: str | None) -> list[int]:
     holds = [
         exists().where(table.c.run_id == import_runs.c.id)
-        for table in (staged_accounts, staged_contacts)
+        for table in (staged_accounts, staged_contacts, account_signs)
     ]
     holds.append(exists().where(staged_customers.c.run_id == import_runs.c.id, _has_values()))
     query = select(import_runs.c.id).where(import_runs.c.started_at < before, or_(*holds))
@@ -172,6 +174,12 @@ def _purge_run(connection: Connection, run_key: int) -> PurgeCounts:
     )
     contacts = connection.execute(
         delete(staged_contacts).where(staged_contacts.c.run_id == run_key)
+    )
+    connection.execute(delete(account_signs).where(account_signs.c.run_id == run_key))
+    connection.execute(
+        update(import_results)
+        .where(import_results.c.run_id == run_key, import_results.c.candidates.is_not(None))
+        .values(candidates=None)
     )
     return PurgeCounts(1, customers.rowcount, accounts.rowcount, contacts.rowcount)
 

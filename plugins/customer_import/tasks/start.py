@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from customer_import.bss.models import Organisation
+    from customer_import.config.mapping import OrderingProfile
     from customer_import.partner_center.hook import PartnerCenterHook
     from customer_import.runs.run import Run
 
@@ -55,7 +56,13 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
     organisation = organisation.model_copy(
         update={"identity": bss.organisation, "found_options": found}
     )
-    put_reference(engine, run.key, ReferenceName.ORGANISATION, organisation.model_dump(mode="json"))
+    found_by_name = organisation.choices.model_dump(mode="json")
+    body = organisation.model_dump(mode="json", exclude={"choices"})
+    put_reference(engine, run.key, ReferenceName.ORGANISATION, body)
+    put_reference(engine, run.key, ReferenceName.CHOICES, found_by_name)
+    if (profile := _profile(run)) is not None:
+        ordering = {"profile": run.ordering_options, "options": profile.options}
+        put_reference(engine, run.key, ReferenceName.ORDERING, ordering)
     log.info(
         "BSS: %d countries, tenant marker is custom field %d, sync options in %s",
         len(organisation.countries),
@@ -64,14 +71,19 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
     )
 
 
+def _profile(run: Run) -> OrderingProfile | None:
+    return run.mappings.ordering_profile(run.ordering_options)
+
+
 async def _read_organisation(run: Run, bss: BssHook, *, waits_for_outages: bool) -> Organisation:
-    config = run.instance.bss
+    config, profile = run.instance.bss, _profile(run)
     async with bss.session(config, waits_for_outages=waits_for_outages) as session:
         return await read_organisation(
             open_client(session, config),
             config,
             responsible_user=run.params.responsible_user,
             permission_rule=run.params.permission_rule,
+            payment_method=profile.paymentMethod if profile else None,
         )
 
 

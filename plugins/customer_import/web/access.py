@@ -12,28 +12,32 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from fastapi import Depends, HTTPException, Request, status
 
-from customer_import.vocabulary import ImportType
-from customer_import.web.airflow_internals import GetUserDep, may_start, readable_dag_ids
+from customer_import.vocabulary import dag_of
+from customer_import.web.airflow_internals import (
+    GetUserDep,
+    readable_dag_ids,
+    startable_dag_ids,
+)
+from customer_import.web.rights import Rights
 
 
-def readable_types(user: GetUserDep) -> tuple[ImportType, ...]:
-    """Return the import types whose DAG and DAG runs the user may read.
+def readable(user: GetUserDep) -> Rights:
+    """Return of which imports the user may read DAG and DAG runs.
 
     Raises:
-        HTTPException: 403, there is none.
+        HTTPException: 403, of none.
     """
-    dag_ids = readable_dag_ids(user, [kind.dag_id for kind in ImportType])
-    readable = tuple(kind for kind in ImportType if kind.dag_id in dag_ids)
-    if not readable:
+    rights = Rights.to_dags(readable_dag_ids(user, dag_of))
+    if not rights.types:
         raise HTTPException(
             status.HTTP_403_FORBIDDEN, "You may not read the runs of any of the import DAGs."
         )
-    return readable
+    return rights
 
 
-def startable_types(user: GetUserDep) -> tuple[ImportType, ...]:
-    """Return the import types whose DAG the user may start."""
-    return tuple(kind for kind in ImportType if may_start(user, kind.dag_id))
+def startable(user: GetUserDep) -> Rights:
+    """Return of which imports the user may start runs."""
+    return Rights.to_dags(startable_dag_ids(user, dag_of))
 
 
 def from_these_pages(request: Request) -> None:
@@ -64,5 +68,5 @@ def from_these_pages(request: Request) -> None:
         )
 
 
-ReadableTypes = Annotated[tuple[ImportType, ...], Depends(readable_types)]
-StartableTypes = Annotated[tuple[ImportType, ...], Depends(startable_types)]
+Readable = Annotated[Rights, Depends(readable)]
+Startable = Annotated[Rights, Depends(startable)]

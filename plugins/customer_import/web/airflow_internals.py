@@ -23,7 +23,7 @@ from sqlalchemy import select
 from customer_import.web.models import ShownState
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
@@ -36,27 +36,31 @@ __all__ = [
     "find_dag_run",
     "get_user",
     "is_paused",
-    "may_start",
     "readable_dag_ids",
     "record_access",
+    "startable_dag_ids",
 ]
 
 _MOST_ACTIVE = 100
 
 
-def readable_dag_ids(user: GetUserDep, dag_ids: Collection[str]) -> set[str]:
-    """Return those of some DAGs whose runs a user may read.
+def readable_dag_ids(user: GetUserDep, is_wanted: Callable[[str], object]) -> set[str]:
+    """Return the wanted DAGs whose runs a user may read.
 
     The right to read a DAG is another than that to read its runs: the first shows what it does, the second what came
     of it.
     """
+    return {dag_id for dag_id in _visible(user, is_wanted) if _may("GET", user, dag_id)}
+
+
+def startable_dag_ids(user: GetUserDep, is_wanted: Callable[[str], object]) -> set[str]:
+    """Return the wanted DAGs of which a user may start runs; Airflow's own API decides again when it is done."""
+    return {dag_id for dag_id in _visible(user, is_wanted) if _may("POST", user, dag_id)}
+
+
+def _visible(user: GetUserDep, is_wanted: Callable[[str], object]) -> set[str]:
     visible = get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
-    return {dag_id for dag_id in visible.intersection(dag_ids) if _may("GET", user, dag_id)}
-
-
-def may_start(user: GetUserDep, dag_id: str) -> bool:
-    """Whether a user may start runs of a DAG; Airflow's own API decides again when it is done."""
-    return _may("POST", user, dag_id)
+    return {dag_id for dag_id in visible if is_wanted(dag_id)}
 
 
 def record_access(
@@ -112,9 +116,9 @@ def find_dag_run(dag_id: str, run_id: str) -> DagRunFact | None:
     return next(iter(_read(DagRun.dag_id == dag_id, DagRun.run_id == run_id)), None)
 
 
-def active_dag_runs(dag_id: str) -> list[DagRunFact]:
-    """Return the DAG's runs that wait or work, oldest first; at most a hundred."""
-    return _read(DagRun.dag_id == dag_id, DagRun.state.in_(["queued", "running"]))
+def active_dag_runs(dag_ids: Collection[str]) -> list[DagRunFact]:
+    """Return the runs of some DAGs that wait or work, oldest first; at most a hundred."""
+    return _read(DagRun.dag_id.in_(dag_ids), DagRun.state.in_(["queued", "running"]))
 
 
 def is_paused(dag_id: str) -> bool:

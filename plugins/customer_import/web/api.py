@@ -7,16 +7,18 @@ there.
 # ruff: noqa: TC001 - FastAPI reads the annotations at run time
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from customer_import.vocabulary import ImportType, Mode
-from customer_import.web.access import ReadableTypes
+from customer_import.partner_center.models import is_guid
+from customer_import.vocabulary import ImportType, Mode, Scope
+from customer_import.web.access import Readable, Startable
 from customer_import.web.audit import Access, AuditDep
 from customer_import.web.changes import ChangeReader
 from customer_import.web.database import ConnectionDep
 from customer_import.web.hierarchy import TenantList, open_tenant_list, start_request
+from customer_import.web.instances import read_instances
 from customer_import.web.models import (
     HistoryEntry,
     Page,
@@ -35,37 +37,42 @@ from customer_import.web.requests import (
     TenantId,
     found,
     not_found,
-    readable,
+    of_instance,
 )
 from customer_import.web.results import failed_tenants, read_history, read_results
 from customer_import.web.runs import get_run, list_runs, run_params
 
-router = APIRouter(
-    prefix="/api",
-    tags=["customer import"],
-    responses={
-        400: {"description": "The cursor belongs to another list"},
-        401: {"description": "Nobody is logged in"},
-        403: {"description": "The user may read the runs of none of the import DAGs"},
-        404: {"description": "There is no such thing that the user may read"},
-        503: {
-            "description": "The import's database does not answer; Retry-After says when to come back"
-        },
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The cursor belongs to another list"},
+    401: {"description": "Nobody is logged in"},
+    403: {"description": "The user may read the runs of none of the import DAGs"},
+    404: {"description": "There is no such thing that the user may read"},
+    503: {
+        "description": "The import's database does not answer; Retry-After says when to come back"
     },
-)
+}
 
 
-def _run(run_key: RunKey, types: ReadableTypes, connection: ConnectionDep) -> RunView:
-    run = get_run(found(connection), types, run_key)
+def api_router() -> APIRouter:
+    """Return a router of the API."""
+    return APIRouter(prefix="/api", tags=["customer import"], responses=_RESPONSES)
+
+
+router = api_router()
+
+
+def _run(run_key: RunKey, rights: Readable, connection: ConnectionDep) -> RunView:
+    run = get_run(found(connection), rights, run_key)
     if run is None:
         raise not_found()
     return run
 
 
 def _tenant_list(
-    instance: Name, import_type: ImportType, types: ReadableTypes, connection: ConnectionDep
+    instance: Name, import_type: ImportType, rights: Readable, connection: ConnectionDep
 ) -> TenantList | None:
-    return open_tenant_list(connection, readable(import_type, types), instance, types)
+    chosen = of_instance(import_type, instance, rights)
+    return open_tenant_list(connection, chosen, instance, rights)
 
 
 RunDep = Annotated[RunView, Depends(_run)]
@@ -74,14 +81,16 @@ TenantListDep = Annotated[TenantList | None, Depends(_tenant_list)]
 
 @router.get("/runs")
 def get_runs(
-    types: ReadableTypes,
+    rights: Readable,
     connection: ConnectionDep,
     import_type: Annotated[ImportType | None, Query()] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[RunView]:
     """List runs, newest first."""
-    wanted = (readable(import_type, types),) if import_type else types
+    wanted = rights.only(import_type) if import_type else rights
+    if not wanted.types:
+        raise not_found()
     return (
         list_runs(connection, wanted, cursor=cursor, limit=limit)
         if connection is not None
@@ -113,14 +122,15 @@ def get_results(
 
 
 @router.get("/runs/{run_key}/retry")
-def get_retry(run: RunDep, connection: ConnectionDep) -> StartRequest:
+def get_retry(run: RunDep, connection: ConnectionDep, startable: Startable) -> StartRequest:
     """Return what to send to Airflow to import the run's failed tenants again, with the run's other parameters."""
     key = run.key or 0
     params = run_params(found(connection), key) | {
         "mode": Mode.IMPORT.value,
         "exclude_tenants": None,
     }
-    return start_request(run.import_type, failed_tenants(found(connection), key), params)
+    dag_id = startable.dag_id(run.import_type, run.instance)
+    return start_request(dag_id, failed_tenants(found(connection), key), params)
 
 
 @router.get("/runs/{run_key}/import-previewed")
@@ -158,26 +168,47 @@ def get_tenants(
 
 
 @router.get("/tenants/selectable")
-def get_selectable(tenants: TenantListDep, wanted: TenantFilterDep) -> StartRequest:
+def get_selectable(
+    tenants: TenantListDep, wanted: TenantFilterDep, startable: Startable
+) -> StartRequest:
     """Return what to send to Airflow to import every matching tenant that may be selected."""
     if tenants is None:
         raise not_found()
-    return tenants.start_request(wanted)
+    return tenants.start_request(wanted, startable)
 
 
 @router.get("/tenants/{tenant_id}/history")
 def get_history(
     tenant_id: TenantId,
     instance: Name,
-    types: ReadableTypes,
+    rights: Readable,
     connection: ConnectionDep,
     audit: AuditDep,
 ) -> tuple[HistoryEntry, ...]:
     """List one customer's results over all runs, newest first, at most 200."""
-    history = read_history(connection, types, instance, tenant_id) if connection is not None else ()
+    history = (
+        read_history(connection, rights, instance, tenant_id) if connection is not None else ()
+    )
     for import_type in sorted({entry.import_type for entry in history}):
         audit(Access.EXPORT, import_type, tenant_id=tenant_id, format="json")
     return history
+
+
+@router.get("/tenants/{tenant_id}/start")
+def get_start(
+    tenant_id: TenantId,
+    instance: Name,
+    import_type: ImportType,
+    rights: Readable,
+    startable: Startable,
+    mode: Literal["import", "preview"] = "import",
+) -> StartRequest:
+    """Return what to send to Airflow to import one customer again, or to preview that; the BSS is compared anew."""
+    chosen, tenant = of_instance(import_type, instance, rights), tenant_id.lower()
+    if instance not in read_instances().taking(chosen) or not is_guid(tenant):
+        raise not_found()
+    conf = {"instance": instance, "mode": mode, "scope": Scope.VERIFY.value}
+    return start_request(startable.dag_id(chosen, instance), [tenant], conf)
 
 
 @router.get("/openapi.json", include_in_schema=False)

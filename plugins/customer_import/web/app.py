@@ -10,7 +10,17 @@ from fastapi.responses import JSONResponse
 
 from customer_import import __version__
 from customer_import.errors import DatabaseError
-from customer_import.web import api, decisions_pages, results_pages, static_files, tenants_pages
+from customer_import.web import (
+    api,
+    customer_pages,
+    decisions_pages,
+    drift_api,
+    drift_pages,
+    queue_pages,
+    results_pages,
+    static_files,
+    tenants_pages,
+)
 from customer_import.web.airflow_internals import get_user
 from customer_import.web.paging import CursorError
 from customer_import.web.rendering import render
@@ -47,7 +57,18 @@ def create_app() -> FastAPI:
         redoc_url=None,
         openapi_url=None,  # FastAPI would serve it to anybody; the API has an own route for it
     )
-    for module in (results_pages, tenants_pages, decisions_pages, api, static_files):
+    modules = (
+        results_pages,
+        tenants_pages,
+        queue_pages,
+        customer_pages,
+        drift_pages,
+        decisions_pages,
+        api,
+        drift_api,
+        static_files,
+    )
+    for module in modules:
         app.include_router(module.router)
     app.add_exception_handler(CursorError, _bad_cursor)
     app.add_exception_handler(HTTPException, _problem)

@@ -53,11 +53,23 @@ class ChangeReader:
             else {}
         )
         return [
-            one.model_copy(update={"changes": self._changes(one, rows[one.tenant_id])})
+            one.model_copy(update={"changes": self._of_result(one, rows[one.tenant_id])})
             if one.tenant_id in rows
             else one
             for one in results
         ]
+
+    def of(
+        self, connection: Connection, fates: Mapping[str, Mapping[str, FieldFate]]
+    ) -> dict[str, tuple[FieldChange, ...]]:
+        """Return the changes of fields of some customers, as far as their values are kept.
+
+        Args:
+            connection: An open connection.
+            fates: Tenant to what becomes of its fields, by name.
+        """
+        rows = connection.execute(self._statement(list(fates))) if fates else ()
+        return {row.tenant_id: self._changes(row, fates[row.tenant_id]) for row in rows}
 
     def name_of(self, field: str, value: object) -> str | None:
         """Return the name of what a field's value stands for, when it is known."""
@@ -79,7 +91,14 @@ class ChangeReader:
             .where(accounts.run_id == self._run_key, accounts.tenant_id.in_(tenant_ids))
         )
 
-    def _changes(self, result: ResultView, row: Any) -> tuple[FieldChange, ...]:  # noqa: ANN401 - a row
+    def _of_result(self, result: ResultView, row: Any) -> tuple[FieldChange, ...]:  # noqa: ANN401 - a row
+        return self._changes(row, result.fields)
+
+    def _changes(
+        self,
+        row: Any,  # noqa: ANN401 - a row
+        fates: Mapping[str, FieldFate] | None,
+    ) -> tuple[FieldChange, ...]:
         before = before_by_field(row.account_before, row.contact_before)
         contact = dict(flatten(orjson.loads(row.contact)))
         after: dict[str, Any] = {
@@ -87,10 +106,9 @@ class ChangeReader:
             **orjson.loads(row.sync_options),
             **{f"contact.{name}": value for name, value in contact.items()},
             "contact.isBillTo": True,
-            "tenant id": result.tenant_id,
+            "tenant id": row.tenant_id,
             "contact": "is created",
         }
-        fates = result.fields
         if fates is None:  # a result of a version that did not name them
             gets = (FieldFate.EMPTIED, FieldFate.CHANGED)
             fates = {name: gets[not is_blank(after.get(name))] for name in before}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from customer_import.decisions.rules import today
 from customer_import.decisions.store import newest_number, read_history, read_standing
-from customer_import.decisions.tenants import find_name
-from customer_import.vocabulary import DecisionKind
+from customer_import.decisions.tenants import find_name, find_seen
+from customer_import.vocabulary import DecisionKind, ImportType
 from customer_import.web.instances import read_instances
 from customer_import.web.models import DecisionState, DecisionView
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from customer_import.decisions.rules import Decision
-    from customer_import.vocabulary import ImportType
+    from customer_import.web.rights import Rights
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,14 @@ class Decided:
         seen: The version of all this; whoever decides sends it back.
         history: Newest first.
         name: Company name as a run listed it last.
+        is_seen: Whether a run of the instance has seen the tenant; of an import always.
     """
 
     subject: str
     seen: int
     history: tuple[DecisionView, ...] = ()
     name: str | None = None
+    is_seen: bool = True
 
     @property
     def standing(self) -> tuple[DecisionView, ...]:
@@ -64,13 +66,13 @@ class Decided:
 
 
 def find_decision_place(
-    import_type: ImportType, instance: str, startable: Collection[ImportType]
+    import_type: ImportType, instance: str, startable: Rights
 ) -> DecisionPlace | None:
     """Return where a decision is made; ``None`` when the instance does not take the import."""
     config = read_instances().taking(import_type).get(instance)
     if config is None:
         return None
-    barred = tuple(kind for kind in config.import_types if kind not in startable)
+    barred = tuple(kind for kind in config.import_types if not startable.cover(kind, instance))
     return DecisionPlace(import_type, instance, barred)
 
 
@@ -81,7 +83,9 @@ def read_decided(connection: Connection | None, instance: str, subject: str) -> 
     rows = read_history(connection, instance, subject) if subject else []
     seen = newest_number(connection, instance)
     name = find_name(connection, instance, subject) if subject else None
-    return Decided(subject, seen, tuple(_with_states(rows)), name)
+    is_import = not subject or subject in set(ImportType)
+    is_seen = is_import or bool(find_seen(connection, instance, [subject]))
+    return Decided(subject, seen, tuple(_with_states(rows)), name, is_seen)
 
 
 def standing_of(

@@ -3,9 +3,10 @@
 Who may start the imports that a decision concerns may decide. A browser's request has to come from these pages.
 """
 
-# ruff: noqa: TC001, TC002 - FastAPI reads the annotations at run time
+# ruff: noqa: TC001, TC002, TC003 - FastAPI reads the annotations at run time
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, HTTPException, status
@@ -15,7 +16,8 @@ from sqlalchemy import Engine
 
 from customer_import.config.files import FrozenModel
 from customer_import.config.messages import explain
-from customer_import.decisions.entry import Entry, Reason
+from customer_import.database.engine import reading
+from customer_import.decisions.entry import MOST_ACCOUNT, Entry, Reason
 from customer_import.decisions.rules import today
 from customer_import.decisions.store import (
     Author,
@@ -24,16 +26,16 @@ from customer_import.decisions.store import (
     decide,
     revoke,
 )
-from customer_import.decisions.tenants import was_discovered
+from customer_import.decisions.tenants import find_seen, was_discovered
 from customer_import.partner_center.models import is_guid
 from customer_import.vocabulary import DecisionKind
-from customer_import.web.access import ReadableTypes, StartableTypes, from_these_pages
+from customer_import.web.access import Readable, Startable, from_these_pages
 from customer_import.web.airflow_internals import GetUserDep
 from customer_import.web.audit import Access, AuditDep
 from customer_import.web.database import ConnectionDep, EngineDep
 from customer_import.web.decisions import DecisionPlace, find_decision_place, read_decided
 from customer_import.web.rendering import render
-from customer_import.web.requests import Name, not_found, of_dag
+from customer_import.web.requests import Name, not_found, of_dag, of_instance
 from customer_import.web.results import MOST_STARTED
 
 if TYPE_CHECKING:
@@ -72,10 +74,24 @@ class _Revoke(_About):
     reason: Reason = None
 
 
-def _place(
-    types: ReadableTypes, startable: StartableTypes, dag_id: Name, instance: Name
-) -> DecisionPlace:
-    import_type = of_dag(dag_id, types)
+class _LinkOf(FrozenModel):
+    """Which account a tenant is."""
+
+    tenant_id: Tenant
+    account: Annotated[int, Field(ge=1, le=MOST_ACCOUNT)]
+
+
+class _Links(FrozenModel):
+    """Which accounts several tenants are, each its own."""
+
+    links: Annotated[tuple[_LinkOf, ...], Field(min_length=1, max_length=MOST_STARTED)]
+    reason: Reason = None
+    until: date | None = None
+    seen: Annotated[int, Field(ge=0)]
+
+
+def _place(rights: Readable, startable: Startable, dag_id: Name, instance: Name) -> DecisionPlace:
+    import_type = of_instance(of_dag(dag_id, rights)[0], instance, rights)
     place = find_decision_place(import_type, instance, startable)
     if place is None:
         raise not_found()
@@ -116,7 +132,7 @@ def show_decisions(
         raise not_found()
     subject = place.import_type.value if about == "import" else tenant_id.lower()
     decided = read_decided(connection, place.instance, subject)
-    return render("_decisions_dialog.html", place=place, decided=decided)
+    return render("_decisions_dialog.html", place=place, decided=decided, is_queue=about == "queue")
 
 
 @router.post("/decisions", dependencies=[Depends(from_these_pages)])
@@ -127,11 +143,14 @@ def make_decision(
     audit: AuditDep,
     body: JsonBody,
 ) -> dict[str, int]:
-    """Decide about one tenant or many, all or nothing; say how many decisions are new and how many stood already."""
+    """Decide about one tenant or many, all or nothing.
+
+    Returns:
+        How many decisions are new (``made``), how many stood already (``same``), and how many of the tenants no run of
+            the instance has seen (``unseen``).
+    """
     wanted = _read(body, _Decide)
-    if wanted.until is not None and wanted.until < today():
-        detail = "the last day is past; choose a later one, or none"
-        raise _unusable(detail)
+    _later(wanted.until)
     proposals = [wanted.proposal(place.instance, each) for each in _subjects(place, wanted)]
     changes = _change(
         lambda database: decide(
@@ -143,7 +162,51 @@ def make_decision(
         ),
         engine,
     )
-    return {"made": changes.made, "same": changes.same}
+    return {
+        "made": changes.made,
+        "same": changes.same,
+        "unseen": _count_unseen(place, wanted, engine),
+    }
+
+
+@router.post("/decisions/links", dependencies=[Depends(from_these_pages)])
+def make_links(
+    place: DecidingPlaceDep,
+    engine: EngineDep,
+    user: GetUserDep,
+    audit: AuditDep,
+    body: JsonBody,
+) -> dict[str, int]:
+    """Decide which BSS account each of several tenants is, all or nothing; say how many are new, and stood already."""
+    wanted = _read(body, _Links)
+    told = _Decide(
+        decision=DecisionKind.LINK,
+        account=wanted.links[0].account,  # each has its own; this one stands for them
+        tenant_ids=tuple(each.tenant_id for each in wanted.links),
+        reason=wanted.reason,
+        until=_later(wanted.until),
+        seen=wanted.seen,
+    )
+    _subjects(place, told)
+    proposals = [
+        told.model_copy(update={"account": each.account}).proposal(place.instance, each.tenant_id)
+        for each in wanted.links
+    ]
+    changes = _change(
+        lambda database: decide(
+            database,
+            proposals,
+            Author(user.get_name()),
+            seen=wanted.seen,
+            before_commit=lambda: _tell(audit, Access.DECIDE, place, told),
+        ),
+        engine,
+    )
+    return {
+        "made": changes.made,
+        "same": changes.same,
+        "unseen": _count_unseen(place, told, engine),
+    }
 
 
 @router.post("/decisions/revoke", dependencies=[Depends(from_these_pages)])
@@ -172,6 +235,18 @@ def revoke_decision(
     return {"revoked": changes.revoked}
 
 
+def _later(until: date | None) -> date | None:
+    """Return a last day that is not past.
+
+    Raises:
+        HTTPException: 422, it is.
+    """
+    if until is not None and until < today():
+        detail = "the last day is past; choose a later one, or none"
+        raise _unusable(detail)
+    return until
+
+
 def _read(body: dict[str, Any], model: type[ModelT]) -> ModelT:
     try:
         return model.model_validate(body)
@@ -197,6 +272,14 @@ def _subjects(place: DecisionPlace, wanted: _Decide | _Revoke) -> tuple[str, ...
         detail = f"{wrong!r} is not a tenant id"
         raise _unusable(detail)
     return tuple(dict.fromkeys(wanted.tenant_ids))
+
+
+def _count_unseen(place: DecisionPlace, wanted: _Decide, engine: Engine | None) -> int:
+    if wanted.decision is DecisionKind.EMPTY or engine is None:
+        return 0
+    named = set(wanted.tenant_ids)
+    with reading(engine) as connection:
+        return len(named - find_seen(connection, place.instance, named))
 
 
 def _change(change: Callable[[Engine], Changes], engine: Engine | None) -> Changes:

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 
 from customer_import.database.engine import reading
 from customer_import.web.changes import ChangeReader
+from customer_import.web.drift import iterate_drift
 from customer_import.web.results import iterate_results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy import Engine
 
-    from customer_import.web.models import FieldChange, ResultView
+    from customer_import.web.drift import DriftFilter
+    from customer_import.web.models import DriftView, FieldChange, ResultView
     from customer_import.web.results import ResultFilter
 
 COLUMNS = (
@@ -40,6 +42,19 @@ COLUMNS = (
     "read_at",
     "recorded_at",
 )
+DRIFT_COLUMNS = (
+    "tenant_id",
+    "tenant_name",
+    "domain",
+    "kind",
+    "title",
+    "detail",
+    "changes",
+    "to_do",
+    "account_id",
+    "contact_id",
+    "found_at",
+)
 _STARTS = "[=+@＝＋＠－-]"
 _FORMULA = re.compile(
     _STARTS  # looked for first: a search for what stands before it would look at every character
@@ -54,14 +69,25 @@ _BYTE_ORDER_MARK = "\ufeff"  # without it Excel does not read UTF-8
 
 def csv_pieces(engine: Engine, run_key: int, wanted: ResultFilter) -> Iterator[str]:
     """Give a run's matching results as CSV, in pieces; memory does not grow with their number."""
+    with reading(engine) as connection:
+        values = ChangeReader(connection, run_key)
+    yield from _pieces(COLUMNS, iterate_results(engine, run_key, wanted, values=values))
+
+
+def drift_pieces(engine: Engine, run_key: int, wanted: DriftFilter) -> Iterator[str]:
+    """Give a check's matching findings as CSV, in pieces; memory does not grow with their number."""
+    with reading(engine) as connection:
+        values = ChangeReader(connection, run_key)
+    yield from _pieces(DRIFT_COLUMNS, iterate_drift(engine, run_key, wanted, values))
+
+
+def _pieces(columns: Sequence[str], items: Iterable[ResultView | DriftView]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write(_BYTE_ORDER_MARK)
-    writer.writerow(COLUMNS)
-    with reading(engine) as connection:
-        values = ChangeReader(connection, run_key)
-    for number, result in enumerate(iterate_results(engine, run_key, wanted, values=values), 1):
-        writer.writerow([_cell(result, name) for name in COLUMNS])
+    writer.writerow(columns)
+    for number, item in enumerate(items, 1):
+        writer.writerow([_cell(item, name) for name in columns])
         if number % _ROWS_PER_PIECE == 0:
             yield _take(buffer)
     yield _take(buffer)
@@ -76,15 +102,15 @@ def _guarded(found: re.Match[str]) -> str:
     return f"'{found[0]}"
 
 
-def _cell(result: ResultView, name: str) -> str:
-    value = getattr(result, name)
+def _cell(item: ResultView | DriftView, name: str) -> str:
+    value = getattr(item, name)
     if value is None:
         return ""
     if name == "warnings":
         value = " | ".join(value)
     if name == "changes":
         value = " | ".join(map(_change, value))
-    if name in {"read_at", "recorded_at"}:
+    if name in {"read_at", "recorded_at", "found_at"}:
         return str(value.isoformat(timespec="seconds"))
     return neutralise(str(value))
 

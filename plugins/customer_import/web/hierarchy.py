@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from customer_import.config.instance_names import instance_titles
-from customer_import.vocabulary import ImportType, Mode
+from customer_import.vocabulary import Mode, dag_id_of
 from customer_import.web.airflow_internals import active_dag_runs
 from customer_import.web.models import Page, StartRequest
 from customer_import.web.results import MOST_STARTED
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from customer_import.vocabulary import ImportType
     from customer_import.web.models import ResellerView, TenantView
+    from customer_import.web.rights import Rights
     from customer_import.web.tenants import TenantFilter
 
 
@@ -49,18 +51,19 @@ class TenantList:
         """Return resellers with the number of their end customers, by name."""
         return list_resellers(self.connection, self.hierarchy, first=first, limit=limit)
 
-    def start_request(self, wanted: TenantFilter) -> StartRequest:
+    def start_request(self, wanted: TenantFilter, startable: Rights) -> StartRequest:
         """Return what imports every matching tenant that may be selected."""
         ids = selectable_tenants(self.connection, self.hierarchy, self.covers, wanted)
         conf = {"instance": self.hierarchy.instance, "mode": Mode.IMPORT.value}
-        return start_request(self.hierarchy.import_type, ids, conf)
+        dag_id = startable.dag_id(self.hierarchy.import_type, self.hierarchy.instance)
+        return start_request(dag_id, ids, conf)
 
 
 def open_tenant_list(
     connection: Connection | None,
     import_type: ImportType,
     instance: str,
-    readable: tuple[ImportType, ...],
+    readable: Rights,
 ) -> TenantList | None:
     """Return the latest hierarchy, or ``None`` when no run has listed the tenants yet.
 
@@ -68,7 +71,7 @@ def open_tenant_list(
         connection: The import's database, if there is one.
         import_type: Whose customers; the user may read it.
         instance: The instance.
-        readable: The import types that the user may read: what others did to a tenant is not shown.
+        readable: What the user may read: what others did to a tenant is not shown.
     """
     if connection is None:
         return None
@@ -76,18 +79,17 @@ def open_tenant_list(
     if hierarchy is None:
         return None
     default = next(iter(instance_titles(import_type)), None)
-    covers = active_covers(connection, active_dag_runs(import_type.dag_id), instance, default)
+    dag_ids = (dag_id_of(import_type), dag_id_of(import_type, instance))
+    covers = active_covers(connection, active_dag_runs(dag_ids), instance, default)
     return TenantList(connection, hierarchy, tuple(covers))
 
 
-def start_request(
-    import_type: ImportType, tenants: list[str], params: Mapping[str, object]
-) -> StartRequest:
+def start_request(dag_id: str, tenants: list[str], params: Mapping[str, object]) -> StartRequest:
     """Return the request that starts an import of some tenants, as many as one run can be asked for."""
     named = tenants[:MOST_STARTED]
     conf = {name: value for name, value in params.items() if value not in (None, [], "")}
     return StartRequest(
-        dag_id=import_type.dag_id,
+        dag_id=dag_id,
         count=len(named),
         is_cut=len(tenants) > len(named),
         conf={**conf, "tenants": named},

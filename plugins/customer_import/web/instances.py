@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from customer_import.vocabulary import ImportType
+    from customer_import.web.rights import Rights
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,15 @@ class Instances:
 
     by_name: dict[str, InstanceConfig]
     error: str | None = None
+    rights: Rights | None = None
 
     def taking(self, import_type: ImportType) -> dict[str, InstanceConfig]:
-        """Return the instances that take an import type."""
+        """Return the instances that take an import type, as far as the user may read it."""
         return {
-            name: item for name, item in self.by_name.items() if import_type in item.import_types
+            name: item
+            for name, item in self.by_name.items()
+            if import_type in item.import_types
+            and (self.rights is None or self.rights.cover(import_type, name))
         }
 
     def account_url(self, instance: str | None, account_id: int | None) -> str | None:
@@ -49,14 +54,22 @@ class Instances:
         return url
 
 
-def read_instances() -> Instances:
-    """Read the instances file; a broken one must not keep results from being shown."""
+def read_instances(rights: Rights | None = None) -> Instances:
+    """Read the instances file; a broken one must not keep results from being shown.
+
+    Args:
+        rights: What the user may read, for lists to choose from; what is wrong with the file is told to who may read
+            an import as a whole.
+    """
     path = instances_path()
     try:
         changed_at = path.stat().st_mtime_ns
     except OSError:
         changed_at = 0  # the reader says in words what is wrong
-    return _read(path, changed_at)
+    found = _read(path, changed_at)
+    if rights is None:
+        return found
+    return Instances(found.by_name, found.error if rights.everywhere else None, rights)
 
 
 @lru_cache(maxsize=4)

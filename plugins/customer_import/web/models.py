@@ -10,7 +10,15 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from customer_import.runs.previews import WOULD_WRITE
-from customer_import.vocabulary import DecisionKind, FieldFate, ImportType, Mode, Outcome
+from customer_import.vocabulary import (
+    DecisionKind,
+    DriftKind,
+    FieldFate,
+    ImportType,
+    Mode,
+    Outcome,
+    Sign,
+)
 
 
 class View(BaseModel):
@@ -74,6 +82,42 @@ class PreviewView(View):
     otherwise: int
 
 
+class DriftSummary(View):
+    """What a check compared and found.
+
+    Attributes:
+        linked: Customers with a link.
+        compared: Those whose content is what was written, and so was compared with the BSS.
+        changed: Those that changed in Partner Center or by the mapping since; the next import compares them.
+        found: Findings by kind.
+    """
+
+    linked: int
+    compared: int
+    changed: int
+    found: dict[DriftKind, int]
+
+
+class ApprovalView(View):
+    """Whether a run may write to the BSS: what a person was asked, and what came of it.
+
+    Attributes:
+        why: Why the run asks.
+        create: Customers that get a new account.
+        update: Customers in whose account something is written.
+        overwrite: Those among them that lose a value that the BSS has.
+        is_open: Whether the run waits for the answer.
+        told: The answer in words; empty while it waits.
+    """
+
+    why: str
+    create: int
+    update: int
+    overwrite: int
+    is_open: bool
+    told: str
+
+
 class RunView(View):
     """One run.
 
@@ -96,6 +140,9 @@ class RunView(View):
         error: Why it failed, in words.
         fields: Customers per BSS field that is ``changed``, ``emptied`` or ``left_alone``; known at the end.
         previewed: Of a run that was started from a preview: how many customers it treated as that said.
+        drift: Of a check that has ended.
+        approval: Of a run that asks a person before it writes.
+        waiting: Customers that were in the matching queue at its end.
         progress: While it works.
     """
 
@@ -117,6 +164,9 @@ class RunView(View):
     error: str | None = None
     fields: dict[str, dict[str, int]] = {}
     previewed: PreviewView | None = None
+    drift: DriftSummary | None = None
+    approval: ApprovalView | None = None
+    waiting: int = 0
     progress: Progress | None = None
 
     @property
@@ -151,12 +201,26 @@ class FieldChange(View):
     rule: str | None = None
 
 
+class CandidateView(View):
+    """A BSS account that a customer may be.
+
+    Attributes:
+        account_id: The account.
+        name: Its name, in small letters.
+        signs: What it has in common with the customer, the strongest first.
+    """
+
+    account_id: int
+    name: str
+    signs: tuple[Sign, ...]
+
+
 class ResultView(View):
     """One tenant's result in one run; the names are the columns of ``import_results``.
 
     ``fields`` says what became of each BSS field that differed, and is ``None`` when nobody compared; ``changes`` has
-    the values, as long as they are kept. ``read_at`` is when
-    Partner Center gave what the result is about.
+    the values, as long as they are kept. ``candidates`` are accounts that the customer may be, best first. ``read_at``
+    is when Partner Center gave what the result is about.
     """
 
     run_key: int
@@ -178,6 +242,45 @@ class ResultView(View):
     recorded_at: datetime
     fields: dict[str, FieldFate] | None = None
     changes: tuple[FieldChange, ...] = ()
+    candidates: tuple[CandidateView, ...] = ()
+
+
+class DriftView(View):
+    """One thing in which Partner Center, links and BSS disagree about a customer.
+
+    Attributes:
+        run_key: The check that found it.
+        tenant_id: The customer.
+        tenant_name: As a run listed it last.
+        domain: The same.
+        kind: What it is.
+        title: The same, in words.
+        detail: With numbers of accounts and names of fields.
+        to_do: What to do about it.
+        decisions: What a person may decide about it.
+        is_repairable: Whether an import of the customer mends it.
+        account_id: The linked account.
+        contact_id: The linked contact.
+        fields: What an import would make of each field or sync option that differs.
+        changes: The same with the values, as long as they are kept.
+        found_at: UTC.
+    """
+
+    run_key: int
+    tenant_id: str
+    tenant_name: str | None
+    domain: str | None
+    kind: DriftKind
+    title: str
+    detail: str
+    to_do: str
+    decisions: tuple[DecisionKind, ...]
+    is_repairable: bool
+    account_id: int | None
+    contact_id: int | None
+    fields: dict[str, FieldFate] = {}
+    changes: tuple[FieldChange, ...] = ()
+    found_at: datetime
 
 
 class HistoryEntry(View):

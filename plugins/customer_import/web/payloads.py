@@ -14,11 +14,14 @@ from sqlalchemy import Row, select
 from customer_import.bss.patch import flatten
 from customer_import.config.mapping import load_mappings
 from customer_import.database.tables import staged_accounts, staged_contacts, staged_customers
-from customer_import.vocabulary import FieldFate
+from customer_import.runs.reference_data import find_reference
+from customer_import.vocabulary import FieldFate, Outcome, ReferenceName
 from customer_import.web.changes import ChangeReader, as_text
 from customer_import.web.models import SentField
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy import Connection
 
     from customer_import.vocabulary import ImportType
@@ -69,7 +72,25 @@ def read_sent(
                     change=change,
                 )
             )
-    return (*fields, *map(_unmapped, changes.values()))
+    new = {Outcome.CREATED, Outcome.WOULD_CREATE}
+    ordering = _ordering(connection, result.run_key) if result.outcome in new else ()
+    return (*fields, *map(_unmapped, changes.values()), *ordering)
+
+
+def _ordering(connection: Connection, run_key: int) -> Iterator[SentField]:
+    """Give the ordering options that the run gives to new accounts, as they were when it began."""
+    ordering = find_reference(connection, run_key, ReferenceName.ORDERING) or {}
+    for target, value in ordering.get("options", {}).items():
+        yield SentField(
+            record="ordering options",
+            target=target,
+            source=f"profile {ordering['profile']}",
+            source_value=None,
+            mapped_value=as_text(value),
+            mapped_name=None,
+            fate=None,
+            change=None,
+        )
 
 
 def _unmapped(change: FieldChange) -> SentField:

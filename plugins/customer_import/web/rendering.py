@@ -15,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from customer_import import __version__
-from customer_import.vocabulary import DecisionKind, FieldFate, ImportType, Mode, Outcome
+from customer_import.tasks.load.candidates import SIGN_WORDS
+from customer_import.vocabulary import DRIFT, DecisionKind, FieldFate, ImportType, Mode, Outcome
 from customer_import.web.static_files import static_url
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ MODE_TITLES = {
     Mode.IMPORT: "Import",
     Mode.PREVIEW: "Preview",
     Mode.DISCOVER: "Get hierarchy",
-    Mode.CHECK: "Connection check",
+    Mode.CHECK: "Check",
 }
 DECISION_TITLES = {
     DecisionKind.EXCLUDE: "Excluded",
@@ -129,6 +130,15 @@ def fate_title(fate: str, mode: Mode | None) -> str:
     return would[fate] if mode is Mode.PREVIEW else words(fate)
 
 
+def fates_by_field(result: ResultView) -> str:
+    """Return in words what became of the BSS fields that differed: ``changed: name, email; left alone: phone``."""
+    groups: dict[str, list[str]] = {}
+    for name, fate in (result.fields or {}).items():
+        is_written = fate in {FieldFate.CHANGED, FieldFate.EMPTIED}
+        groups.setdefault(fate.value if is_written else "left alone", []).append(name)
+    return "; ".join(f"{group}: {', '.join(names)}" for group, names in groups.items())
+
+
 def log_path(dag_id: str, airflow_run_id: str, task_id: str | None, map_index: int | None) -> str:
     """Return the place of a task log in Airflow's UI, relative to the pages."""
     path = f"../dags/{quote(dag_id, safe='')}/runs/{quote(airflow_run_id, safe='')}"
@@ -156,8 +166,11 @@ _environment.globals.update(
     fields_title=fields_title,
     field_state=field_state,
     fate_title=fate_title,
+    fates_by_field=fates_by_field,
+    sign_words=SIGN_WORDS,
     type_titles=TYPE_TITLES,
     mode_titles=MODE_TITLES,
     decision_titles=DECISION_TITLES,
+    drift=DRIFT,
     outcomes=tuple(Outcome),
 )

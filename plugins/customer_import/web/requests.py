@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, HTTPException, Path, Query, status
 from pydantic import AfterValidator
 
-from customer_import.vocabulary import ImportType, Outcome
+from customer_import.vocabulary import DriftKind, ImportType, Outcome, dag_of
+from customer_import.web.drift import DriftFilter
 from customer_import.web.models import TenantStatus
 from customer_import.web.results import ResultFilter, ResultOrder
 from customer_import.web.tenants import TenantFilter
@@ -16,7 +17,7 @@ from customer_import.web.tenants import TenantFilter
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from customer_import.web.access import ReadableTypes
+    from customer_import.web.rights import Rights
 
 LARGEST_KEY = 2**63 - 1
 
@@ -63,31 +64,37 @@ def tenant_filter(
     return TenantFilter(q=q, status=status, reseller=reseller)
 
 
+def drift_filter(kind: DriftKind | None = None, q: Search = "") -> DriftFilter:
+    """Read which findings are wanted."""
+    return DriftFilter(kind=kind, q=q)
+
+
 ResultFilterDep = Annotated[ResultFilter, Depends(result_filter)]
+DriftFilterDep = Annotated[DriftFilter, Depends(drift_filter)]
 TenantFilterDep = Annotated[TenantFilter, Depends(tenant_filter)]
 
 
-def readable(import_type: ImportType, types: ReadableTypes) -> ImportType:
-    """Return the import type when the user may read it.
+def of_dag(dag_id: str, rights: Rights) -> tuple[ImportType, str | None]:
+    """Return the import of a DAG, and the instance whose own it is, when the user may read something of it.
 
     Raises:
         HTTPException: 404, as if it did not exist.
     """
-    if import_type not in types:
+    kind, instance = dag_of(dag_id) or (None, None)
+    if kind not in rights.types or (instance and not rights.cover(kind, instance)):
+        raise not_found()
+    return kind, instance
+
+
+def of_instance(import_type: ImportType, instance: str, rights: Rights) -> ImportType:
+    """Return the import when the user may read it at an instance.
+
+    Raises:
+        HTTPException: 404, as if it did not exist.
+    """
+    if not rights.cover(import_type, instance):
         raise not_found()
     return import_type
-
-
-def of_dag(dag_id: str, types: ReadableTypes) -> ImportType:
-    """Return the import type of a DAG when the user may read it.
-
-    Raises:
-        HTTPException: 404, as if it did not exist.
-    """
-    chosen = next((kind for kind in types if kind.dag_id == dag_id), None)
-    if chosen is None:
-        raise not_found()
-    return chosen
 
 
 def found(connection: Connection | None) -> Connection:

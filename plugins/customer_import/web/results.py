@@ -13,15 +13,16 @@ from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, import_runs
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import ImportType, Mode, Outcome
-from customer_import.web.models import HistoryEntry, Page, ResultView, View
+from customer_import.web.models import CandidateView, HistoryEntry, Page, ResultView, View
 from customer_import.web.paging import KeyPage, Order, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Engine, Row
 
     from customer_import.web.changes import ChangeReader
+    from customer_import.web.rights import Rights
 
 _TENANT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_HISTORY = 200
@@ -120,7 +121,7 @@ def find_result(connection: Connection, run_key: int, tenant_id: str) -> ResultV
 
 
 def read_history(
-    connection: Connection, readable: Sequence[ImportType], instance: str, tenant_id: str
+    connection: Connection, readable: Rights, instance: str, tenant_id: str
 ) -> tuple[HistoryEntry, ...]:
     """Return a tenant's results over all runs of an instance, newest first, at most two hundred."""
     statement = (
@@ -131,7 +132,7 @@ def read_history(
         .where(
             import_results.c.instance == instance,
             import_results.c.tenant_id == tenant_id,
-            import_results.c.import_type.in_(readable),
+            readable.rows(import_results.c),
         )
         .order_by(import_results.c.id.desc())
         .limit(_MOST_HISTORY)
@@ -169,7 +170,13 @@ def view_result(row: Row[Any]) -> ResultView:  # Any: a row's columns differ in 
         read_at=as_utc(row.read_at) if row.read_at else None,
         recorded_at=as_utc(row.recorded_at),
         fields=row.fields,
+        candidates=view_candidates(row.candidates),
     )
+
+
+def view_candidates(stored: Sequence[Mapping[str, Any]] | None) -> tuple[CandidateView, ...]:
+    """Return what ``import_results.candidates`` holds as it is shown."""
+    return tuple(CandidateView.model_validate(one) for one in stored or ())
 
 
 def text_condition(

@@ -14,8 +14,8 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
 
 from customer_import.errors import ConfigurationError
-from customer_import.vocabulary import ImportType, Mode, Outcome
-from customer_import.web.access import ReadableTypes, StartableTypes
+from customer_import.vocabulary import ImportType, Mode, Outcome, dag_id_of
+from customer_import.web.access import Readable, Startable
 from customer_import.web.audit import Access, AuditDep
 from customer_import.web.charts import outcome_chart
 from customer_import.web.database import ConnectionDep, EngineDep
@@ -36,6 +36,7 @@ from customer_import.web.requests import (
     of_dag,
 )
 from customer_import.web.results import ResultFilter, find_result, read_history, read_results
+from customer_import.web.rights import Rights
 from customer_import.web.runs import find_run, latest_run, list_runs
 
 if TYPE_CHECKING:
@@ -54,16 +55,22 @@ CHART_RUNS = 20
 class Place:
     """Where on the page a request is: the tab, the run, the filter."""
 
-    types: tuple[ImportType, ...]
+    rights: Rights
     import_type: ImportType
+    dag_id: str
     run: RunView | None
     wanted: ResultFilter
+
+    @property
+    def types(self) -> tuple[ImportType, ...]:
+        """The tabs."""
+        return self.rights.types
 
     @property
     def state(self) -> dict[str, Any]:
         """The page's query string, without the place in the list."""
         return {
-            "dag_id": self.import_type.dag_id,
+            "dag_id": self.dag_id,
             "run_id": self.run.run_id if self.run else None,
             "outcome": self.wanted.outcome,
             "q": self.wanted.q,
@@ -72,20 +79,22 @@ class Place:
 
 
 def _place(
-    types: ReadableTypes,
+    rights: Readable,
     connection: ConnectionDep,
     wanted: ResultFilterDep,
     dag_id: OptionalName = None,
     run_id: OptionalName = None,
 ) -> Place:
-    import_type = _import_type(types, connection, dag_id)
+    import_type, own = _of(rights, connection, dag_id)
+    shown = rights.only(import_type, own)
     if run_id:
-        run = find_run(connection, import_type, run_id)
+        run = find_run(connection, rights, dag_id or import_type.dag_id, run_id)
         if run is None:
             raise not_found()
     else:
-        run = latest_run(connection, [import_type]) if connection is not None else None
-    return Place(types, import_type, run, wanted)
+        run = latest_run(connection, shown) if connection is not None else None
+    chosen = run.dag_id if run else dag_id_of(import_type, own)
+    return Place(rights, import_type, chosen, run, wanted)
 
 
 def _place_of_run(place: Annotated[Place, Depends(_place)]) -> Place:
@@ -100,11 +109,11 @@ RunPlaceDep = Annotated[Place, Depends(_place_of_run)]
 
 @router.get("/")
 def show_results(
-    place: PlaceDep, connection: ConnectionDep, startable: StartableTypes, cursor: Cursor = None
+    place: PlaceDep, connection: ConnectionDep, startable: Startable, cursor: Cursor = None
 ) -> HTMLResponse:
     """Show one run's results; without a run the newest one."""
     runs = (
-        list_runs(connection, [place.import_type], limit=PICKED_RUNS).items
+        list_runs(connection, place.rights.only(place.import_type), limit=PICKED_RUNS).items
         if connection is not None
         else ()
     )
@@ -118,7 +127,7 @@ def show_results(
 
 
 @router.get("/live")
-def show_live(place: RunPlaceDep, startable: StartableTypes) -> HTMLResponse:
+def show_live(place: RunPlaceDep, startable: Startable) -> HTMLResponse:
     """Return the header of a run anew; tells the page when the run has ended."""
     ended = place.run is not None and not place.run.is_active
     headers = {"HX-Trigger": "run-ended"} if ended else None
@@ -140,7 +149,7 @@ def show_customer(
     connection: ConnectionDep,
     tenant_id: Name,
     audit: AuditDep,
-    startable: StartableTypes,
+    startable: Startable,
 ) -> HTMLResponse:
     """Show one customer: its result in this run, what was sent, what was decided, its history."""
     database, run = found(connection), place.run
@@ -158,7 +167,7 @@ def show_customer(
         result=result,
         sent=sent,
         sent_error=sent_error,
-        history=read_history(database, place.types, run.instance, tenant_id),
+        history=read_history(database, place.rights, run.instance, tenant_id),
         place=find_decision_place(run.import_type, run.instance, startable),
         decided=read_decided(database, run.instance, tenant_id),
         instances=read_instances(),
@@ -180,14 +189,14 @@ def download_results(place: PlaceDep, engine: EngineDep, audit: AuditDep) -> Dow
     )
 
 
-def _import_type(
-    types: tuple[ImportType, ...], connection: Connection | None, dag_id: str | None
-) -> ImportType:
-    """The one of the wanted DAG; without one, of the newest run."""
+def _of(
+    rights: Rights, connection: Connection | None, dag_id: str | None
+) -> tuple[ImportType, str | None]:
+    """The import of the wanted DAG, and the instance whose own it is; without a DAG the import of the newest run."""
     if dag_id:
-        return of_dag(dag_id, types)
-    newest = latest_run(connection, types) if connection is not None else None
-    return newest.import_type if newest else types[0]
+        return of_dag(dag_id, rights)
+    newest = latest_run(connection, rights) if connection is not None else None
+    return (newest.import_type if newest else rights.types[0]), None
 
 
 def _table(place: Place, connection: Connection | None, cursor: str | None) -> dict[str, Any]:
@@ -205,9 +214,9 @@ def _table(place: Place, connection: Connection | None, cursor: str | None) -> d
     }
 
 
-def _starts(place: Place, startable: tuple[ImportType, ...]) -> dict[str, Any]:
+def _starts(place: Place, startable: Rights) -> dict[str, Any]:
     run = place.run
-    may = run is not None and not run.is_active and run.import_type in startable
+    may = run is not None and not run.is_active and startable.cover(run.import_type, run.instance)
     if run is None or not may:
         return {"can_retry": False, "can_import_previewed": False}
     return {

@@ -12,74 +12,88 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from customer_import.database.tables import import_results, import_runs, staged_customers
+from customer_import.runs.approvals import find_approval
 from customer_import.runs.run import as_utc
 from customer_import.runs.tasks import last_attempts
-from customer_import.vocabulary import ImportType, Mode, Outcome, RunState, TaskId
+from customer_import.vocabulary import ImportType, Mode, Outcome, RunState, TaskId, dag_of
 from customer_import.web.airflow_internals import find_dag_run
-from customer_import.web.models import Page, Progress, RunView, ShownState
+from customer_import.web.models import ApprovalView, Page, Progress, RunView, ShownState
 from customer_import.web.paging import Order, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from sqlalchemy import Connection, Row
 
     from customer_import.web.airflow_internals import DagRunFact
+    from customer_import.web.rights import Rights
 
 _RATE_SAMPLE = 500
 
 
 def find_run(
-    connection: Connection | None, import_type: ImportType, airflow_run_id: str
+    connection: Connection | None, readable: Rights, dag_id: str, airflow_run_id: str
 ) -> RunView | None:
     """Return one run by its Airflow run id, also when it still waits for its first task.
 
     Args:
         connection: The import's database, if there is one.
-        import_type: Its import type, which the caller has found readable.
+        readable: What the user may read.
+        dag_id: Its DAG.
         airflow_run_id: The DAG run.
     """
     if connection is not None:
         statement = select(import_runs).where(
-            import_runs.c.dag_id == import_type.dag_id,
+            import_runs.c.dag_id == dag_id,
             import_runs.c.airflow_run_id == airflow_run_id,
+            readable.rows(import_runs.c),
         )
         if row := connection.execute(statement).one_or_none():
             return _view(connection, row)
-    fact = find_dag_run(import_type.dag_id, airflow_run_id)
-    return _waiting(import_type, fact) if fact else None
+    import_type, instance = dag_of(dag_id) or (None, None)
+    fact = find_dag_run(dag_id, airflow_run_id)
+    if fact is None or import_type is None:
+        return None
+    run = _waiting(import_type, instance, fact)
+    return run if readable.cover(import_type, run.instance) else None
 
 
-def get_run(connection: Connection, readable: Sequence[ImportType], key: int) -> RunView | None:
+def get_run(connection: Connection, readable: Rights, key: int) -> RunView | None:
     """Return one run by its key, or ``None`` when there is none that the user may read."""
-    statement = select(import_runs).where(
-        import_runs.c.id == key, import_runs.c.import_type.in_(readable)
-    )
+    statement = select(import_runs).where(import_runs.c.id == key, readable.rows(import_runs.c))
     row = connection.execute(statement).one_or_none()
     return _view(connection, row) if row else None
 
 
-def latest_run(connection: Connection, readable: Sequence[ImportType]) -> RunView | None:
-    """Return the newest run of any of the import types."""
-    runs = list_runs(connection, readable, limit=1).items
-    return runs[0] if runs else None
+def latest_run(connection: Connection, readable: Rights) -> RunView | None:
+    """Return the newest run of any of the import types; checks, which have a page of their own, only without others."""
+    for modes in (set(Mode) - {Mode.CHECK}, None):
+        if runs := list_runs(connection, readable, limit=1, modes=modes).items:
+            return runs[0]
+    return None
 
 
 def list_runs(
     connection: Connection,
-    readable: Sequence[ImportType],
+    readable: Rights,
     *,
     cursor: str | None = None,
     limit: int = 50,
+    modes: Collection[Mode] | None = None,
+    instance: str | None = None,
 ) -> Page[RunView]:
-    """Return runs, newest first.
+    """Return runs, newest first; of some modes and an instance only, when they are given.
 
     Raises:
         CursorError: The cursor is of another list.
     """
     order = Order("runs", (import_runs.c.id,), (int,), is_descending=True)
     others = (column for column in import_runs.c if column.name != "id")
-    statement = select(import_runs.c.id, *others).where(import_runs.c.import_type.in_(readable))
+    statement = select(import_runs.c.id, *others).where(readable.rows(import_runs.c))
+    if modes is not None:
+        statement = statement.where(import_runs.c.mode.in_(sorted(modes)))
+    if instance is not None:
+        statement = statement.where(import_runs.c.instance == instance)
     page = read_page(connection, statement, order, cursor, limit)
     return page.showing(_view(connection, row) for row in page.rows)
 
@@ -92,7 +106,7 @@ def run_params(connection: Connection, key: int) -> dict[str, Any]:
     return params
 
 
-def _waiting(import_type: ImportType, fact: DagRunFact) -> RunView:
+def _waiting(import_type: ImportType, instance: str | None, fact: DagRunFact) -> RunView:
     """A run that has no row: its first task has not worked yet, or never will."""
     error = None
     if fact.state in {ShownState.FAILED, ShownState.SUCCESS}:
@@ -105,7 +119,7 @@ def _waiting(import_type: ImportType, fact: DagRunFact) -> RunView:
         dag_id=fact.dag_id,
         run_id=fact.run_id,
         import_type=import_type,
-        instance=str(fact.conf["instance"]) if "instance" in fact.conf else None,
+        instance=str(fact.conf["instance"]) if "instance" in fact.conf else instance,
         mode=Mode(mode) if mode in set(Mode) else None,
         state=ShownState.FAILED if error else fact.state,
         started_by=fact.started_by,
@@ -125,6 +139,13 @@ def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's col
         counts = _known(Counter(summary["outcomes"]) + Counter({Outcome.FAILED: unclassified}))
     else:
         counts = _count(connection, row.id)
+    has_asked = is_active or summary.get("approval")
+    approval = _approval(connection, row.id) if has_asked else None
+    progress = None
+    if is_active and approval and approval.is_open:
+        progress = Progress(step="Waiting for a person to approve what is written")
+    elif is_active:
+        progress = _progress(connection, row, sum(counts.values()))
     return RunView(
         key=row.id,
         dag_id=row.dag_id,
@@ -144,7 +165,25 @@ def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's col
         error=error,
         fields=summary.get("fields", {}),
         previewed=summary.get("preview"),
-        progress=_progress(connection, row, sum(counts.values())) if is_active else None,
+        waiting=summary.get("waiting", 0),
+        drift=summary.get("drift"),
+        approval=approval,
+        progress=progress,
+    )
+
+
+def _approval(connection: Connection, key: int) -> ApprovalView | None:
+    approval = find_approval(connection, key)
+    if approval is None or approval.why is None:
+        return None
+    planned = approval.planned
+    return ApprovalView(
+        why=approval.why,
+        create=planned.create,
+        update=planned.update,
+        overwrite=planned.overwrite,
+        is_open=approval.is_open,
+        told=approval.told(),
     )
 
 
@@ -189,10 +228,12 @@ def _progress(connection: Connection, row: Row[Any], results: int) -> Progress:
         elapsed_s = (datetime.now(UTC) - as_utc(row.started_at)).total_seconds()
         rate = row.extracted / elapsed_s if elapsed_s > 0 and row.extracted else None
         return _counted("Reading customers from Partner Center", row.extracted, row.listed, rate)
-    if row.mode not in {Mode.IMPORT, Mode.PREVIEW}:
+    if row.mode == Mode.DISCOVER:
         return Progress(step="Closing the run", done=row.extracted, total=row.listed)
     if row.batches is None:
         return Progress(step="Checking and mapping the customers")
+    if row.mode == Mode.CHECK:
+        return Progress(step="Comparing with the BSS")
     discovered = select(func.count()).where(
         staged_customers.c.run_id == row.id, staged_customers.c.is_discovered.is_(True)
     )

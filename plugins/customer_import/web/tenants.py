@@ -21,7 +21,7 @@ from customer_import.database.tables import (
 )
 from customer_import.runs.organisations import links_of
 from customer_import.runs.previews import WOULD_WRITE
-from customer_import.vocabulary import SUCCEEDED, ImportType, Mode, Outcome
+from customer_import.vocabulary import SUCCEEDED, ImportType, Mode, Outcome, dag_of
 from customer_import.web.decisions import standing_of
 from customer_import.web.models import Page, ResellerView, TenantStatus, TenantView, View
 from customer_import.web.paging import Order, read_page
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select
 
     from customer_import.web.airflow_internals import DagRunFact
+    from customer_import.web.rights import Rights
 
 NO_RESELLER = "none"
 """Stands for "no single reseller" where a reseller's MPN ID is asked for."""
@@ -59,24 +60,26 @@ class Hierarchy:
 
     Attributes:
         run_key: The run.
+        dag_id: Its DAG.
         airflow_run_id: Its DAG run.
         import_type: Whose customers.
         instance: The instance.
-        readable: The import types whose links may be shown.
+        readable: What the user may read: whose links may be shown.
     """
 
     run_key: int
+    dag_id: str
     airflow_run_id: str
     import_type: ImportType
     instance: str
-    readable: tuple[ImportType, ...]
+    readable: Rights
 
 
 def latest_hierarchy(
     connection: Connection,
     import_type: ImportType,
     instance: str,
-    readable: tuple[ImportType, ...],
+    readable: Rights,
 ) -> Hierarchy | None:
     """Return the newest run that listed the tenants: any that discovered, else one of all tenants that got past it."""
     statement = (
@@ -92,7 +95,9 @@ def latest_hierarchy(
             row.params.get(name) for name in ("tenants", "reseller_mpn_ids", "previewed_run")
         )
         if row.mode == Mode.DISCOVER or not is_selection:
-            return Hierarchy(row.id, row.airflow_run_id, import_type, instance, readable)
+            return Hierarchy(
+                row.id, row.dag_id, row.airflow_run_id, import_type, instance, readable
+            )
     return None
 
 
@@ -116,7 +121,8 @@ def active_covers(
     covers = []
     for fact in facts:
         is_import = fact.conf.get("mode", Mode.IMPORT) == Mode.IMPORT
-        if not is_import or fact.conf.get("instance", default_instance) != instance:
+        _, own = dag_of(fact.dag_id) or (None, None)
+        if not is_import or fact.conf.get("instance", own or default_instance) != instance:
             continue
         statement = select(import_runs.c.id).where(
             import_runs.c.dag_id == fact.dag_id, import_runs.c.airflow_run_id == fact.run_id
@@ -244,7 +250,7 @@ def _statement(hierarchy: Hierarchy, covers: Sequence[Cover], wanted: TenantFilt
                 and_(
                     links_of(hierarchy.instance),
                     tenant_links.c.tenant_id == columns.tenant_id,
-                    tenant_links.c.import_type.in_(hierarchy.readable),
+                    hierarchy.readable.rows(tenant_links.c),
                 ),
             )
         )

@@ -13,21 +13,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
 
-from customer_import.vocabulary import ImportType, Mode
-from customer_import.web.access import ReadableTypes, StartableTypes
+from customer_import.vocabulary import ImportType, Mode, dag_id_of
+from customer_import.web.access import Readable, Startable
 from customer_import.web.airflow_internals import active_dag_runs, is_paused
+from customer_import.web.choices import read_offers
 from customer_import.web.database import ConnectionDep
 from customer_import.web.decisions import find_decision_place, read_decided, standing_of
 from customer_import.web.hierarchy import open_tenant_list
 from customer_import.web.instances import Instances, read_instances
 from customer_import.web.models import Page, TenantStatus
+from customer_import.web.queue import open_queue
 from customer_import.web.rendering import render
 from customer_import.web.requests import Cursor, OptionalName, TenantFilterDep, of_dag
+from customer_import.web.rights import Rights
 from customer_import.web.runs import find_run, list_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from customer_import.web.choices import Offer
     from customer_import.web.models import RunView
 
 router = APIRouter(include_in_schema=False)
@@ -40,10 +44,16 @@ _RECENT = 20
 class Choice:
     """The chosen import type and instance, and what there is to choose from."""
 
-    types: tuple[ImportType, ...]
+    rights: Rights
     import_type: ImportType
     instance: str | None
     instances: Instances
+    start_dag_id: str
+
+    @property
+    def types(self) -> tuple[ImportType, ...]:
+        """The tabs."""
+        return self.rights.types
 
     @property
     def state(self) -> dict[str, Any]:
@@ -52,13 +62,17 @@ class Choice:
 
 
 def _choice(
-    types: ReadableTypes, dag_id: OptionalName = None, instance: OptionalName = None
+    rights: Readable,
+    startable: Startable,
+    dag_id: OptionalName = None,
+    instance: OptionalName = None,
 ) -> Choice:
-    import_type = of_dag(dag_id, types) if dag_id else types[0]
-    instances = read_instances()
+    import_type, own = of_dag(dag_id, rights) if dag_id else (rights.types[0], None)
+    instances = read_instances(rights)
     names = instances.taking(import_type)
-    chosen = instance if instance in names else next(iter(names), None)
-    return Choice(types, import_type, chosen, instances)
+    wanted = instance or own
+    chosen = wanted if wanted in names else next(iter(names), None)
+    return Choice(rights, import_type, chosen, instances, startable.dag_id(import_type, chosen))
 
 
 ChoiceDep = Annotated[Choice, Depends(_choice)]
@@ -68,14 +82,14 @@ ChoiceDep = Annotated[Choice, Depends(_choice)]
 def show_tenants(
     choice: ChoiceDep,
     connection: ConnectionDep,
-    startable: StartableTypes,
+    startable: Startable,
     wanted: TenantFilterDep,
     cursor: Cursor = None,
     first: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> HTMLResponse:
     """Show the tenants of the latest hierarchy; an indirect one begins with its resellers."""
     tenants = (
-        open_tenant_list(connection, choice.import_type, choice.instance, choice.types)
+        open_tenant_list(connection, choice.import_type, choice.instance, choice.rights)
         if choice.instance
         else None
     )
@@ -92,7 +106,12 @@ def show_tenants(
         "tenants.html",
         **_work(choice, connection),
         hierarchy=tenants.hierarchy if tenants else None,
-        hierarchy_run=find_run(connection, choice.import_type, tenants.hierarchy.airflow_run_id)
+        hierarchy_run=find_run(
+            connection,
+            choice.rights,
+            tenants.hierarchy.dag_id,
+            tenants.hierarchy.airflow_run_id,
+        )
         if tenants
         else None,
         is_by_reseller=is_by_reseller,
@@ -105,17 +124,28 @@ def show_tenants(
         wanted=wanted,
         filters=wanted.model_dump(),
         statuses=tuple(TenantStatus),
-        can_start=choice.import_type in startable,
+        can_start=startable.cover(choice.import_type, choice.instance),
         can_decide=place is not None and not place.barred,
         place=place,
+        offers=_offers(choice, connection)
+        if startable.cover(choice.import_type, choice.instance)
+        else (),
         seen=read_decided(connection, choice.instance or "", "").seen,
         empty_decided=standing_of(connection, choice.instance, [choice.import_type.value]).get(
             choice.import_type.value, ()
         )
         if connection is not None and choice.instance
         else (),
-        is_paused=is_paused(choice.import_type.dag_id),
+        waiting=open_queue(connection, choice.import_type, choice.instance).count(connection)
+        if connection is not None and choice.instance
+        else 0,
+        is_paused=is_paused(choice.start_dag_id),
     )
+
+
+def _offers(choice: Choice, connection: Connection | None) -> tuple[Offer, ...]:
+    instance = choice.instances.by_name.get(choice.instance or "")
+    return read_offers(connection, choice.instance or "", instance) if instance else ()
 
 
 @router.get("/tenants-live")
@@ -130,8 +160,10 @@ def _work(choice: Choice, connection: Connection | None) -> dict[str, Any]:
     """What runs now for this list, and the newest attempt to get it when that failed."""
     active = [
         run
-        for fact in active_dag_runs(choice.import_type.dag_id)
-        if (run := find_run(connection, choice.import_type, fact.run_id))
+        for fact in active_dag_runs(
+            (dag_id_of(choice.import_type), dag_id_of(choice.import_type, choice.instance))
+        )
+        if (run := find_run(connection, choice.rights, fact.dag_id, fact.run_id))
         and run.instance in {choice.instance, None}
     ]
     return {
@@ -145,7 +177,7 @@ def _work(choice: Choice, connection: Connection | None) -> dict[str, Any]:
 def _failure(choice: Choice, connection: Connection | None) -> RunView | None:
     if connection is None:
         return None
-    runs = list_runs(connection, [choice.import_type], limit=_RECENT).items
+    runs = list_runs(connection, choice.rights.only(choice.import_type), limit=_RECENT).items
     newest = next((run for run in runs if run.instance == choice.instance), None)
     is_failed = newest and newest.mode is Mode.DISCOVER and newest.error
     return newest if is_failed else None

@@ -49,7 +49,7 @@ def test_nothing_is_read_again_when_nothing_changed(scene: Scene) -> None:
     ]
     assert bss_customers == []
     row = next(iter(report.results.values()))
-    assert row.reason.startswith("Not changed since 20")
+    assert row.reason.startswith("Unchanged in Partner Center since 20")
 
 
 def test_an_audited_change_is_read_and_written(scene: Scene) -> None:

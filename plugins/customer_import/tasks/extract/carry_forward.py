@@ -230,6 +230,10 @@ def _is_settled(run: Run) -> ColumnElement[bool]:
     record shows it, and there are few.
     """
     decided = [ReasonCode.ALREADY_IMPORTED.value, ReasonCode.EXCLUDED.value]
+    if not run.instance.auto_create:
+        decided.append(
+            ReasonCode.IN_QUEUE.value
+        )  # until a person decides; that is a reason of its own
     if run.params.on_existing is OnExisting.SKIP:
         decided.append(ReasonCode.EXISTING_SKIPPED.value)
     is_not_ours = _known.is_discovered.is_(False) & _known.outcome.is_(None)
@@ -317,7 +321,7 @@ def _carry_forward(connection: Connection, run: Run, now: datetime) -> None:
     outcome = case((is_done, Outcome.UNCHANGED.value), else_=_known.outcome)
     code = case((is_done, ReasonCode.SAME.value), else_=_known.reason_code)
     decided = case((_staged.decisions.is_not(None), " A decision about it stands."), else_="")
-    unchanged = literal("Not changed since ") + day + "." + decided
+    unchanged = literal("Unchanged in Partner Center since ") + day + "." + decided
     reason = case((is_done, unchanged), else_=_known.reason)
     columns = result_columns(
         run.import_type.value,

@@ -12,6 +12,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -46,6 +47,8 @@ log = logging.getLogger(__name__)
 BATCH_ROWS = 200
 _READ_ROWS = 2_000
 _PENDING_ROWS = 1_000
+MOST_SUBSCRIPTIONS = 100
+"""So many of a tenant are kept, for people to read; all of them are classified."""
 
 Values = dict[str, Any]  # column to value, for SQLAlchemy
 
@@ -453,7 +456,14 @@ def _dump_subscriptions(subscriptions: Iterable[Subscription] | None) -> bytes |
         return None
     return orjson.dumps(
         [
-            {"id": item.id, "status": item.status, "partnerId": item.partner_id}
-            for item in subscriptions
+            {
+                "id": item.id,
+                "status": item.status,
+                "partnerId": item.partner_id,
+                "name": item.name,
+                "endsOn": item.ends_on,
+                "isRenewed": item.is_renewed,
+            }
+            for item in islice(subscriptions, MOST_SUBSCRIPTIONS)
         ]
     )

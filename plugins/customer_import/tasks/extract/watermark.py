@@ -104,6 +104,8 @@ def decide(
         reason = "the run was asked to read every customer"
     elif run.params.mode is Mode.DISCOVER:
         reason = "a run that only discovers classifies every customer"
+    elif run.is_check:
+        reason = "a check compares every customer"
     elif watermark is None:
         reason = "there is no complete run before this one"
     elif not watermark.is_in_order or _is_before(now, watermark.started_at):

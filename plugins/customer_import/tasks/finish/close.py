@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from customer_import.database.tables import import_results, import_runs, staged_customers
 from customer_import.errors import ConservationError
 from customer_import.failpoints import reached
+from customer_import.runs.approvals import read_approval
 from customer_import.runs.known_tenants import is_complete, store_known_tenants
 from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.reference_data import get_reference
@@ -71,6 +72,7 @@ def close_run(
             failed with its summary.
     """
     left_out = get_reference(engine, run_key, ReferenceName.SELECTION) or {}
+    approval = read_approval(engine, run_key)
     with engine.begin() as connection:
         run = connection.execute(select(import_runs).where(import_runs.c.id == run_key)).one()
         tasks = last_attempts(connection, run_key)
@@ -87,6 +89,8 @@ def close_run(
         previewed = _compare_with_preview(connection, run)
         if previewed is not None:
             summary = replace(summary, preview=previewed.as_dict())
+        if approval is not None and approval.why is not None:
+            summary = replace(summary, approval=approval.as_dict())
         to_mend = find_to_mend(connection, run_key)
         complete = is_complete(run, has_failed=summary.state == RunState.FAILED)
         comparison = compare(connection, run, tuple(left_out.values())) if complete else None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from customer_import.tasks.finish.to_mend import MENDS
-from customer_import.vocabulary import Mode
+from customer_import.vocabulary import DRIFT, DriftKind, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,12 +44,16 @@ def log_summary(summary: Summary) -> None:
         log.warning(
             "  %-14s %8d (no longer in Partner Center; accounts stay)", "vanished", summary.vanished
         )
+    if summary.waiting:
+        log.warning("  %-14s %8d (decide in the matching queue)", "waiting", summary.waiting)
     for outcome, count in summary.outcomes.items():
         if count or not outcome.startswith("would_"):
             log.info("  %-14s %8d", outcome, count)
     for code, count in summary.reasons.items():
         log.info("  reason %-26s %8d", code, count)
     _log_fields(summary)
+    if summary.drift is not None:
+        _log_drift(summary.drift)
     for task, seconds in summary.durations_s.items():
         log.info("  %-20s %8.1f s", task, seconds)
     if summary.error:
@@ -72,6 +76,20 @@ def _log_fields(summary: Summary) -> None:
             log.info(
                 "  %-17s %-26s %8d", would if summary.mode == Mode.PREVIEW else did, name, count
             )
+
+
+def _log_drift(drift: dict[str, Any]) -> None:
+    """Log what a check compared and found; the page Drift names the customers."""
+    log.info(
+        "  %d customers linked, %d compared with what was written, %d changed in Partner Center since and not compared",
+        drift["linked"],
+        drift["compared"],
+        drift["changed"],
+    )
+    if not drift["found"]:
+        log.info("  no drift")
+    for kind, count in drift["found"].items():
+        log.warning("  drift %-21s %8d  %s", kind, count, DRIFT[DriftKind(kind)].to_do)
 
 
 def log_previewed(previewed: PreviewComparison) -> None:

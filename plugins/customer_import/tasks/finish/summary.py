@@ -13,6 +13,7 @@ from customer_import.database.tables import (
     staged_customers,
     validation_findings,
 )
+from customer_import.runs.drift import summarise_drift
 from customer_import.vocabulary import Mode, Outcome, ReasonCode, RunState, Severity, StagedState
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ class Summary:
         error: What failed, in words, or ``None``.
         fields: Customers per BSS field in which they differ, by what becomes of it: ``changed``, ``emptied``,
             ``left_alone``.
+        drift: Of a check: customers ``linked``, ``compared``, ``changed`` in Partner Center since they were written
+            (and so not compared), and ``found``: findings by kind.
+        approval: Of a run that asked before it wrote: ``why``, ``answer``, ``by``, ``at``.
+        waiting: Customers in the matching queue: a person has to say which account they are, or that they are new.
         preview: Of a run that was started from a preview: ``run``, ``customers``, ``as_previewed``, ``otherwise``.
     """
 
@@ -80,6 +85,9 @@ class Summary:
     error: str | None = None
     fields: dict[str, dict[str, int]] = field(default_factory=dict)
     preview: dict[str, Any] | None = None
+    drift: dict[str, Any] | None = None
+    approval: dict[str, Any] | None = None
+    waiting: int = 0
 
     @property
     def wrote(self) -> bool:
@@ -121,6 +129,7 @@ def summarise(
         error: What failed, in words.
     """
     counts = _count_results(connection, run)
+    drift = summarise_drift(connection, run.id)
     is_discovered = staged_customers.c.is_discovered.is_(True)
     return Summary(
         run_key=run.id,
@@ -131,7 +140,7 @@ def summarise(
         mode=run.mode,
         scope=run.scope,
         scope_reason=run.scope_reason,
-        state=_state(counts, error).value,
+        state=_state(counts, error, has_drift=bool(drift and drift["found"])).value,
         listed=_count_staged(connection, run),
         discovered=_count_staged(connection, run, is_discovered),
         carried=_count_staged(
@@ -146,6 +155,8 @@ def summarise(
         durations_s=_durations(tasks),
         error=error,
         fields=_count_fields(connection, run),
+        drift=drift,
+        waiting=counts.outcomes[Outcome.AMBIGUOUS] + counts.reasons.get(ReasonCode.IN_QUEUE, 0),
     )
 
 
@@ -162,11 +173,11 @@ def _count_fields(connection: Connection, run: Row[*tuple[Any, ...]]) -> dict[st
     return {group: dict(counts.most_common()) for group, counts in groups.items()}
 
 
-def _state(counts: _Counts, error: str | None) -> RunState:
+def _state(counts: _Counts, error: str | None, *, has_drift: bool) -> RunState:
     if error:
         return RunState.FAILED
     has_problems = counts.unclassified or any(counts.outcomes[outcome] for outcome in _PROBLEMS)
-    return RunState.PROBLEMS if has_problems else RunState.SUCCESS
+    return RunState.PROBLEMS if has_problems or has_drift else RunState.SUCCESS
 
 
 def _count_results(connection: Connection, run: Row[*tuple[Any, ...]]) -> _Counts:

@@ -1,7 +1,7 @@
 """Lists the BSS organisation's accounts once per run, so that nobody is asked for one by one.
 
-The index knows names and tenant markers only. Accounts that the load itself makes are in the
-ledger, not here.
+The index knows names and tenant markers, and of accounts without one digests of what else they can be known by.
+Accounts that the load itself makes are in the ledger, not here.
 
 Why: docs/decisions/0004-tenant-marker.md.
 """
@@ -10,25 +10,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, delete, select
 
 from customer_import.bss.models import Organisation
 from customer_import.database.engine import reading, upsert
-from customer_import.database.tables import bss_accounts, staged_accounts, tenant_links
+from customer_import.database.tables import (
+    account_signs,
+    bss_accounts,
+    import_runs,
+    staged_accounts,
+    tenant_links,
+)
 from customer_import.runs.organisations import links_of
 from customer_import.runs.reference_data import get_reference
 from customer_import.runs.staged_customers import has_values
+from customer_import.tasks.load.account_index import prefix_option
 from customer_import.tasks.load.bss_access import open_bss
+from customer_import.tasks.load.candidates import signs_of
 from customer_import.tasks.load.clearing import check_clearing
 from customer_import.tasks.load.customers import count_staged
-from customer_import.tasks.load.marker import marker_key
+from customer_import.tasks.load.drift_check import DriftCheck
+from customer_import.tasks.load.marker import is_tenant_id, marker_key
 from customer_import.tasks.load.reconcile import name_key
-from customer_import.vocabulary import ReferenceName, Scope
+from customer_import.vocabulary import SUCCEEDED, ReferenceName, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Engine
 
@@ -61,7 +71,8 @@ def needs_listing(run: Run, engine: Engine) -> bool:
 def list_accounts(run: Run, engine: Engine) -> int:
     """List the organisation's accounts into ``bss_accounts``, replacing an earlier list of the run.
 
-    A run in which every customer has an account already lists nothing. Then the load is looked at as a whole.
+    A run in which every customer has an account already lists nothing. Then the load is looked at as a whole. A check
+    lists the contacts, too, and compares what it lists with links and staging.
 
     Returns:
         The number of accounts listed.
@@ -73,9 +84,10 @@ def list_accounts(run: Run, engine: Engine) -> int:
             because it was old, before all of it was loaded.
     """
     count = 0
-    if not count_staged(run, engine) and not has_values(engine, run.key, is_validated=True):
+    is_empty = not count_staged(run, engine) and not has_values(engine, run.key, is_validated=True)
+    if is_empty and not run.is_check:
         return count
-    if needs_listing(run, engine):
+    if run.is_check or needs_listing(run, engine):
         count = asyncio.run(_list(run, engine))
         log.info("Listed %d BSS accounts.", count)
     else:
@@ -89,22 +101,67 @@ async def _list(run: Run, engine: Engine) -> int:
         get_reference(engine, run.key, ReferenceName.ORGANISATION)
     )
     seen: set[int] = set()
+    option = prefix_option(run.mappings)
+    check = await asyncio.to_thread(DriftCheck, run, engine) if run.is_check else None
     async with open_bss(run, engine) as client:
         async for page in client.accounts():
             seen.update(account.id for account in page)
-            await asyncio.to_thread(store_accounts, engine, run.key, page, organisation)
-    # Only now, so that whoever reads meanwhile never finds less than there is.
-    await asyncio.to_thread(_delete_others, engine, run.key, seen)
+            await asyncio.to_thread(store_accounts, engine, run.key, page, organisation, option)
+            if check is not None:
+                await asyncio.to_thread(check.see_accounts, page)
+        # Only now, so that whoever reads meanwhile never finds less than there is.
+        await asyncio.to_thread(_delete_others, engine, run.key, seen)
+        await asyncio.to_thread(_delete_former_signs, engine, run)
+        if check is not None:
+            async for contacts in client.all_contacts():
+                await asyncio.to_thread(check.see_contacts, contacts)
+            await check.finish(client)
     return len(seen)
 
 
 def store_accounts(
-    engine: Engine, run_key: int, accounts: Sequence[Account], organisation: Organisation
+    engine: Engine,
+    run_key: int,
+    accounts: Sequence[Account],
+    organisation: Organisation,
+    option: str | None = None,
 ) -> None:
-    """Write accounts into a run's index."""
+    """Write accounts into a run's index, and of those without tenant id by what they can be known.
+
+    Args:
+        engine: The import's database.
+        run_key: The run.
+        accounts: A page of them.
+        organisation: Says which custom field is the tenant marker.
+        option: Name of the sync option that holds the domain prefix.
+    """
     rows = {account.id: _row(run_key, account, organisation) for account in accounts}
+    nobodys = {
+        account.id: account
+        for account in accounts
+        if not is_tenant_id(str(rows[account.id]["tenant_marker"] or ""))
+    }
+    signs = [row for account in nobodys.values() for row in _signs(run_key, account, option)]
     with engine.begin() as connection:
         upsert(connection, bss_accounts, list(rows.values()))
+        if signs:
+            upsert(connection, account_signs, signs)
+
+
+def _signs(run_key: int, account: Account, option: str | None) -> Iterator[dict[str, object]]:
+    body = account.body
+    address, email = body.get("billingAddress"), body.get("email")
+    parts = dict(address) if isinstance(address, Mapping) else {}
+    country = parts.get("country")
+    parts["countryId"] = country.get("id") if isinstance(country, Mapping) else None
+    found = signs_of(
+        name=account.name,
+        email=email if isinstance(email, str) else "",
+        prefix=(account.custom_field_named(option) if option else None) or "",
+        address=parts,
+    )
+    for kind, sign in found.items():
+        yield {"run_id": run_key, "account_id": account.id, "kind": kind.value, "sign": sign}
 
 
 def _row(run_key: int, account: Account, organisation: Organisation) -> dict[str, object]:
@@ -117,6 +174,16 @@ def _row(run_key: int, account: Account, organisation: Organisation) -> dict[str
     }
 
 
+def _delete_former_signs(engine: Engine, run: Run) -> None:
+    """Forget by what accounts could be known in runs of this instance that are done: the newest list has it all."""
+    runs = import_runs.c
+    done = select(runs.id).where(
+        runs.instance == run.params.instance, runs.id < run.key, runs.state.in_(SUCCEEDED)
+    )
+    with engine.begin() as connection:
+        connection.execute(delete(account_signs).where(account_signs.c.run_id.in_(done)))
+
+
 def _delete_others(engine: Engine, run_key: int, seen: set[int]) -> None:
     own = bss_accounts.c.run_id == run_key
     with engine.begin() as connection:
@@ -125,3 +192,8 @@ def _delete_others(engine: Engine, run_key: int, seen: set[int]) -> None:
         for start in range(0, len(gone), _DELETED_AT_ONCE):
             some = gone[start : start + _DELETED_AT_ONCE]
             connection.execute(delete(bss_accounts).where(own, bss_accounts.c.account_id.in_(some)))
+            connection.execute(
+                delete(account_signs).where(
+                    account_signs.c.run_id == run_key, account_signs.c.account_id.in_(some)
+                )
+            )

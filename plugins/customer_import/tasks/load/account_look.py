@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from customer_import.bss.client import BssClient
-    from customer_import.bss.models import Organisation
+    from customer_import.bss.models import Account, Organisation
+    from customer_import.tasks.load.account_index import MatchRules
     from customer_import.tasks.load.customers import StagedCustomer
     from customer_import.tasks.load.reconcile import Match
 
@@ -42,15 +43,22 @@ class AccountLook:
         run_key: Whose index.
         client: Calls the BSS.
         organisation: Says which custom field is the tenant marker.
+        rules: How tenants are found in the index.
     """
 
     def __init__(
-        self, engine: Engine, run_key: int, client: BssClient, organisation: Organisation
+        self,
+        engine: Engine,
+        run_key: int,
+        client: BssClient,
+        organisation: Organisation,
+        rules: MatchRules,
     ) -> None:
         self._engine = engine
         self._run_key = run_key
         self._client = client
         self._organisation = organisation
+        self._rules = rules
         self._lock = asyncio.Lock()
         self._looked_at = self._listed_at = float("-inf")
 
@@ -73,9 +81,7 @@ class AccountLook:
             after = await asyncio.to_thread(self._highest)
             pages = self._client.accounts() if after is None else self._client.accounts_after(after)
             async for page in pages:
-                await asyncio.to_thread(
-                    store_accounts, self._engine, self._run_key, page, self._organisation
-                )
+                await asyncio.to_thread(self._store, page)
             self._looked_at = began
 
     async def list_again(self) -> None:
@@ -85,9 +91,7 @@ class AccountLook:
             if began - self._listed_at < FRESH_FOR_S:
                 return
             async for page in self._client.accounts():
-                await asyncio.to_thread(
-                    store_accounts, self._engine, self._run_key, page, self._organisation
-                )
+                await asyncio.to_thread(self._store, page)
             self._looked_at = self._listed_at = began
 
     async def matched(self, customers: Sequence[StagedCustomer]) -> list[StagedCustomer]:
@@ -109,6 +113,10 @@ class AccountLook:
 
         return await asyncio.to_thread(read)
 
+    def _store(self, page: Sequence[Account]) -> None:
+        option = self._rules.prefix_option
+        store_accounts(self._engine, self._run_key, page, self._organisation, option)
+
     def _highest(self) -> int | None:
         statement = select(func.max(bss_accounts.c.account_id)).where(
             bss_accounts.c.run_id == self._run_key
@@ -118,12 +126,10 @@ class AccountLook:
         return highest
 
     def _matched(self, customers: Sequence[StagedCustomer]) -> list[StagedCustomer]:
-        names = {one.tenant_id: str(one.account.get("name") or "") for one in customers}
+        wanted = {
+            one.tenant_id: self._rules.wanted(one.account, one.sync_options, one.decisions)
+            for one in customers
+        }
         with reading(self._engine) as connection:
-            matches = find_matches(
-                connection,
-                self._run_key,
-                names,
-                {one.tenant_id: one.decisions for one in customers},
-            )
+            matches = find_matches(connection, self._run_key, wanted, self._rules)
         return [replace(one, match=matches[one.tenant_id]) for one in customers]

@@ -33,7 +33,7 @@ async def open_bss(run: Run, engine: Engine, batch: int | None = None) -> AsyncI
     """
     config = run.instance.bss
     hook = BssHook(config.conn_id)
-    bind = check_organisation if run.is_preview else bind_organisation
+    bind = bind_organisation if run.writes else check_organisation
     bind(engine, run, hook.organisation)
     total = config.concurrency
     holder = f"run {run.key}" if batch is None else f"run {run.key} batch {batch}"

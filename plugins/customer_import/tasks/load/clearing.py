@@ -50,8 +50,8 @@ def check_clearing(run: Run, engine: Engine) -> None:
         AuthenticationError: The BSS refused the credentials.
         RetriableError: The BSS did not answer properly; the task may be tried again.
     """
-    if run.preview_key is not None:
-        return  # a person has seen what is emptied
+    if run.preview_key is not None or run.is_check:
+        return  # a person has seen what is emptied; or nothing is
     total, limit = count_staged(run, engine), run.params.max_rejected_percent
     without_value: Counter[str] = Counter()
     differing = 0
@@ -77,13 +77,8 @@ def _differing(run: Run, engine: Engine) -> Iterator[StagedCustomer]:
     """Yield the customers whose account the load would compare with them."""
     for customer in chain.from_iterable(read_differing(run, engine)):
         is_asked_for = triage(customer, run.import_type, run.params.on_existing) is None
-        if is_asked_for and _account_id(customer) is not None:
+        if is_asked_for and customer.known_account is not None:
             yield customer
-
-
-def _account_id(customer: StagedCustomer) -> int | None:
-    linked = customer.link.account_id if customer.link else None
-    return customer.decided_account or linked or customer.match.account_id
 
 
 def _may_be_cleared(customer: StagedCustomer, mappings: Mappings) -> Iterator[str]:
@@ -137,7 +132,7 @@ def _chunks(run: Run, engine: Engine, suspects: set[str]) -> Iterator[list[Stage
 
 
 async def _cleared(comparer: Comparer, customer: StagedCustomer) -> Sequence[str]:
-    account_id = _account_id(customer)
+    account_id = customer.known_account
     if account_id is None:
         return ()
     contact_id = customer.link.contact_id if customer.link else None

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select, true
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import (
@@ -27,7 +27,7 @@ from customer_import.decisions.rules import unpack
 from customer_import.runs.organisations import links_of
 from customer_import.runs.previews import read_expected
 from customer_import.runs.run import as_utc
-from customer_import.tasks.load.account_index import find_matches, find_twins
+from customer_import.tasks.load.account_index import MatchRules, find_matches, find_twins
 from customer_import.tasks.load.reconcile import Match
 from customer_import.tasks.load.statements import read_link
 from customer_import.vocabulary import DecisionKind, Outcome, Severity
@@ -96,6 +96,12 @@ class StagedCustomer:
         decision = self.decisions.get(DecisionKind.LINK)
         return int(decision.value) if decision and decision.value else None
 
+    @property
+    def known_account(self) -> int | None:
+        """The account that it is, as far as is known without the BSS."""
+        linked = self.link.account_id if self.link else None
+        return self.match.account_id or self.decided_account or linked
+
     @cached_property
     def account(self) -> dict[str, object]:
         """The account in the shape of ``AccountCreate``, null where Partner Center has no value."""
@@ -125,10 +131,22 @@ def read_chunks(
     return _read(run, engine, staged_accounts.c.batch == batch, size)
 
 
+def read_all(run: Run, engine: Engine, size: int = CHUNK_SIZE) -> Iterator[list[StagedCustomer]]:
+    """Yield the customers of all batches; those without result only."""
+    return _read(run, engine, true(), size)
+
+
 def read_differing(
-    run: Run, engine: Engine, size: int = CHUNK_SIZE
+    run: Run, engine: Engine, size: int = CHUNK_SIZE, *, with_same: bool = False
 ) -> Iterator[list[StagedCustomer]]:
-    """Yield the customers of all batches that have an account and may differ from it; those without result only."""
+    """Yield the customers of all batches that have an account and may differ from it; those without result only.
+
+    Args:
+        run: The run.
+        engine: The import's database.
+        size: Customers in a chunk.
+        with_same: Also those whose content is as it was written last: somebody may have edited the account.
+    """
     marked = exists(
         select(bss_accounts.c.account_id).where(
             bss_accounts.c.run_id == run.key,
@@ -138,7 +156,9 @@ def read_differing(
     differs = or_(
         and_(
             tenant_links.c.account_id.is_not(None),
-            tenant_links.c.content_hash.is_distinct_from(staged_accounts.c.content_hash),
+            true()
+            if with_same
+            else tenant_links.c.content_hash.is_distinct_from(staged_accounts.c.content_hash),
         ),
         and_(tenant_links.c.account_id.is_(None), marked),
         staged_customers.c.decisions.contains(f'"kind":"{DecisionKind.LINK}"'),
@@ -221,16 +241,19 @@ def _same_tenant(columns: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's column col
 
 def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> list[StagedCustomer]:
     warnings = _warnings(connection, run.key, [row.staged_tenant_id for row in rows])
-    without_account = {
-        row.staged_tenant_id: str(_object(row.account_json).get("name") or "")
-        for row in rows
-        if row.account_id is None
-    }
     decisions = {
         row.staged_tenant_id: unpack(row.decisions, run.params.instance, row.staged_tenant_id)
         for row in rows
     }
-    matches = find_matches(connection, run.key, without_account, decisions)
+    rules = MatchRules.of(run)
+    wanted = {
+        row.staged_tenant_id: rules.wanted(
+            _object(row.account_json), _object(row.sync_options), decisions[row.staged_tenant_id]
+        )
+        for row in rows
+        if row.account_id is None
+    }
+    matches = find_matches(connection, run.key, wanted, rules)
     linked = {row.staged_tenant_id: row.account_id for row in rows if row.account_id is not None}
     twins = find_twins(connection, run.key, linked)
     previewed: dict[str, Expected] = {}

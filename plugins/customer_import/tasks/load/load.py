@@ -20,25 +20,29 @@ from customer_import.config.targets import OWNER_TARGETS
 from customer_import.errors import AuthenticationError
 from customer_import.runs.reference_data import get_reference
 from customer_import.runs.staged_customers import has_values
+from customer_import.tasks.load.account_index import MatchRules
 from customer_import.tasks.load.account_look import AccountLook
+from customer_import.tasks.load.approval import TenantRefuser, find_refusal
 from customer_import.tasks.load.bss_access import open_bss
 from customer_import.tasks.load.claims import Holder
 from customer_import.tasks.load.comparison import Comparer
 from customer_import.tasks.load.customers import count_staged, read_chunks
+from customer_import.tasks.load.drift_options import compare_options
 from customer_import.tasks.load.ledger import Ledger
 from customer_import.tasks.load.left_out import left_out_warnings, still_left_out, taken_by_now
 from customer_import.tasks.load.preview import TenantPreviewer
 from customer_import.tasks.load.report import LoadSummary, log_results, summarise
 from customer_import.tasks.load.tenant import TenantLoader
-from customer_import.tasks.load.triage import triage
+from customer_import.tasks.load.triage import is_compared, triage
 from customer_import.tasks.load.work import BatchContext
-from customer_import.vocabulary import OnExisting, ReasonCode, ReferenceName, Scope
+from customer_import.vocabulary import ReasonCode, ReferenceName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Engine
 
+    from customer_import.runs.approvals import Approval
     from customer_import.runs.results import Result
     from customer_import.runs.run import Run
     from customer_import.tasks.load.customers import StagedCustomer
@@ -57,7 +61,7 @@ class _Loader(Protocol):
 def load_batch(
     run: Run, engine: Engine, batch: int, *, attempt: int, map_index: int
 ) -> LoadSummary:
-    """Load the customers of a batch that have no result yet.
+    """Load the customers of a batch that have no result yet; in a check compare their sync options.
 
     Args:
         run: The run.
@@ -72,20 +76,26 @@ def load_batch(
     Raises:
         AuthenticationError: The BSS refused the credentials; a retry is useless.
         ConfigurationError: The BSS connection is wrong.
-        DataQualityError: What was staged was removed because it was old, before all of it was loaded.
+        DataQualityError: What was staged was removed because it was old, before all of it was loaded; or the load waits
+            for an approval.
         SupersededError: A later attempt of the task is at work; this one wrote nothing after that.
     """
+    if run.is_check:
+        return compare_options(run, engine, batch)
     started = time.monotonic()
     if not count_staged(run, engine, batch) and not has_values(engine, run.key, is_validated=True):
         return LoadSummary(batch, {}, 0.0, 0)
+    refusal = find_refusal(run, engine)
     holder = Holder(run.key, batch, attempt, secrets.token_hex(4))
-    requests = asyncio.run(_load(run, engine, holder, map_index))
+    requests = asyncio.run(_load(run, engine, holder, map_index, refusal))
     log_results(engine, run, batch)
     seconds = time.monotonic() - started
     return summarise(engine, run, batch, seconds=seconds, requests=requests)
 
 
-async def _load(run: Run, engine: Engine, holder: Holder, map_index: int) -> int:
+async def _load(
+    run: Run, engine: Engine, holder: Holder, map_index: int, refusal: Approval | None
+) -> int:
     organisation = Organisation.model_validate(
         get_reference(engine, run.key, ReferenceName.ORGANISATION)
     )
@@ -94,14 +104,19 @@ async def _load(run: Run, engine: Engine, holder: Holder, map_index: int) -> int
         open_bss(run, engine, holder.batch) as client,
         Ledger(engine, run.params.instance, holder) as ledger,
     ):
-        look = AccountLook(engine, run.key, client, organisation)
+        rules = MatchRules.of(run)
+        look = (
+            AccountLook(engine, run.key, client, organisation, rules) if refusal is None else None
+        )
         context = BatchContext(run, organisation, client, ledger, map_index, look)
         comparer = Comparer(client, organisation, run.mappings)
-        loader: _Loader = (
-            TenantPreviewer(context, comparer)
-            if run.is_preview
-            else TenantLoader(context, comparer)
-        )
+        loader: _Loader
+        if refusal is not None:
+            loader = TenantRefuser(context, refusal)
+        elif run.is_preview:
+            loader = TenantPreviewer(context, comparer)
+        else:
+            loader = TenantLoader(context, comparer)
         chunks = read_chunks(run, engine, holder.batch)
         await _Batch(context, loader, comparer).run(chunks, config.concurrency * WORKERS_PER_SLOT)
         return client.requests
@@ -145,11 +160,8 @@ class _Batch:
 
     async def _due(self, customer: StagedCustomer) -> StagedCustomer:
         """Return a customer with whether it is to be compared though its content is the same."""
-        link, params = customer.link, self._context.run.params
-        if link is not None and customer.decided_account not in {None, link.account_id}:
-            return replace(customer, is_due=True)
-        compares = params.scope is Scope.VERIFY or params.previewed_run is not None
-        if compares and params.on_existing is OnExisting.UPDATE:
+        link = customer.link
+        if is_compared(customer, self._context.run.params):
             return replace(customer, is_due=True)
         if link is None or link.account_id is None or not link.left_out:
             return customer
@@ -177,7 +189,7 @@ class _Batch:
             is_same = verdict.reason_code is ReasonCode.SAME
             warnings = left_out_warnings(still_left_out(customer, run)) if is_same else []
             results.append(self._context.result(customer, verdict, link, warnings))
-            if is_same and not run.is_preview:
+            if is_same and run.writes:
                 confirmed.append(customer.tenant_id)
         if results:
             await self._context.ledger.record(results, confirmed)

@@ -24,11 +24,12 @@ from customer_import.vocabulary import Outcome
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from customer_import.runs.run import Run
     from customer_import.runs.verdict import Verdict
+    from customer_import.tasks.load.account_look import AccountLook
     from customer_import.tasks.load.claims import Link
     from customer_import.tasks.load.comparison import Comparer, Comparison
     from customer_import.tasks.load.customers import StagedCustomer
-    from customer_import.tasks.load.work import BatchContext
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Plan:
 
 
 async def plan_update(
-    context: BatchContext,
+    run: Run,
+    look: AccountLook | None,
     comparer: Comparer,
     customer: StagedCustomer,
     account_id: int,
@@ -69,7 +71,8 @@ async def plan_update(
     """Look what the BSS has of a customer, and say what an update does about it; writes nothing.
 
     Args:
-        context: What the batch shares.
+        run: The run.
+        look: Looks for accounts that came after the run's listing; without it the listing is believed.
         comparer: Looks at what the BSS has.
         customer: As staged.
         account_id: Its account.
@@ -79,7 +82,7 @@ async def plan_update(
         Stop: The account is gone, or somebody else's: a person has to look.
         ApiError: The BSS did not answer properly.
     """
-    is_move = link is not None and has_moved(customer, link, context.run.import_type)
+    is_move = link is not None and has_moved(customer, link, run.import_type)
     is_sent = link is not None and link.contact_step is Step.INTENT
     comparison = await comparer.compare(
         customer,
@@ -87,17 +90,17 @@ async def plan_update(
         link.contact_id if link else None,
         is_sent=is_sent,
         has_moved=is_move,
-        filled=taken_by_now(link.left_out if link else (), context.run),
+        filled=taken_by_now(link.left_out if link else (), run),
     )
     if comparison is None:
         raise Stop(account_gone(account_id))
-    is_marker_lost = await _is_marker_lost(context, customer, account_id, comparison.marker)
+    is_marker_lost = await _is_marker_lost(look, customer, account_id, comparison.marker)
     owed: dict[str, str] = {}
     warnings: list[str] = []
     if is_move and link is not None:
-        warnings.append(said_move(customer, link, context.run.import_type))
+        warnings.append(said_move(customer, link, run.import_type))
     if is_move or (link is not None and link.owed):
-        owed = still_owed(customer, context.run, comparison)
+        owed = still_owed(customer, run, comparison)
     before = join_before(customer.before, before_update(comparison.changes, comparison.options))
     changed = changed_fields(customer, before)
     others = {"tenant id": is_marker_lost, "contact": comparison.contact_id is None or is_sent}
@@ -132,13 +135,13 @@ def _doubt_preview(
 
 
 async def _is_marker_lost(
-    context: BatchContext, customer: StagedCustomer, account_id: int, marker: str | None
+    look: AccountLook | None, customer: StagedCustomer, account_id: int, marker: str | None
 ) -> bool:
     """Look whether the account is the customer's; return whether its tenant id has to be entered again."""
     doubt = doubt_link(customer.tenant_id, account_id, marker)
-    if doubt is None and marker is None and context.look is not None:
-        await context.look.list_again()
-        others = await context.look.twins(customer, account_id)
+    if doubt is None and marker is None and look is not None:
+        await look.list_again()
+        others = await look.twins(customer, account_id)
         doubt = marker_moved(account_id, others) if others else None
     if doubt is not None:
         raise Stop(doubt)

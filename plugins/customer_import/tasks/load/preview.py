@@ -44,7 +44,8 @@ class TenantPreviewer:
                 link = customer.link
                 is_adoption = link is None or link.account_id != account_id
                 plan = await plan_update(
-                    self._context,
+                    self._context.run,
+                    self._context.look,
                     self._comparer,
                     customer,
                     account_id,
@@ -73,7 +74,7 @@ class TenantPreviewer:
         doubt = match.verdict or await doubt_decided(
             customer, linked_id, self._context.client, self._context.organisation
         )
-        account_id = match.account_id or customer.decided_account or linked_id
+        account_id = customer.known_account
         is_skipped = self._context.run.params.on_existing is OnExisting.SKIP
         if doubt is None and account_id is not None and linked_id is None and is_skipped:
             doubt = existing_skipped(account_id)

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from customer_import.runs.verdict import Verdict
+from customer_import.tasks.load.candidates import LIKELY, SIGN_WORDS, Candidate, rank
 from customer_import.tasks.load.marker import is_tenant_id, marker_key
 from customer_import.text import trim
-from customer_import.vocabulary import DecisionKind, Outcome, ReasonCode
+from customer_import.vocabulary import DecisionKind, Outcome, ReasonCode, Sign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,11 +43,13 @@ class Match:
         account_id: The account that carries the tenant's marker, or that a person decided on; to be adopted.
         verdict: Set when a person has to decide.
         decision: What a person decided, where that made the match what it is.
+        candidates: Accounts without tenant id that the tenant may be, best first.
     """
 
     account_id: int | None = None
     verdict: Verdict | None = None
     decision: Decision | None = None
+    candidates: tuple[Candidate, ...] = ()
 
     @property
     def is_free(self) -> bool:
@@ -64,6 +67,9 @@ def reconcile(
     same_marker: Sequence[IndexedAccount],
     same_name: Sequence[IndexedAccount],
     decisions: Mapping[DecisionKind, Decision] | None = None,
+    alike: Sequence[Candidate] = (),
+    *,
+    auto_create: bool = True,
 ) -> Match:
     """Decide whether a tenant is adopted, created, or left to a person.
 
@@ -72,31 +78,83 @@ def reconcile(
         same_marker: Accounts that carry its id.
         same_name: Accounts of the same name, whatever they carry.
         decisions: What people decided about it.
+        alike: Accounts without tenant id that have something in common with it.
+        auto_create: Whether the instance creates customers about whom nobody decided.
     """
     decisions = decisions or {}
     if link := decisions.get(DecisionKind.LINK):
         return _as_decided(link, same_marker)
+    if same_marker:
+        return _of_marker(tenant_id, same_marker)
+    nobodys = [account for account in same_name if not _is_somebodys(account)]
+    candidates = rank(_with_names(nobodys, alike))
+    likely = [each for each in candidates if each.score >= LIKELY]
+    if creation := decisions.get(DecisionKind.CREATE):
+        return Match(decision=creation) if likely or not auto_create else Match()
+    verdict = None
+    if nobodys:
+        verdict = _same_name(tenant_id, nobodys)
+    elif likely:
+        verdict = _lookalike(likely)
+    elif not auto_create:
+        verdict = _in_queue(candidates)
+    return Match(verdict=verdict, candidates=candidates) if verdict else Match()
+
+
+def _of_marker(tenant_id: str, same_marker: Sequence[IndexedAccount]) -> Match:
     if len(same_marker) == 1:
         return Match(account_id=same_marker[0].account_id)
-    if same_marker:
-        reason = (
-            f"{len(same_marker)} BSS accounts carry the tenant id {tenant_id}: "
-            f"{_ids(same_marker)}. Keep it on the right one, then import again."
-        )
-        return Match(verdict=Verdict(Outcome.AMBIGUOUS, ReasonCode.SEVERAL_ACCOUNTS, reason))
-    nobodys = [account for account in same_name if not _is_somebodys(account)]
-    if nobodys and (creation := decisions.get(DecisionKind.CREATE)):
-        return Match(decision=creation)
-    if nobodys:
-        is_filled = any(account.tenant_marker is not None for account in nobodys)
-        without = "a tenant id that can be read" if is_filled else "a tenant id"
-        reason = (
-            f"BSS accounts of the same name exist without {without}: {_ids(nobodys)}. If one "
-            f"of them is this customer, decide on it under Microsoft Tenants, or enter {tenant_id} in its tenant id "
-            "field; if none is, decide that a new one is created. Then import again."
-        )
-        return Match(verdict=Verdict(Outcome.AMBIGUOUS, ReasonCode.SAME_NAME, reason))
-    return Match()
+    reason = (
+        f"{len(same_marker)} BSS accounts carry the tenant id {tenant_id}: "
+        f"{_ids(same_marker)}. Keep it on the right one, then import again."
+    )
+    return Match(verdict=Verdict(Outcome.AMBIGUOUS, ReasonCode.SEVERAL_ACCOUNTS, reason))
+
+
+def _with_names(same_name: Sequence[IndexedAccount], alike: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates, with those that share the whole name."""
+    found = {each.account_id: each for each in alike}
+    for account in same_name:
+        known = found.get(account.account_id)
+        signs = (known.signs if known else frozenset()) | {Sign.NAME}
+        found[account.account_id] = Candidate(account.account_id, account.name_key, signs)
+    return list(found.values())
+
+
+def _same_name(tenant_id: str, nobodys: Sequence[IndexedAccount]) -> Verdict:
+    is_filled = any(account.tenant_marker is not None for account in nobodys)
+    without = "a tenant id that can be read" if is_filled else "a tenant id"
+    reason = (
+        f"BSS accounts of the same name exist without {without}: {_ids(nobodys)}. If one "
+        f"of them is this customer, decide on it in the matching queue, or enter {tenant_id} in its tenant id "
+        "field; if none is, decide that a new one is created. Then import again."
+    )
+    return Verdict(Outcome.AMBIGUOUS, ReasonCode.SAME_NAME, reason)
+
+
+def _lookalike(likely: Sequence[Candidate]) -> Verdict:
+    said = "; ".join(
+        f"{each.account_id} ({', '.join(SIGN_WORDS[sign] for sign in each.telling)})"
+        for each in likely
+    )
+    reason = (
+        f"BSS accounts without a tenant id look like this customer: {said}. Decide in the matching queue which one it "
+        "is, or that a new one is created. Then import again."
+    )
+    return Verdict(Outcome.AMBIGUOUS, ReasonCode.LOOKALIKE, reason)
+
+
+def _in_queue(candidates: Sequence[Candidate]) -> Verdict:
+    some = (
+        f" BSS accounts that have something in common with it: {_ids(candidates)}."
+        if candidates
+        else ""
+    )
+    reason = (
+        "This customer is new, and the instance creates nobody by itself (auto_create: false). It waits in the "
+        f"matching queue: decide there that it is created, which account it is, or that it is excluded.{some}"
+    )
+    return Verdict(Outcome.SKIPPED, ReasonCode.IN_QUEUE, reason)
 
 
 def account_gone(account_id: int) -> Verdict:
@@ -204,7 +262,7 @@ def _is_somebodys(account: IndexedAccount) -> bool:
     return account.tenant_marker is not None and is_tenant_id(account.tenant_marker)
 
 
-def _ids(accounts: Sequence[IndexedAccount]) -> str:
+def _ids(accounts: Sequence[IndexedAccount | Candidate]) -> str:
     ids = sorted(account.account_id for account in accounts)
     shown = ", ".join(map(str, ids[:_SHOWN_CANDIDATES]))
     more = len(ids) - _SHOWN_CANDIDATES

@@ -34,7 +34,7 @@ def account_body(
     customer: StagedCustomer, organisation: Organisation, profile: OrderingProfile | None
 ) -> dict[str, object]:
     """Return the body that creates a customer's account: payload without nulls, ordering options, marker."""
-    ordering = profile.model_dump(exclude={"title"}, exclude_none=True) if profile else {}
+    ordering = profile.options if profile else {}
     marker = {"id": organisation.tenant_marker_field_id, "value": customer.tenant_id}
     return {**ordering, **present_values(customer.account), "customFields": [marker]}
 

@@ -283,8 +283,9 @@ class TenantLoader:
 
     async def _update(self, work: Work) -> None:
         account_id = _account_id(work)
+        context = self._context
         plan = await plan_update(
-            self._context, self._comparer, work.customer, account_id, work.link
+            context.run, context.look, self._comparer, work.customer, account_id, work.link
         )
         comparison = plan.comparison
         work.changed, work.kept, work.owed = plan.changed, comparison.kept, dict(plan.owed)

@@ -9,16 +9,20 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from customer_import.runs.verdict import Verdict
-from customer_import.vocabulary import OnExisting, Outcome, ReasonCode
+from customer_import.tasks.load.claims import Step
+from customer_import.vocabulary import OnExisting, Outcome, ReasonCode, Scope
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from customer_import.runs.approvals import Approval
+    from customer_import.runs.parameters import RunParams
     from customer_import.tasks.load.claims import Link
     from customer_import.tasks.load.customers import StagedCustomer
     from customer_import.vocabulary import ImportType
 
 _KEEPS_MORE = "+kept"
+_SAME = "Unchanged in Partner Center since it was written; the BSS was not compared."
 _CLOCK_TOLERANCE = timedelta(minutes=10)
 
 
@@ -36,8 +40,19 @@ def triage(
         on_existing: What the run does with customers that are there already and have changed.
         now: UTC; the present moment when left out.
     """
+    if waits := _in_queue(customer):
+        return waits
     verdict = _without_preview(customer, import_type, on_existing, now or datetime.now(UTC))
     return verdict or doubt_preview(customer)
+
+
+def _in_queue(customer: StagedCustomer) -> Verdict | None:
+    """Return the verdict on a new customer that waits; not while it is not known whether it is being created."""
+    verdict, link = customer.match.verdict, customer.link
+    is_begun = link is not None and link.account_step is not Step.NONE
+    if verdict is None or verdict.reason_code is not ReasonCode.IN_QUEUE or is_begun:
+        return None
+    return verdict
 
 
 def _without_preview(
@@ -50,13 +65,30 @@ def _without_preview(
     if not is_own and customer.is_in_both_lists:
         return already_imported(link)
     if is_own and link.content_hash == customer.content_hash and not customer.is_due:
-        return Verdict(Outcome.UNCHANGED, ReasonCode.SAME, "Nothing has changed.")
+        return Verdict(Outcome.UNCHANGED, ReasonCode.SAME, _SAME)
     if _is_superseded(customer, link, now):
         return superseded(customer, link)
     is_existing = link.is_complete or link.is_adopted
     if is_existing and on_existing is OnExisting.SKIP:
         return existing_skipped(link.account_id)
     return None
+
+
+def is_compared(customer: StagedCustomer, params: RunParams) -> bool:
+    """Whether a customer is compared with its account though its content may be the same."""
+    link = customer.link
+    if link is not None and customer.decided_account not in {None, link.account_id}:
+        return True
+    compares = params.scope is Scope.VERIFY or params.previewed_run is not None
+    return compares and params.on_existing is OnExisting.UPDATE
+
+
+def not_approved(approval: Approval) -> Verdict:
+    """Return the verdict on a customer of a run whose load nobody approved."""
+    reason = (
+        f"Not approved. {approval.told()} Nothing was written. Approval was needed: {approval.why}"
+    )
+    return Verdict(Outcome.SKIPPED, ReasonCode.NOT_APPROVED, reason)
 
 
 def doubt_preview(customer: StagedCustomer) -> Verdict | None:
@@ -111,6 +143,11 @@ def content_held(content_hash: str, kept: Collection[str]) -> str:
     run asks the BSS again and says again what is kept, until it no longer is.
     """
     return f"{content_hash}{_KEEPS_MORE}" if kept else content_hash
+
+
+def holds_content(link_hash: str | None, content_hash: str) -> bool:
+    """Whether a link says that this content was written, all of it."""
+    return link_hash in {content_hash, f"{content_hash}{_KEEPS_MORE}"}
 
 
 def already_imported(link: Link) -> Verdict:

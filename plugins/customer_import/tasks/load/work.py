@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from customer_import.runs.results import Result
-from customer_import.vocabulary import DecisionKind, Outcome, TaskId
+from customer_import.vocabulary import MATCHED, DecisionKind, Outcome, TaskId
 
 if TYPE_CHECKING:
     from customer_import.bss.client import BssClient
@@ -53,6 +53,7 @@ class BatchContext:
         changed: ChangedFields | None = None,
     ) -> Result:
         """Return the result row of a tenant."""
+        is_matched = verdict.reason_code in MATCHED
         if assigned := customer.decisions.get(DecisionKind.RESELLER):
             verdict = verdict._replace(reason=f"{verdict.reason} {assigned.told()}")
         return Result.of(
@@ -67,6 +68,7 @@ class BatchContext:
             attempts=max(link.attempts, 1) if link else 1,
             read_at=customer.read_at,
             recorded_at=self.ledger.now(),
+            candidates=[one.as_dict() for one in customer.match.candidates] if is_matched else (),
             fields=changed.fates if changed is not None and verdict.outcome in _COMPARED else None,
         )
 

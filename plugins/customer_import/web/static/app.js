@@ -46,24 +46,40 @@ function count(number, what) {
   return `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
 }
 
+function startOptions() {
+  const given = {};
+  for (const field of byId("start-options")?.elements ?? []) {
+    if (field.type === "checkbox") { if (field.checked) given[field.name] = true; }
+    else if (field.value.trim()) given[field.name] = field.value.trim();
+  }
+  return given;
+}
+
+byId("start-options")?.addEventListener("submit", (event) => event.preventDefault());
+
 function confirmStart(request, what, onStarted) {
   const dialog = byId("start");
   const confirm = byId("start-confirm");
   const results = byId("start-results");
-  byId("start-title").textContent = `Import ${count(request.count, what)}?`;
+  const isPreview = request.conf.mode === "preview";
+  const does = isPreview ? "Preview" : "Import";
+  byId("start-title").textContent = `${does} ${count(request.count, what)}?`;
   const cut = request.is_cut ? " There are more; one run takes this many by name. Start the DAG without names to import all." : "";
-  byId("start-text").textContent = `Instance ${request.conf.instance}. Accounts and contacts are written to the BSS.${cut}`;
-  confirm.textContent = "Import";
+  const writes = isPreview ? "Nothing is written to the BSS." : "Accounts and contacts are written to the BSS.";
+  byId("start-text").textContent = `Instance ${request.conf.instance}. ${writes}${cut}`;
+  confirm.textContent = does;
   confirm.hidden = confirm.disabled = false;
   results.hidden = true;
+  if (byId("start-options")) byId("start-options").hidden = false;
   byId("start-cancel").textContent = "Cancel";
   confirm.onclick = async () => {
     confirm.disabled = true;
     try {
-      const run = await startRun(request.dag_id, request.conf);
-      byId("start-title").textContent = "The import has started";
-      byId("start-text").textContent = `${count(request.count, what)} will be imported.`;
+      const run = await startRun(request.dag_id, { ...request.conf, ...startOptions() });
+      byId("start-title").textContent = `The ${does.toLowerCase()} has started`;
+      byId("start-text").textContent = `${count(request.count, what)} will be ${does.toLowerCase()}ed.`;
       confirm.hidden = true;
+      if (byId("start-options")) byId("start-options").hidden = true;
       results.href = resultsUrl(run);
       results.hidden = false;
       byId("start-cancel").textContent = "Close";
@@ -146,7 +162,8 @@ async function sendDecision(path, body) {
   isDeciding = true;
   problem.hidden = true;
   try {
-    await call(`${path}${box.dataset.place}`, "POST", { ...body, tenant_ids: decideTenants(box), seen }, (answer) => answer.detail);
+    const whom = body.links ? {} : { tenant_ids: decideTenants(box) };
+    await call(`${path}${box.dataset.place}`, "POST", { ...body, ...whom, seen }, (answer) => answer.detail);
   } catch (error) {
     problem.textContent = error.message;
     problem.hidden = false;
@@ -166,6 +183,15 @@ async function sendDecision(path, body) {
   byId("decisions").querySelector("button, summary")?.focus();
 }
 
+function sendLinks({ decision, ...given }) {
+  const links = selection.links();
+  const without = links.filter((one) => !one.account).length;
+  if (!without) return sendDecision("decisions/links", { ...given, links });
+  const problem = byId("decide-problem");
+  problem.textContent = `${without} of the selected ${without === 1 ? "has" : "have"} no account chosen. Choose one in each row, or select fewer.`;
+  problem.hidden = false;
+}
+
 document.addEventListener("submit", (event) => {
   if (event.target.id !== "decide") return;
   event.preventDefault();
@@ -173,7 +199,8 @@ document.addEventListener("submit", (event) => {
   const kind = given.decision;
   if (kind !== "link") delete given.account;
   if (kind !== "reseller") { delete given.mpn_id; delete given.reseller_name; }
-  sendDecision("decisions", given);
+  if (kind === "link" && !byId("decisions").dataset.subject) sendLinks(given);
+  else sendDecision("decisions", given);
 });
 
 document.addEventListener("click", (event) => {
@@ -213,6 +240,20 @@ if (hierarchy) {
   };
 }
 
+const checkNow = byId("check-now");
+if (checkNow) {
+  checkNow.onclick = async () => {
+    checkNow.disabled = true;
+    try {
+      const run = await startRun(checkNow.dataset.dag, { instance: checkNow.dataset.instance, mode: "check" });
+      location.href = "drift?" + new URLSearchParams({ dag_id: run.dag_id, run_id: run.dag_run_id });
+    } catch (error) {
+      showProblem(error.message);
+      checkNow.disabled = false;
+    }
+  };
+}
+
 const unpause = byId("unpause");
 if (unpause) {
   unpause.onclick = async () => {
@@ -227,6 +268,37 @@ if (unpause) {
 
 const list = byId("tenants");
 if (list && byId("import-selected")) selection = keepSelection(list.dataset.dag, list.dataset.instance);
+
+/* The matching queue: to choose an account selects its row; nothing is chosen by itself. */
+
+const queue = byId("queue");
+if (queue && byId("decide-selected")) selection = queueSelection(queue);
+
+function queueSelection(table) {
+  const boxes = [...table.querySelectorAll("input.select")];
+  const page = byId("select-page");
+  const chosen = () => boxes.filter((box) => box.checked);
+  const show = () => {
+    const count = chosen().length;
+    byId("selected").textContent = count ? `${count.toLocaleString("en")} selected` : "None selected";
+    byId("decide-selected").disabled = count === 0;
+    page.checked = count === boxes.length;
+    page.indeterminate = count > 0 && count < boxes.length;
+  };
+  const account = (box) => box.closest("tr").querySelector("input[type=radio]:checked")?.value;
+  table.addEventListener("change", (event) => {
+    if (event.target === page) for (const box of boxes) box.checked = page.checked;
+    if (event.target.matches("input[type=radio]")) event.target.closest("tr").querySelector("input.select").checked = true;
+    show();
+  });
+  show();
+  return {
+    ids: () => chosen().map((box) => box.value),
+    links: () => chosen().map((box) => ({ tenant_id: box.value, account: Number(account(box)) || null })),
+    seen: () => Number(table.dataset.seen),
+    clear: () => { for (const box of boxes) box.checked = false; show(); },
+  };
+}
 
 function keepSelection(dagId, instance) {
   // Kept for the browser tab, so that it outlives paging and filtering.

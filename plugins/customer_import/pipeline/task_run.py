@@ -1,0 +1,88 @@
+"""What every task of an import DAG does at its edge: take its turn, open the run, record the attempt, link to results.
+
+Imported at every parse, like ``customer_import.pipeline.import_dag``; so heavy parts are imported inside.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from airflow.sdk import get_current_context
+
+from customer_import import PAGES_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+    from customer_import.runs.run import Run
+    from customer_import.runs.tasks import TaskAttempt
+    from customer_import.vocabulary import TaskId
+
+log = logging.getLogger(__name__)
+
+_TURN = timedelta(seconds=20)
+"""How long a run that waits for another stays away."""
+
+
+def pages_url() -> str:
+    """Return where the import's pages are."""
+    from airflow.sdk.configuration import conf  # noqa: PLC0415
+
+    base = conf.get("api", "base_url", fallback=None) or ""
+    return f"{base.rstrip('/')}/{PAGES_PREFIX}/"
+
+
+def results_url(dag_id: str, airflow_run_id: str) -> str:
+    """Return where Import Results shows a run."""
+    return f"{pages_url()}?{urlencode({'dag_id': dag_id, 'run_id': airflow_run_id})}"
+
+
+def wait_for_turn(run_key: int) -> None:
+    """Come back later while another DAG's earlier run of the same instance and import is at work.
+
+    Raises:
+        AirflowRescheduleException: There is such a run; Airflow starts the task again after a while.
+    """
+    from airflow.sdk.exceptions import AirflowRescheduleException  # noqa: PLC0415
+
+    from customer_import.database.engine import open_engine  # noqa: PLC0415
+    from customer_import.runs.run import earlier_runs  # noqa: PLC0415
+
+    count = get_current_context()["ti"].get_dr_count
+    for dag_id, airflow_run_id in earlier_runs(open_engine(), run_key):
+        if count(dag_id=dag_id, run_ids=[airflow_run_id], states=["queued", "running"]):
+            log.info(
+                "Waits until run %s of %s has ended: it is for the same customers",
+                airflow_run_id,
+                dag_id,
+            )
+            raise AirflowRescheduleException(  # type: ignore[no-untyped-call]
+                datetime.now(UTC) + _TURN
+            )
+
+
+@contextmanager
+def open_task(run_key: int, task_id: TaskId) -> Iterator[tuple[Engine, Run]]:
+    """Open the run for a task; record how long the task takes, and in words why it fails."""
+    from customer_import.database.engine import open_engine  # noqa: PLC0415
+    from customer_import.runs.run import open_run  # noqa: PLC0415
+    from customer_import.runs.tasks import record_task  # noqa: PLC0415
+
+    engine = open_engine()
+    with record_task(engine, attempt_of(run_key, task_id)):
+        yield engine, open_run(engine, run_key)
+
+
+def attempt_of(run_key: int, task_id: TaskId) -> TaskAttempt:
+    """Return the attempt that is at work."""
+    from customer_import.runs.tasks import NOT_MAPPED, TaskAttempt  # noqa: PLC0415
+
+    instance = get_current_context()["ti"]
+    map_index = NOT_MAPPED if instance.map_index is None else instance.map_index
+    return TaskAttempt(run_key, task_id.value, map_index, instance.try_number)
