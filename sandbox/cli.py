@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sandbox.clouds import Cloud
 from sandbox.config import ClassMix, RateLimit, RateWindow, SandboxConfig
 from sandbox.faults import FaultRule
 from sandbox.server import running
@@ -67,6 +68,9 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     add("--existing-accounts", type=int, default=0, help="accounts there before any import")
     add("--serve-bodies", type=Path, help="folder of Partner Center bodies")
     add("--no-mfa", action="store_true", help="issue App+User tokens without proof of MFA")
+    add("--no-role", action="store_true", help="issue them to an account without an agent role")
+    add("--cloud", type=Cloud, choices=list(Cloud), help="play one of Microsoft's clouds")
+    add("--clock-offset-s", type=float, default=0.0, help="how far the services' clock is ahead")
     add(
         "--hide-without-access",
         action="store_true",
@@ -102,6 +106,9 @@ def _config(options: argparse.Namespace) -> SandboxConfig:
         rate_limit=limit,
         token_ttl_s=options.token_ttl_s,
         has_mfa=not options.no_mfa,
+        has_role=not options.no_role,
+        cloud=options.cloud,
+        clock_offset_s=options.clock_offset_s,
         hides_without_access=options.hide_without_access,
         is_indirect_provider=not options.not_a_provider,
         accepts_owner_fields=not options.no_owner_fields,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sandbox.clouds import Cloud
     from sandbox.faults import FaultRule
 
 
@@ -99,6 +100,9 @@ class SandboxConfig:
         rate_limit: Throttling of Partner Center; None switches it off.
         token_ttl_s: Lifetime of the access tokens of Entra ID and the BSS.
         has_mfa: False issues App+User tokens that prove no multi-factor authentication.
+        has_role: False issues them to a service account without an agent role in Partner Center.
+        cloud: Which of Microsoft's clouds it plays; a proxy then leads that cloud's hosts' names to it.
+        clock_offset_s: By how many seconds the clock is ahead that answers tell of.
         hides_without_access: Whether domains, company address and company e-mail of customers that
             allow no delegated access are left out of the answers, as Microsoft does.
         is_indirect_provider: False makes the reseller calls answer 403 / 1002.
@@ -128,6 +132,9 @@ class SandboxConfig:
     rate_limit: RateLimit | None = None
     token_ttl_s: float = 3600.0
     has_mfa: bool = True
+    has_role: bool = True
+    cloud: Cloud | None = None
+    clock_offset_s: float = 0.0
     hides_without_access: bool = False
     is_indirect_provider: bool = True
     accepts_owner_fields: bool = True

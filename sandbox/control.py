@@ -15,6 +15,7 @@ from aiohttp import web
 from sandbox.bss.read_model import ReadModel, contact_document
 from sandbox.bss.setup import PROVIDER
 from sandbox.config import CustomerClass
+from sandbox.device_code import Person, Reply
 from sandbox.faults import FaultRule
 from sandbox.population import generate_customer
 from sandbox.population.peculiarities import PECULIARITIES
@@ -56,6 +57,7 @@ class Control:
             web.get("/violations", self.violations),
             web.get("/faults", self.faults),
             web.put("/faults", self.set_faults),
+            web.put("/person", self.set_person),
             web.post("/reset", self.reset),
             web.get("/check", self.check),
         ]
@@ -240,6 +242,16 @@ class Control:
             return json_response({"error": str(error)}, 400)
         self._state.faults.replace(rules)
         return await self.faults(request)
+
+    async def set_person(self, request: web.Request) -> web.Response:
+        """Decide what the person does who is asked to sign in with a device code."""
+        try:
+            body = await _body(request)
+            person = Person(**(body | {"reply": Reply(body.get("reply", Reply.CONSENT))}))
+        except (TypeError, ValueError) as error:
+            return json_response({"error": str(error)}, 400)
+        self._state.entra.codes.person = person
+        return json_response(asdict(person))
 
     async def reset(self, _: web.Request) -> web.Response:
         """Empty the BSS and the counters."""

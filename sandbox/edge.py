@@ -64,11 +64,13 @@ class Edge:
         log: Where requests are counted.
         faults: What goes wrong.
         latency_s: Time that every answer takes at least.
+        clock_offset_s: By how many seconds the clock that answers tell of is ahead.
     """
 
     log: RequestLog
     faults: FaultPlan
     latency_s: float = 0.0
+    clock_offset_s: float = 0.0
 
     def middleware(self, service: Service) -> Middleware:
         """Make the middleware of one service."""
@@ -95,6 +97,9 @@ class Edge:
                 response = await _strike(rule, service, request, answer)
             status = response.status if response is not None else _CONNECTION_LOST
             self.log.tried(call, is_struck=rule is not None and rule.kind not in _LATE)
+            if response is not None and self.clock_offset_s and not response.prepared:
+                when = datetime.now(UTC) + timedelta(seconds=self.clock_offset_s)
+                response.headers["Date"] = format_datetime(when, usegmt=True)
             self._note(request, endpoint, call, started, status, response)
             return response if response is not None else web.Response()
 

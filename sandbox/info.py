@@ -43,6 +43,7 @@ class SandboxInfo:
         tenant_reseller_tenant_id: Microsoft tenant of that reseller.
         provider: The partner's own BSS organisation.
         tenant_reseller: The tenant reseller's BSS organisation.
+        proxy_url: Proxy that leads the hosts' names of the cloud that is played to the sandbox.
         unplaced_bodies: Files of the served folder that answer nothing.
     """
 
@@ -59,6 +60,7 @@ class SandboxInfo:
     tenant_reseller_tenant_id: str
     provider: OrganisationInfo
     tenant_reseller: OrganisationInfo
+    proxy_url: str | None = None
     unplaced_bodies: tuple[str, ...] = ()
 
     @property

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from sandbox.bss.setup import MPN_ALIAS, PROVIDER, TENANT_MARKER, TENANT_RESELLER
+from sandbox.clouds import API_HOSTS, SIGN_IN_HOSTS
 from sandbox.control import Control
+from sandbox.front import Front
 from sandbox.info import OrganisationInfo, SandboxInfo
 from sandbox.tls import CA_FILE, server_context
 from sandbox.world import World
@@ -156,7 +158,8 @@ async def running(config: SandboxConfig) -> AsyncIterator[tuple[World, SandboxIn
 async def _open_ports(state: World, folder: Path, stack: AsyncExitStack) -> SandboxInfo:
     config = state.config
     names = ("localhost", _LOOPBACK, "::1", *([config.public_host] if config.public_host else ()))
-    tls = server_context(folder, names)
+    clouds_names = (*SIGN_IN_HOSTS, *API_HOSTS) if config.cloud else ()
+    tls = server_context(folder, (*names, *clouds_names))
     entra_port = await _listen(
         _app(state, state.entra.service, state.entra.routes()),
         (config.host, config.entra_port),
@@ -171,6 +174,7 @@ async def _open_ports(state: World, folder: Path, stack: AsyncExitStack) -> Sand
     bss_port = await _listen(
         _app(state, state.bss.service, state.bss.routes()), (config.host, config.bss_port), stack
     )
+    proxy_port = await _open_front(state, entra_port, tls, stack) if config.cloud else None
     control = web.Application(client_max_size=_MAX_BODY)
     control.add_routes(Control(state).routes())
     control_port = await _listen(control, (_LOOPBACK, config.control_port), stack)
@@ -182,6 +186,7 @@ async def _open_ports(state: World, folder: Path, stack: AsyncExitStack) -> Sand
         partner_center_url=f"http://{host}:{partner_center_port}",
         bss_url=f"http://{host}:{bss_port}",
         control_url=f"http://{_LOOPBACK}:{control_port}",
+        proxy_url=f"http://{_LOOPBACK}:{proxy_port}" if proxy_port else None,
         ca_file=str((folder / CA_FILE).resolve()),
         partner_tenant_id=state.credentials.tenant_id,
         client_id=state.credentials.client_id,
@@ -193,6 +198,22 @@ async def _open_ports(state: World, folder: Path, stack: AsyncExitStack) -> Sand
         tenant_reseller=_organisation_info(state.organisations[TENANT_RESELLER]),
         unplaced_bodies=tuple(state.served.unplaced) if state.served else (),
     )
+
+
+async def _open_front(
+    state: World, entra_port: int, tls: ssl.SSLContext, stack: AsyncExitStack
+) -> int:
+    """Open the proxy that leads the hosts of all clouds here; each service knows which are not its own."""
+    service = state.partner_center.service
+    api_port = await _listen(
+        _app(state, service, state.partner_center.routes()), (state.config.host, 0), stack, tls
+    )
+    ports = dict.fromkeys(SIGN_IN_HOSTS, entra_port) | dict.fromkeys(API_HOSTS, api_port)
+    reachable = _LOOPBACK if state.config.host in _WILDCARDS else state.config.host
+    front = await asyncio.start_server(Front(reachable, ports).serve, _LOOPBACK, 0)
+    stack.callback(front.close)
+    port: int = front.sockets[0].getsockname()[1]
+    return port
 
 
 def _app(state: World, service: Service, routes: list[web.RouteDef]) -> web.Application:

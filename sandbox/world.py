@@ -12,7 +12,9 @@ from sandbox.bodies import ServedBodies, read_bodies
 from sandbox.bss import Bss, Organisation
 from sandbox.bss.setup import PROVIDER, TENANT_RESELLER, organisation_setup
 from sandbox.check import CheckFigures, check_organisation
+from sandbox.clouds import Cloud
 from sandbox.credentials import partner_credentials
+from sandbox.device_code import DeviceCodes, Person
 from sandbox.edge import Edge
 from sandbox.entra import Entra
 from sandbox.existing import add_existing_accounts
@@ -45,7 +47,9 @@ class World:
         self.credentials = partner_credentials(config.seed)
         self.requests = RequestLog(keeps_entries=config.keeps_request_log)
         self.faults = FaultPlan(config.seed, config.faults)
-        self.edge = Edge(self.requests, self.faults, config.latency_ms / 1000)
+        self.edge = Edge(
+            self.requests, self.faults, config.latency_ms / 1000, config.clock_offset_s
+        )
         self.source_refusals: Counter[str] = Counter()
         self.served: ServedBodies | None = (
             read_bodies(config.serve_bodies) if config.serve_bodies else None
@@ -57,7 +61,10 @@ class World:
             key: Organisation(organisation_setup(key, config.seed), self._journal)
             for key in (PROVIDER, TENANT_RESELLER)
         }
-        self.entra = Entra(self.credentials, issuer, config.token_ttl_s)
+        codes = DeviceCodes(time.time)
+        codes.person = Person(has_mfa=config.has_mfa, has_role=config.has_role)
+        cloud = config.cloud or Cloud.GLOBAL
+        self.entra = Entra(self.credentials, issuer, config.token_ttl_s, codes, cloud)
         self.partner_center = PartnerCenter(
             self.source,
             issuer,

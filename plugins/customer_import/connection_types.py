@@ -69,10 +69,19 @@ CONNECTION_TYPES: Final[list[dict[str, Any]]] = [
                 "description": "Name of the Airflow Variable that holds the refresh token; needed by app_user only",
                 "schema": _TEXT,
             },
+            "cloud": {
+                "label": "Cloud",
+                "description": "global (when empty), china (operated by 21Vianet) or us_government; API host, sign-in "
+                "address and token audience follow from it when their fields are empty",
+                "schema": {
+                    "type": ["string", "null"],
+                    "enum": [None, "global", "china", "us_government"],
+                },
+            },
             "authority": {
                 "label": "Sign-in address",
-                "description": "Address of Microsoft Entra ID without a tenant; national clouds have their own",
-                "schema": {"type": ["string", "null"], "default": AUTHORITY},
+                "description": "Address of Microsoft Entra ID without a tenant; empty for the cloud's",
+                "schema": _TEXT,
             },
             "scope_base": {
                 "label": "Token audience",

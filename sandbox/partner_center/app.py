@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import orjson
 from aiohttp import web
 
+from sandbox.clouds import API_HOSTS, WITHOUT_AUDIT_RECORDS
 from sandbox.edge import Service
 from sandbox.faults import FaultKind, FaultRule
 from sandbox.partner_center import errors
@@ -58,7 +59,7 @@ class PartnerCenter:
         self._source = source
         self._issuer = issuer
         self._partner_tenant_id = partner_tenant_id
-        self._has_mfa = config.has_mfa
+        self._has_audit_records = config.cloud not in WITHOUT_AUDIT_RECORDS
         self._is_indirect_provider = config.is_indirect_provider
         self._refusals = refusals
         self._served = served
@@ -220,6 +221,8 @@ class PartnerCenter:
     async def audit_records(self, request: web.Request) -> web.Response:
         """Answer a page of audit records."""
         self._authorize(request)
+        if not self._has_audit_records:
+            raise errors.refused(404, 3000, "Not found", is_violation=True)
         token = request.headers.get("MS-ContinuationToken")
         return raw_response(audit_body(self._source.audit, request.query, token))
 
@@ -231,6 +234,10 @@ class PartnerCenter:
         claims = self._claims(request)
         if claims is None or claims.kind not in _TOKEN_KINDS or not self._issuer.is_live(claims):
             raise errors.unauthorized(self._partner_tenant_id)
+        if request.url.host in API_HOSTS and claims.audience != f"https://{request.url.host}":
+            raise errors.wrong_audience()
+        if not claims.has_role:
+            raise errors.role_needed()
         if needs_user and claims.kind is TokenKind.APP_ONLY:
             raise errors.user_needed()
 
@@ -287,7 +294,7 @@ class PartnerCenter:
         claims = self._claims(request)
         is_asked = headers.get("ValidateMfa", "").lower() == "true"
         if is_asked and claims is not None and claims.kind is TokenKind.APP_USER:
-            echoed["isMfaCompliant"] = str(self._has_mfa).lower()
+            echoed["isMfaCompliant"] = str(claims.has_mfa).lower()
         return echoed
 
 

@@ -57,6 +57,16 @@ def mfa_needed() -> WireError:
     return refused(401, 900421, "MFA is required for this request.")
 
 
+def wrong_audience() -> WireError:
+    """Make the refusal of a token that is for another API."""
+    return refused(401, 900420, "The audience in the token is invalid.")
+
+
+def role_needed() -> WireError:
+    """Make the refusal of a person without an agent role."""
+    return refused(403, 2032, "The supplied role does not have the rights to perform this action.")
+
+
 def user_needed() -> WireError:
     """Make the refusal of an app-only token on an App+User call."""
     return refused(403, 900329, "The call needs App+User authentication.")

@@ -1,5 +1,7 @@
 """Contract with Airflow: a process marked as ``airflow_context`` does reads connections of Airflow's database.
 
+And stores a Variable there, which is read from there.
+
 Fails when an Airflow ends that. Then ``customer_import.cli.airflow_context`` needs another way, else the command sees
 only connections of environment variables and secrets backends.
 """
@@ -43,6 +45,25 @@ with outside_a_task() as answers:
 """
 
 
+KEEP = """
+from customer_import.cli.airflow_context import (
+    outside_a_task, store_variable, variable_place, why_no_variable_is_stored
+)
+with outside_a_task() as answers:
+    from airflow.sdk import Variable
+    print(why_no_variable_is_stored(), file=answers)
+    store_variable("in_database", "y")
+    print(variable_place("in_database"), Variable.get("in_database"), file=answers)
+"""
+
+
+WHY = """
+from customer_import.cli.airflow_context import outside_a_task, why_no_variable_is_stored
+with outside_a_task() as answers:
+    print(why_no_variable_is_stored(), file=answers)
+"""
+
+
 @on("sqlite")
 def test_a_connection_that_only_airflows_database_has_is_found(book: Book, tmp_path: Path) -> None:
     run = book.begin()
@@ -61,12 +82,18 @@ def test_a_connection_that_only_airflows_database_has_is_found(book: Book, tmp_p
             check=True,
         ).stdout
 
+    why = python("-W", "ignore", "-c", WHY)
+    assert why.startswith("Airflow: Airflow's own database cannot be used from here (OperationalE")
+    assert "Hint: run this where 'airflow variables list' works" in why
+
     python("-W", "ignore", "-c", STORE, str(book.engine.url.database))
     printed = python("-m", "customer_import.cli", "results", "--json")
 
     environment["AIRFLOW_VAR_IN_ENVIRONMENT"] = "x"
     places = python("-W", "ignore", "-c", SAY).strip()
     assert places == "None; the environment variable AIRFLOW_VAR_IN_ENVIRONMENT; None"
+
+    assert python("-W", "ignore", "-c", KEEP).split() == ["None", "None", "y"]
 
     (line,) = printed.splitlines()  # nothing of Airflow's own on the way
     assert orjson.loads(line)["created"] == 2

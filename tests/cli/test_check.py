@@ -270,3 +270,11 @@ def test_without_an_instance_a_broken_file_is_told(
     said = call("check")
     assert (said.code, said.out) == (1, "")
     assert "the key 'instances' is missing" in said.err
+
+
+def test_a_clock_an_hour_off_is_a_warning(call: Call, airflow: Airflow) -> None:
+    with SandboxServer(SandboxConfig(customers=1, resellers=3, clock_offset_s=-3600)) as sandbox:
+        replace(airflow, sandbox=sandbox)
+        said = call("check", "sandbox")
+    assert said.code == 0
+    assert "warn   Partner Center, clock: this machine's clock is 60 minutes ahead of" in said.out

@@ -23,9 +23,10 @@ from customer_import.http.breaker import RetrySettings
 from customer_import.http.limiter import Unlimited, WindowLimiter
 from customer_import.http.session import ApiSession
 from customer_import.http.token import AccessToken, TokenSource
-from customer_import.partner_center import auth
-from customer_import.partner_center.auth import Credentials, Flow, PartnerCenterAuth
+from customer_import.partner_center import entra
+from customer_import.partner_center.auth import PartnerCenterAuth
 from customer_import.partner_center.client import PartnerCenterClient
+from customer_import.partner_center.entra import Credentials, Flow
 from customer_import.partner_center.error_body import read_detail as read_partner_center_detail
 from customer_import.partner_center.limits import Limits
 from tests.hostile.script import PERSON, SECRETS, TENANT
@@ -57,11 +58,11 @@ CONNECTION = "AIRFLOW_CONN_HOSTILE_BSS"
 def short_waits() -> Iterator[None]:
     """Wait for sign-ins and for sessions of own DAGs as briefly as a case can afford; otherwise they are as always."""
     changes = [
-        (auth, "_TIMEOUT_S", (SIGN_IN_TIMEOUT_S, SIGN_IN_TIMEOUT_S)),
+        (entra, "_TIMEOUT_S", (SIGN_IN_TIMEOUT_S, SIGN_IN_TIMEOUT_S)),
         (bss_token, "TOKEN_TIMEOUT_S", SIGN_IN_TIMEOUT_S),
         (requests_session, "TIMEOUT_S", (SIGN_IN_TIMEOUT_S, SIGN_IN_TIMEOUT_S)),
         (requests_session, "LONGEST_S", 1.5 * SIGN_IN_TIMEOUT_S),
-        (auth, "_WHOLE_TIMEOUT_S", 1.5 * SIGN_IN_TIMEOUT_S),
+        (entra, "_WHOLE_TIMEOUT_S", 1.5 * SIGN_IN_TIMEOUT_S),
         (requests_session, "RETRIES", requests_session.RETRIES.new(total=0)),
     ]
     before = [(module, name, getattr(module, name)) for module, name, _ in changes]

@@ -16,7 +16,8 @@ from customer_import.bss import requests_session
 from customer_import.bss.token import BssCredentials, fetch_token
 from customer_import.errors import AuthenticationError, CustomerImportError, RetriableError
 from customer_import.http.sign_in import lifetime_s
-from customer_import.partner_center.auth import Credentials, Flow, PartnerCenterAuth
+from customer_import.partner_center.auth import PartnerCenterAuth
+from customer_import.partner_center.entra import Credentials, Flow
 from tests.bss.recorder import Arrival, Recorder, recorder
 
 if TYPE_CHECKING:

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 _TEXT_TYPES = frozenset({"simplevalue", "textarea"})
 _TEXT_VALUES = frozenset({"text", "none", ""})
 _SOURCE = "BSS organisation"
+RULE_PLACE = "BSS > Setup > Administration > Personal Setup > Permission Rules"
+PAYMENT_PLACE = "BSS > Setup > Administration > System Options > Payment Methods"
 ItemT = TypeVar("ItemT")
 
 
@@ -69,9 +71,9 @@ async def read_organisation(
     )
     rules = await _listed(client.permission_rules, is_needed=bool(rule_name)) if takes_rule else []
     methods = await _listed(client.payment_methods, is_needed=True) if payment_method else []
-    user = _find_user(users, username) if takes_user or takes_rule else None
-    rule_id = _find_rule(rules, rule_name, user) if takes_rule else None
-    _check_payment_method(methods, payment_method)
+    user = find_user(users, username) if takes_user or takes_rule else None
+    rule_id = find_rule(rules, rule_name, user) if takes_rule else None
+    check_payment_method(methods, payment_method)
     return Organisation(
         countries=tuple(await client.countries()),
         tenant_marker_field_id=marker.id,
@@ -115,7 +117,10 @@ def find_tenant_marker(
     if not is_text or marker.is_read_only:
         fault = "is read-only" if is_text else f"has the type {marker.type} {marker.value_type}"
         message = f"the account custom field {marker.name!r} {fault} and cannot hold the tenant id"
-        hint = "make it a writable simple value of type text, or name another one as tenant_marker_field"
+        hint = (
+            "make it a writable simple value of type text in BSS > Setup > Office > Accounts > Custom Fields, or name "
+            "another one as tenant_marker_field"
+        )
         raise ConfigurationError(message, source=_SOURCE, path="custom fields", hint=hint)
     return marker
 
@@ -143,18 +148,31 @@ async def _listed(read: Callable[[], Awaitable[list[ItemT]]], *, is_needed: bool
         return []
 
 
-def _find_user(users: Sequence[User], username: str | None) -> User | None:
+def find_user(users: Sequence[User], username: str | None) -> User | None:
+    """Return the user of that name; ``None`` when none is named.
+
+    Raises:
+        ConfigurationError: There is no such user.
+    """
     if not username:
         return None
     for user in users:
         if _is_same(user.username, username):
             return user
     message = "the responsible user does not exist"
-    hint = "correct responsible_user in the run's parameters or in instances.yaml; it is the BSS user name"
+    hint = (
+        "correct responsible_user in the run's parameters or in instances.yaml, it is the BSS user name; or make the "
+        "user in the BSS's setup"
+    )
     raise ConfigurationError(message, source=_SOURCE, path="users", hint=hint)
 
 
-def _find_rule(rules: Sequence[PermissionRule], name: str | None, user: User | None) -> int | None:
+def find_rule(rules: Sequence[PermissionRule], name: str | None, user: User | None) -> int | None:
+    """Return the permission rule of that name, else the user's default.
+
+    Raises:
+        ConfigurationError: There is no such rule.
+    """
     if not name:
         return user.default_permission_rule_id if user else None
     for rule in rules:
@@ -165,20 +183,25 @@ def _find_rule(rules: Sequence[PermissionRule], name: str | None, user: User | N
         message,
         source=_SOURCE,
         path="permission rules",
-        hint=_one_of(rule.name for rule in rules),
+        hint=_one_of((rule.name for rule in rules), RULE_PLACE),
     )
 
 
-def _check_payment_method(methods: Sequence[str], name: str | None) -> None:
+def check_payment_method(methods: Sequence[str], name: str | None) -> None:
+    """Look whether there is a payment method of that name.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
     if name and not any(_is_same(method, name) for method in methods):
         message = f"there is no payment method {name!r}, which the ordering options name"
         raise ConfigurationError(
-            message, source=_SOURCE, path="payment methods", hint=_one_of(methods)
+            message, source=_SOURCE, path="payment methods", hint=_one_of(methods, PAYMENT_PLACE)
         )
 
 
-def _one_of(names: Iterable[str]) -> str:
-    return f"choose one of: {', '.join(sorted(names)) or 'none is defined'}"
+def _one_of(names: Iterable[str], place: str) -> str:
+    return f"choose one of: {', '.join(sorted(names)) or 'none is defined'}; or make it in {place}"
 
 
 def _is_same(left: str, right: str) -> bool:

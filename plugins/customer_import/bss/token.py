@@ -33,10 +33,11 @@ TOKEN_TIMEOUT_S = 30.0
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, not a secret
 ENDPOINT = f"POST {TOKEN_PATH}"
 _HINTS = {
-    "invalid_client": "the client key or the client secret is wrong; check BSS > Setup > API Credentials "
-    "and client_key and client_secret of the connection",
+    "invalid_client": "the client key or the client secret is wrong; check BSS > Setup > Administration > System "
+    "Options > API Credentials and client_key and client_secret of the connection",
     "invalid_grant": "the application user or its password is wrong; check login and password of the connection",
-    "unauthorized_client": "this client may not use the password grant; allow it in BSS > Setup > API Credentials",
+    "unauthorized_client": "this client may not use the password grant; allow it in BSS > Setup > Administration > "
+    "System Options > API Credentials",
     "unsupported_grant_type": "the BSS does not take the password grant; check the connection's host",
 }
 

@@ -1,4 +1,4 @@
-"""Lets the command read Airflow's connections and variables although it runs outside a task.
+"""Lets the command read Airflow's connections and variables, and store one, although it runs outside a task.
 
 It marks the process as a part of Airflow's server, the only module that does. ``tests/cli/test_airflow_context.py``
 says when that no longer works.
@@ -15,6 +15,8 @@ import sys
 import warnings
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TYPE_CHECKING, TextIO
+
+from customer_import.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +51,33 @@ def outside_a_task() -> Iterator[TextIO]:
             yield answers
     finally:
         own.removeHandler(to_people)
+
+
+def why_no_variable_is_stored() -> ConfigurationError | None:
+    """Return why Airflow's own database takes no Variable from here; ``None`` when it does."""
+    from airflow.models.variable import Variable  # noqa: PLC0415 - takes seconds
+    from airflow.utils.session import create_session  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    try:
+        with create_session() as session:
+            session.execute(select(Variable.key).limit(1))
+    except SQLAlchemyError as error:
+        message = (
+            f"Airflow's own database cannot be used from here ({type(error).__name__}), so the refresh token could not "
+            "be stored"
+        )
+        hint = "run this where 'airflow variables list' works, such as on the scheduler's host"
+        return ConfigurationError(message, source="Airflow", hint=hint)
+    return None
+
+
+def store_variable(name: str, value: str) -> None:
+    """Store a Variable in Airflow's own database; the SDK does so in tasks only."""
+    from airflow.models.variable import Variable  # noqa: PLC0415 - takes seconds
+
+    Variable.set(name, value)
 
 
 def variable_place(name: str) -> str | None:

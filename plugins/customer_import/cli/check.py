@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from customer_import.config.instances import InstanceConfig
 
+PARTNER_CENTER, BSS = "Partner Center", "BSS"
 ConfigT = TypeVar("ConfigT", PartnerCenterConfig, BssConfig)
 
 _MAX_ATTEMPTS = 2
@@ -38,15 +39,22 @@ def check_instance(name: str) -> Iterator[Finding]:
     Args:
         name: Key of ``instances.yaml``. Of an unknown one nothing but that can be said.
     """
+    instance, finding = find_instance(name)
+    yield finding
+    if instance is None:
+        return
+    yield check_mappings(instance)
+    yield from of_end(PARTNER_CENTER, _check_partner_center(instance))
+    yield from of_end(BSS, check_bss(impatient(instance.bss)))
+
+
+def find_instance(name: str) -> tuple[InstanceConfig | None, Finding]:
+    """Return an instance, ``None`` when there is none of that name or it is wrong, and what is to be said of it."""
     try:
         instance = load_instance(name)
     except CustomerImportError as error:
-        yield Finding.wrong("instance", error)
-        return
-    yield Finding("instance", f"{name!r} is configured: {instance.title}")
-    yield _check_mappings(instance)
-    yield from _of("Partner Center", _check_partner_center(instance))
-    yield from _of("BSS", check_bss(_impatient(instance.bss)))
+        return None, Finding.wrong("instance", error)
+    return instance, Finding("instance", f"{name!r} is configured: {instance.title}")
 
 
 def known_instances() -> list[str]:
@@ -73,7 +81,8 @@ def as_record(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _check_mappings(instance: InstanceConfig) -> Finding:
+def check_mappings(instance: InstanceConfig) -> Finding:
+    """Say whether the mapping files can be read, and have the instance's profile."""
     try:
         load_mappings().ordering_profile(instance.bss.ordering_options)
     except CustomerImportError as error:
@@ -82,11 +91,10 @@ def _check_mappings(instance: InstanceConfig) -> Finding:
 
 
 def _check_partner_center(instance: InstanceConfig) -> Iterable[Finding]:
-    indirect = ImportType.INDIRECT in instance.import_types  # it needs the most rights
-    import_type = ImportType.INDIRECT if indirect else instance.import_types[0]
+    import_type = neediest(instance)
     # Outside a task Airflow stores no variable; Microsoft leaves the refresh token that was used valid.
     hook = PartnerCenterHook(instance.partner_center.conn_id, save_refresh_token=_forget)
-    for finding in check_partner_center(_impatient(instance.partner_center), import_type, hook):
+    for finding in check_partner_center(impatient(instance.partner_center), import_type, hook):
         if finding.subject == SIGN_IN and finding.is_right:
             yield _with_renewal(finding, hook.settings.refresh_token_variable)
         else:
@@ -101,11 +109,19 @@ def _with_renewal(finding: Finding, variable: str | None) -> Finding:
     return replace(finding, message=f"{finding.message}; {not_renewed(variable, place)}")
 
 
-def _impatient(config: ConfigT) -> ConfigT:
+def neediest(instance: InstanceConfig) -> ImportType:
+    """Return the import of an instance that needs the most rights."""
+    is_indirect = ImportType.INDIRECT in instance.import_types
+    return ImportType.INDIRECT if is_indirect else instance.import_types[0]
+
+
+def impatient(config: ConfigT) -> ConfigT:
+    """Return the settings of an end with as few tries as a person has patience for."""
     return config.model_copy(update={"max_attempts": min(config.max_attempts, _MAX_ATTEMPTS)})
 
 
-def _of(end: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+def of_end(end: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Name the end that findings are of."""
     for finding in findings:
         yield replace(finding, subject=f"{end}, {finding.subject}")
 

@@ -5,7 +5,7 @@ What takes seconds to import (Airflow, the API clients) is imported by the comma
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import orjson
 import typer
@@ -45,6 +45,7 @@ app = typer.Typer(
 app.add_typer(decisions.app, name="decisions")
 app.add_typer(personal_data.app, name="personal-data")
 
+Instance = Annotated[str | None, typer.Argument(help="Key of instances.yaml.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
 
 
@@ -74,31 +75,48 @@ def _options(
 
 @app.command()
 def check(
-    instance: Annotated[
-        str | None, typer.Argument(help="Key of instances.yaml.", show_default=False)
-    ] = None,
+    instance: Instance = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Try both ends of an instance with one read each and say what is right and what is wrong."""
     with outside_a_task() as answers:
-        from customer_import.cli.check import (  # noqa: PLC0415
-            as_line,
-            as_record,
-            check_instance,
-            known_instances,
-        )
+        from customer_import.cli.check import as_line, as_record, check_instance  # noqa: PLC0415
 
-        if not instance:
-            known = known_instances()
-            message = f"Which instance? Known: {', '.join(known)}"
-            typer.echo(f"{message}. Hint: customer-import check {known[0]}", err=True)
-            raise typer.Exit(WRONG_USAGE)
         is_right = True
-        for finding in check_instance(instance):
+        for finding in check_instance(instance or _which_instance("check")):
             is_right = is_right and finding.is_right
             typer.echo(_json(as_record(finding)) if as_json else as_line(finding), answers)
     if not is_right:
+        raise typer.Exit(SOMETHING_WRONG)
+
+
+@app.command()
+def connect(
+    instance: Instance = None,
+    *,
+    by_address: Annotated[
+        bool,
+        typer.Option(
+            "--by-address",
+            help="Paste the address at which the browser ended, where device codes are forbidden.",
+        ),
+    ] = False,
+) -> None:
+    """Look at both ends of an instance, have a person consent at Microsoft, and store the refresh token."""
+    with outside_a_task() as answers:
+        from customer_import.cli.check import as_line  # noqa: PLC0415
+        from customer_import.cli.connect import connect_instance  # noqa: PLC0415
+        from customer_import.cli.person import Person  # noqa: PLC0415
+
+        person = Person(answers)
+        ask = person.sign_in_by_address if by_address else person.sign_in
+        is_right = True
+        for finding in connect_instance(instance or _which_instance("connect"), ask):
+            is_right = is_right and finding.is_right
+            typer.echo(as_line(finding), answers)
+    if not is_right:
+        typer.echo("Nothing was stored. Mend what is WRONG, and run the command again", err=True)
         raise typer.Exit(SOMETHING_WRONG)
 
 
@@ -113,6 +131,15 @@ def results(*, as_json: AsJson = False) -> None:
         typer.echo("No import has run yet. Hint: start one in Airflow", err=True)
         raise typer.Exit(SOMETHING_WRONG)
     typer.echo("\n".join(map(_json, runs)) if as_json else as_table(runs))
+
+
+def _which_instance(command: str) -> NoReturn:
+    from customer_import.cli.check import known_instances  # noqa: PLC0415
+
+    known = known_instances()
+    message = f"Which instance? Known: {', '.join(known)}"
+    typer.echo(f"{message}. Hint: customer-import {command} {known[0]}", err=True)
+    raise typer.Exit(WRONG_USAGE)
 
 
 def _json(record: Mapping[str, Any]) -> str:

@@ -51,13 +51,13 @@ class ConnectionKind(Generic[ExtraT]):
     Attributes:
         conn_type: Airflow's connection type; connections made before there was one have the type HTTP.
         extra: Model of the extra.
-        default_host: For an empty host.
+        default_host: What an empty host means, by the extra; without it a host is needed.
         misplaced: What to do about extra keys that belong elsewhere.
     """
 
     conn_type: str
     extra: type[ExtraT]
-    default_host: str | None = None
+    default_host: Callable[[ExtraT], str] | None = None
     misplaced: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -122,15 +122,14 @@ def check_connection(
         name: one_line(getattr(connection, name) or "", source=source, path=name)
         for name in _HOST_PARTS
     }
-    parts["host"] = parts["host"] or kind.default_host or ""
     for name, value in parts.items():
-        if not value:
+        if not value and (name != "host" or kind.default_host is None):
             message = f"the {name} is missing"
             raise ConfigurationError(message, source=source, path=name, hint=kind.fill(name))
     mask_secret(parts["password"])
     extra = _read_extra(connection.extra, source, kind)
     address = parse_address(
-        parts["host"],
+        parts["host"] or (kind.default_host(extra) if kind.default_host else ""),
         source=source,
         schema=connection.schema,
         port=connection.port,

@@ -10,7 +10,7 @@ from customer_import.errors import CustomerImportError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    Look = Callable[[], Awaitable[str]]
+    Look = Callable[[], Awaitable["str | Finding"]]
 
 SIGN_IN = "sign-in"
 
@@ -47,7 +47,7 @@ async def look_at(sign_in: Look, others: Mapping[str, Look]) -> tuple[Finding, .
 
     Args:
         sign_in: Signs in; without it there is nothing else to look at.
-        others: Subject to what looks at it; each returns what it found, in words.
+        others: Subject to what looks at it; each returns what it found, in words or as a finding.
     """
     first = await _look(SIGN_IN, sign_in)
     if not first.is_right:
@@ -57,6 +57,7 @@ async def look_at(sign_in: Look, others: Mapping[str, Look]) -> tuple[Finding, .
 
 async def _look(subject: str, look: Look) -> Finding:
     try:
-        return Finding(subject, await look())
+        found = await look()
+        return found if isinstance(found, Finding) else Finding(subject, found)
     except CustomerImportError as error:
         return Finding.wrong(subject, error)

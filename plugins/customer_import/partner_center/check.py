@@ -9,10 +9,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from customer_import.errors import CustomerImportError
+from customer_import.http.clock import wrong_clock
 from customer_import.http.finding import SIGN_IN, Finding, look_at
 from customer_import.partner_center.client import PartnerCenterClient
 from customer_import.partner_center.error_body import NO_MFA
 from customer_import.partner_center.hook import PartnerCenterHook
+from customer_import.partner_center.looks import further_looks
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from customer_import.partner_center.models import Peek
 
 _MFA = "MFA"
+_CLOCK = "clock"
 
 
 def check_partner_center(
@@ -30,6 +33,7 @@ def check_partner_center(
     hook: PartnerCenterHook | None = None,
     *,
     waits_for_outages: bool = False,
+    is_thorough: bool = False,
 ) -> tuple[Finding, ...]:
     """Sign in and read once what an import will read.
 
@@ -38,6 +42,7 @@ def check_partner_center(
         import_type: The import that is about to run; only the indirect one needs the resellers.
         hook: Another hook than that of the instance's connection.
         waits_for_outages: Whether a Partner Center that answers nobody is waited for; a person is not made to.
+        is_thorough: Whether every call that an import makes is tried, not only the first ones.
 
     Returns:
         One finding per subject; only the sign-in when that is refused.
@@ -46,7 +51,7 @@ def check_partner_center(
     try:
         hook.prepare()
         session = hook.session(config, waits_for_outages=waits_for_outages)
-        return asyncio.run(_check(hook, session, config, import_type))
+        return asyncio.run(_check(hook, session, config, import_type, is_thorough=is_thorough))
     except CustomerImportError as error:  # of the connection; what follows from it is a finding
         return (Finding.wrong(SIGN_IN, error),)
 
@@ -56,9 +61,11 @@ async def _check(
     session: ApiSession,
     config: PartnerCenterConfig,
     import_type: ImportType,
+    *,
+    is_thorough: bool,
 ) -> tuple[Finding, ...]:
     async with session:
-        client = PartnerCenterClient(session, config)
+        client = PartnerCenterClient(session, config, cloud=hook.settings.cloud)
         is_app_user = hook.settings.is_app_user
         peeks: list[Peek] = []
 
@@ -78,8 +85,15 @@ async def _check(
         looks: dict[str, Look] = {"customers": customers}
         if import_type is ImportType.INDIRECT:
             looks["resellers"] = resellers
+        if is_thorough:
+            looks |= further_looks(client)
         findings = await look_at(sign_in, looks)
-        return (*findings, *(_judge_mfa(peek) for peek in peeks if is_app_user))
+        clock = wrong_clock(hook.prepare().clock_offset_s, "Microsoft's")
+        return (
+            *findings,
+            *(_judge_mfa(peek) for peek in peeks if is_app_user),
+            *([Finding(_CLOCK, clock, is_warning=True)] if clock else []),
+        )
 
 
 def _judge_mfa(peek: Peek) -> Finding:

@@ -21,6 +21,7 @@ from customer_import.errors import RejectedRequestError
 from customer_import.failpoints import reached
 from customer_import.http.reader import read_json
 from customer_import.partner_center.audit import AuditRecord, parse_record
+from customer_import.partner_center.clouds import Cloud
 from customer_import.partner_center.error_body import not_a_provider, run_ending_error
 from customer_import.partner_center.flatten import FlatCustomer, flatten_customer
 from customer_import.partner_center.limits import Limits
@@ -77,11 +78,17 @@ class PartnerCenterClient:
         session: An open session.
         config: Page size and budgets of the instance.
         limits: Limiters that other imports of the partner tenant know of; by default there are none.
+        cloud: Which of Microsoft's clouds answers.
     """
 
     def __init__(
-        self, session: ApiSession, config: PartnerCenterConfig, limits: Limits | None = None
+        self,
+        session: ApiSession,
+        config: PartnerCenterConfig,
+        limits: Limits | None = None,
+        cloud: Cloud = Cloud.GLOBAL,
     ) -> None:
+        self.cloud = cloud
         self._session = session
         self._page_size = config.page_size
         # Microsoft counts per resource (docs/api/partner-center.md section 10); the list is customers too.

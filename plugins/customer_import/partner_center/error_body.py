@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 _MAX_MESSAGE_LENGTH = 200
 
-CONSENT_AGAIN = "a person must sign in with MFA, consent again and store the new refresh token"
+CONSENT_AGAIN = (
+    "a person must sign in with MFA, consent again and store the new refresh token, as 'customer-import connect' "
+    "does"
+)
 NO_MFA = f"the sign-in behind the refresh token had no multi-factor authentication (MFA); {CONSENT_AGAIN}"
 TOKEN_REFUSALS = {
     "900420": "the token is for another audience; remove scope_base from the connection's extra, or correct it",

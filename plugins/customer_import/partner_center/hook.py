@@ -17,7 +17,7 @@ from airflow.sdk.log import mask_secret
 from pydantic import AfterValidator
 
 from customer_import.config.instances import PartnerCenterConfig
-from customer_import.connection_types import AUTHORITY, PARTNER_CENTER, PARTNER_CENTER_HOST
+from customer_import.connection_types import AUTHORITY, PARTNER_CENTER
 from customer_import.errors import ConfigurationError
 from customer_import.http.address import Address, parse_address
 from customer_import.http.body import MEGABYTE
@@ -32,8 +32,10 @@ from customer_import.http.connection import (
 )
 from customer_import.http.session import ApiSession
 from customer_import.http.token import TokenSource
-from customer_import.partner_center.auth import SERVICE, Credentials, Flow, PartnerCenterAuth
+from customer_import.partner_center.auth import PartnerCenterAuth
 from customer_import.partner_center.client import PartnerCenterClient
+from customer_import.partner_center.clouds import Cloud, check_addresses, clouds_of
+from customer_import.partner_center.entra import SERVICE, Credentials, Flow
 from customer_import.partner_center.error_body import NO_MFA, TOKEN_REFUSALS, read_detail
 from customer_import.partner_center.refresh_token import RefreshTokenVariable
 
@@ -62,7 +64,14 @@ class PartnerCenterExtra(ConnectionExtra):
     tenant_id: Annotated[str, AfterValidator(_check_tenant)]
     flow: Flow = Flow.APP_ONLY
     refresh_token_variable: str | None = None
-    authority: str = AUTHORITY
+    cloud: Cloud | None = None
+    authority: str | None = None
+
+    def cloud_with(self, host: str = "") -> Cloud:
+        """Return the cloud that is named, else the one that an address is known to be of, else the global one."""
+        known = clouds_of(self.authority or "") or clouds_of(f"https://{host}")
+        return self.cloud or (next(iter(known)) if len(known) == 1 else Cloud.GLOBAL)
+
     scope_base: str | None = None
 
 
@@ -70,7 +79,7 @@ _WRONG_PLACE = "put the client secret into the connection's password"
 KIND = ConnectionKind(
     PARTNER_CENTER,
     PartnerCenterExtra,
-    default_host=PARTNER_CENTER_HOST,
+    default_host=lambda extra: extra.cloud_with().place.api_host,
     misplaced={
         "client_secret": _WRONG_PLACE,
         "password": _WRONG_PLACE,
@@ -90,11 +99,13 @@ class ConnectionSettings:
         base_url: Scheme, host and port of the API.
         credentials: For the sign-in.
         refresh_token_variable: Name of the Airflow Variable with the refresh token; App+User only.
+        cloud: Which of Microsoft's clouds the partner tenant is in.
     """
 
     base_url: str
     credentials: Credentials
     refresh_token_variable: str | None
+    cloud: Cloud = Cloud.GLOBAL
 
     @property
     def is_app_user(self) -> bool:
@@ -117,6 +128,7 @@ class PartnerCenterHook(BaseHook):
         partner_center_conn_id: The connection.
         save_refresh_token: Keeps a rotated refresh token; by default in the Airflow Variable that
             it came from.
+        refresh_token: To begin with, instead of the Variable's.
     """
 
     conn_name_attr = "partner_center_conn_id"
@@ -129,8 +141,10 @@ class PartnerCenterHook(BaseHook):
         partner_center_conn_id: str = default_conn_name,
         *,
         save_refresh_token: Callable[[str], None] | None = None,
+        refresh_token: str | None = None,
     ) -> None:
         super().__init__()
+        self._given_token = refresh_token
         self.partner_center_conn_id = partner_center_conn_id
         self._save = save_refresh_token
         self._variable: RefreshTokenVariable | None = None
@@ -157,8 +171,8 @@ class PartnerCenterHook(BaseHook):
                 missing.
         """
         if self._auth is None:
-            settings, token = self.settings, None
-            if settings.refresh_token_variable is not None:
+            settings, token = self.settings, self._given_token
+            if settings.refresh_token_variable is not None and token is None:
                 self._variable = RefreshTokenVariable(settings.refresh_token_variable)
                 token = self._variable.read()
             self._auth = PartnerCenterAuth(
@@ -257,15 +271,21 @@ def read_connection(connection: Connection, conn_id: str) -> ConnectionSettings:
         path = "extra.refresh_token_variable"
         hint = KIND.fill("refresh_token_variable")
         raise ConfigurationError(message, source=source, path=path, hint=hint)
+    cloud = extra.cloud_with(checked.address.host)
+    authority = _parse_https(
+        extra.authority or cloud.place.authority,
+        source,
+        "authority",
+        "the tenant stands in tenant_id",
+    )
+    check_addresses(cloud, {"host": checked.address, "extra.authority": authority}, source)
     resource = checked.address
     if extra.scope_base:
         resource = _parse_https(extra.scope_base, source, "scope_base", "enter the address alone")
     return ConnectionSettings(
         base_url=checked.address.base_url,
         credentials=Credentials(
-            authority=_parse_https(
-                extra.authority, source, "authority", "the tenant stands in tenant_id"
-            ).base_url,
+            authority=authority.base_url,
             tenant_id=extra.tenant_id,
             client_id=checked.login,
             client_secret=checked.password,
@@ -276,6 +296,7 @@ def read_connection(connection: Connection, conn_id: str) -> ConnectionSettings:
         refresh_token_variable=(
             extra.refresh_token_variable if extra.flow is Flow.APP_USER else None
         ),
+        cloud=cloud,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow.sdk import Variable
@@ -56,7 +56,7 @@ class RefreshTokenVariable:
         self._known = self._read(self.name)
         if self._known is None:
             message = "there is no refresh token"
-            hint = "sign in once with MFA and store the refresh token in this Airflow Variable"
+            hint = "run 'customer-import connect' for the instance: a person signs in once with MFA, and it is stored"
             raise ConfigurationError(message, source=f"variable {self.name}", hint=hint)
         return self._known
 
@@ -84,6 +84,33 @@ class RefreshTokenVariable:
         self.trouble = not_renewed(self.name, place or "a secrets backend")
         log.warning("Partner Center: %s", self.trouble)
 
+    def replace(self, token: str) -> date:
+        """Store the token of a new sign-in, whatever is there, and return its last day.
+
+        Raises:
+            ConfigurationError: Airflow does not read it from there.
+        """
+        self._write(self.name, token)
+        if self._read(self.name) != token:
+            raise cannot_renew(self.name, environment_place(self.name) or "a secrets backend")
+        self._known = token
+        return _last_day()
+
+
+def cannot_renew(name: str, place: str) -> ConfigurationError:
+    """Return the error of a Variable into which no refresh token can be stored.
+
+    Args:
+        name: The Airflow Variable.
+        place: Where Airflow reads it from.
+    """
+    message = (
+        f"Airflow reads it from {place}, where no refresh token can be renewed: what is stored in Airflow's own "
+        "database would never be read"
+    )
+    hint = "remove it there, or name another Variable as refresh_token_variable of the connection"
+    return ConfigurationError(message, source=f"variable {name}", hint=hint)
+
 
 def environment_place(name: str) -> str | None:
     """Return which environment variable of this process is read as a Variable; ``None`` when none is."""
@@ -98,9 +125,14 @@ def not_renewed(name: str, place: str) -> str:
         name: The Airflow Variable.
         place: Where Airflow reads it from.
     """
-    end = datetime.now(UTC).date() + timedelta(days=LIFETIME_DAYS)
+    end = _last_day()
     return (
         f"the refresh token cannot be renewed where it is: Airflow reads the Variable {name} from {place}, and stores "
         f"what a sign-in renews in its own database. It ends {LIFETIME_DAYS} days after it was issued, on {end} at "
         "the latest; then a person must sign in again. Hint: store it as a Variable of Airflow's own, and not there"
     )
+
+
+def _last_day() -> date:
+    """Return the day on which a token that is issued now ends."""
+    return datetime.now(UTC).date() + timedelta(days=LIFETIME_DAYS)

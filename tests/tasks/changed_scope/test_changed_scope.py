@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +15,7 @@ from customer_import.tasks.validate.validate import validate_customers
 from customer_import.vocabulary import ImportType, Outcome
 from sandbox import FaultKind
 from sandbox.config import CustomerClass
+from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
 from tests.imports.scene import on
 from tests.tasks.changed_scope.looks import (
     AUDIT,
@@ -348,3 +351,22 @@ def test_an_extraction_that_died_goes_on_with_its_plan(scene: Scene) -> None:
     transform_customers(run, scene.engine)
     report = scene.finish(scene.load(run))
     assert report.counts() == {"created": 1, "updated": 1, "unchanged": 4}
+
+
+@on("sqlite")
+def test_in_a_cloud_without_audit_records_every_customer_is_read_and_that_is_said(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    customers = imported(scene, 3)
+    name = f"AIRFLOW_CONN_{PARTNER_CENTER_CONNECTION.upper()}"
+    connection = json.loads(os.environ[name])
+    extra = json.loads(connection["extra"]) | {"cloud": "china"}
+    monkeypatch.setenv(name, json.dumps(connection | {"extra": json.dumps(extra)}))
+    report = changed(scene)
+    assert report.counts() == {"unchanged": 3}
+    assert reads(scene) == {customer.tenant_id for customer in customers}
+    assert scene.sandbox.requests.count(AUDIT) == 0
+    reason = "Partner Center has no audit records in Microsoft's cloud operated by 21Vianet"
+    assert report.summary.scope == "full"
+    assert reason in (report.summary.scope_reason or "")
+    assert f"{reason}, so who changed is not known; every customer is read" in caplog.text

@@ -143,7 +143,7 @@ async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> Extract
         hook.session(config) as session,
         open_limits(config, windows) as limits,
     ):
-        client = PartnerCenterClient(session, config, limits)
+        client = PartnerCenterClient(session, config, limits, hook.settings.cloud)
         # When its turn has come: of two extractions that read, the later one has the later moment.
         read_at = await asyncio.to_thread(begin_reading, engine, run)
         standing = await asyncio.to_thread(standing_by_subject, engine, run.params.instance)

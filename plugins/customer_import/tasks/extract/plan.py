@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from customer_import.partner_center.client import PartnerCenterClient
+    from customer_import.partner_center.clouds import Cloud
     from customer_import.partner_center.models import Reseller
     from customer_import.runs.run import Run
 
@@ -108,6 +109,8 @@ async def _take_audit_records(
 
     A full run reads them too: the next one need not read for what this one has read.
     """
+    if not client.cloud.place.has_audit_records:
+        return _without_records(client.cloud, decision)
     basis = decision.watermark.started_at if decision.watermark else run.started_at
     since = basis - AUDIT_WINDOW
     until = datetime.now(UTC) + AUDIT_WINDOW
@@ -124,6 +127,16 @@ async def _take_audit_records(
         return Decision(Scope.FULL, f"Partner Center gave no audit records ({told})")
     await asyncio.to_thread(forget_records, engine, run, since)
     return decision
+
+
+def _without_records(cloud: Cloud, decision: Decision) -> Decision:
+    if decision.scope is not Scope.CHANGED:
+        return decision
+    reason = (
+        f"Partner Center has no audit records in {cloud.place.title}, so who changed is not known"
+    )
+    log.warning("%s; every customer is read", reason)
+    return Decision(Scope.FULL, reason)
 
 
 def _organisation(run: Run, engine: Engine) -> Organisation | None:
