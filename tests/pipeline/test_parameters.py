@@ -47,8 +47,8 @@ def test_instances_that_take_the_import_are_offered_in_the_files_order(instances
     assert instance_titles(ImportType.INDIRECT) == {"second": "B"}
     assert instance_titles(ImportType.TENANT_RESELLER) == {"reseller": "C"}
     spec = import_params(ImportType.DIRECT)["instance"]
-    assert (spec["default"], spec["enum"]) == ("second", ["second", "first"])
-    assert spec["values_display"] == {"second": "B", "first": "A"}
+    assert (spec["default"], spec["examples"]) == ("second", ["second", "first"])
+    assert "second (B), first (A)" in spec["description"]
 
 
 def test_the_form_begins_with_what_to_do(instances: Path):

@@ -56,10 +56,16 @@ def import_params(
             "default": next(iter(instances), None),
             "type": "string" if instances else ["null", "string"],
             "title": "Instance",
-            "description": "From which Partner Center into which BSS.",
+            "description": "From which Partner Center into which BSS"
+            + (
+                f": {', '.join(f'{name} ({title})' for name, title in instances.items())}."
+                if instances
+                else "."
+            ),
             "section": WHAT,
         }
-        | ({"enum": list(instances), "values_display": dict(instances)} if instances else {}),
+        # Any may be named where all are offered: the run's first task says what a wrong name may have meant.
+        | {"examples" if instance is None else "enum": list(instances)},
         "tenants": _names(
             "Only these tenants", "Tenant ids or primary domains, one a line. Empty: all."
         ),
