@@ -16,6 +16,7 @@ from customer_import.web import (
     decisions_pages,
     drift_api,
     drift_pages,
+    overview_pages,
     queue_pages,
     results_pages,
     static_files,
@@ -58,6 +59,7 @@ def create_app() -> FastAPI:
         openapi_url=None,  # FastAPI would serve it to anybody; the API has an own route for it
     )
     modules = (
+        overview_pages,
         results_pages,
         tenants_pages,
         queue_pages,
