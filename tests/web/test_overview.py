@@ -90,21 +90,21 @@ class TestReading:
             assert one.notices == one.chart.bars == ()
 
     def test_the_last_good_import_is_one_for_all_customers_that_ended_well(
-        self, database: Engine
+        self, engine: Engine
     ) -> None:
-        add_import(database, NIGHT - timedelta(days=2), airflow_run_id="older")
+        add_import(engine, NIGHT - timedelta(days=2), airflow_run_id="older")
         add_import(
-            database,
+            engine,
             NIGHT - timedelta(days=1),
             airflow_run_id="good",
             state="success with problems",
         )
         failed = {"failed": 3, "rejected": 1, "created": 2}
-        add_import(database, NIGHT, airflow_run_id="bad", state="failed", outcomes=failed)
+        add_import(engine, NIGHT, airflow_run_id="bad", state="failed", outcomes=failed)
         some = {"instance": "north", "tenants": ["a"]}
-        add_import(database, NIGHT, params=some, is_complete=False, airflow_run_id="one customer")
-        add_import(database, NIGHT, mode="preview", is_complete=False, airflow_run_id="preview")
-        one = read(database)["north", DIRECT]
+        add_import(engine, NIGHT, params=some, is_complete=False, airflow_run_id="one customer")
+        add_import(engine, NIGHT, mode="preview", is_complete=False, airflow_run_id="preview")
+        one = read(engine)["north", DIRECT]
         assert one.good is not None
         assert one.last is not None
         assert (one.good.run_id, one.good.age_s) == ("good", 30.5 * 3600)
@@ -291,3 +291,15 @@ def test_a_user_of_one_instance_sees_that_one_and_its_notices(
     assert "Southern trouble" in text
     assert "orth" not in text.replace("Southern", "")
     assert "Indirect" not in text
+
+
+def test_a_user_of_one_instance_that_is_wrong_in_the_file_sees_its_runs(
+    log_in: LogIn, database: Engine, write_instances: Callable[[dict[str, Any]], None]
+) -> None:
+    write_instances(INSTANCES | {"south": {"title": "South", "import_types": ["nonsense"]}})
+    add_import(database, NIGHT, instance="south", airflow_run_id="southern")
+    add_import(database, NIGHT, airflow_run_id="northern")
+    text = log_in("south_staff").get(PAGE).text
+    assert "run_id=southern" in text
+    assert "nonsense" not in text
+    assert "northern" not in text

@@ -19,6 +19,7 @@ from customer_import.runs.run import as_utc
 from customer_import.vocabulary import ImportType, NoticeKind, dag_id_of
 from customer_import.web.airflow_internals import paused_dag_ids
 from customer_import.web.charts import outcome_chart
+from customer_import.web.instances import read_instances
 from customer_import.web.queue import open_queue
 from customer_import.web.runs import recent_imports
 
@@ -120,7 +121,9 @@ def read_overview(
         for name, config in instances.taking(kind).items()
     }
     # An instance that is wrong in the file has imports all the same; one that is no more in it has none to look at.
-    others = {key for key in recent if key[1] not in instances.by_name} if instances.error else ()
+    others = (
+        {key for key in recent if key[1] not in instances.by_name} if read_instances().error else ()
+    )
     places = {name: place for place, name in enumerate(instances.by_name)}
     keys = sorted(
         {*configured, *others},
