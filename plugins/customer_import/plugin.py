@@ -18,11 +18,18 @@ from customer_import import PAGES_PREFIX, __version__
 
 
 class CustomerImportPlugin(AirflowPlugin):
-    """Import Results, Microsoft Tenants and Import Drift in the navigation, on DAGs and on their runs."""
+    """The pages in the navigation, the overview first; and Import Results on DAGs and on their runs."""
 
     name = "customer_import"
     # No leading slash: the page would lie outside a sub-path.
     external_views = [  # noqa: RUF012 - Airflow reads a plain list
+        {
+            "name": "Import Overview",
+            "href": f"{PAGES_PREFIX}/overview",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "import-overview",
+        },
         {
             "name": "Import Results",
             "href": f"{PAGES_PREFIX}/",

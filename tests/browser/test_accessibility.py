@@ -18,6 +18,7 @@ pytestmark = pytest.mark.timeout(1200)  # the first one starts Airflow and waits
 
 PAGES = (
     f"?dag_id={DIRECT}",
+    "overview",
     f"?dag_id={DIRECT}&outcome=failed&q=zzz",
     f"?dag_id={INDIRECT}",
     f"tenants?dag_id={DIRECT}",

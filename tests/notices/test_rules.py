@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from customer_import.config.notices import NoticesConfig
 from customer_import.config.schedules import PRESETS, ScheduleConfig
-from customer_import.notices.rules import Credential, last_due, of_expiring, of_run, overdue
+from customer_import.notices.rules import (
+    Credential,
+    last_due,
+    next_due,
+    of_expiring,
+    of_run,
+    overdue,
+)
 from customer_import.tasks.finish.summary import Summary
-from customer_import.vocabulary import NoticeKind, Outcome
+from customer_import.vocabulary import Mode, NoticeKind, Outcome
 
 ALL = [kind.value for kind in NoticeKind]
 BY = [{"notifier": "a.b.C"}]
@@ -97,6 +104,20 @@ def test_a_schedule_was_due_by_its_own_clock(cron: str, zone: str, due: datetime
 def test_every_preset_that_may_be_written_is_known():
     for preset in PRESETS:
         assert last_due(ScheduleConfig(cron=preset), NOW) <= NOW
+
+
+def test_a_schedule_is_due_next_by_its_own_clock_and_not_now():
+    noon = ScheduleConfig(cron="0 12 * * *", timezone="Europe/Athens")
+    assert next_due(noon, NOW) > NOW
+    assert next_due(noon, last_due(noon, NOW)) == last_due(noon, NOW) + timedelta(days=1)
+
+
+def test_a_schedule_whose_runs_import_nothing_is_never_overdue():
+    began = datetime(2026, 6, 1, tzinfo=UTC)
+    for mode in set(Mode) - {Mode.IMPORT}:
+        schedule = ScheduleConfig(cron="0 4 * * *", mode=mode)
+        due = overdue(schedule, watched_since=began, last_good=None, config=config(), now=NOW)
+        assert due is None, mode
 
 
 @pytest.mark.parametrize(

@@ -201,11 +201,17 @@ def test_a_scheduled_import_that_is_overdue_is_told_once_until_it_ended_well(
     assert look(1) == 1
     assert mail.mails[0]["subject"] == "Contoso, direct customers: overdue"
     assert look(1.5) == 1
-    run = end(book, unchanged=40)
-    with book.engine.begin() as connection:
-        began = update(import_runs).where(import_runs.c.id == run.key)
-        connection.execute(began.values(started_at=now + timedelta(days=1.6)))
+
+    def began(run: Run, days: float) -> None:
+        with book.engine.begin() as connection:
+            row = update(import_runs).where(import_runs.c.id == run.key)
+            connection.execute(row.values(started_at=now + timedelta(days=days)))
+
+    began(end(book, unchanged=40), 1.6)
     assert look(1.7) == 1
+    for_one = book.begin(tenants=["contoso.example"])
+    close_run(book.engine, for_one.key, {})
+    began(for_one, 2.6)  # makes up for no night
     assert look(2.8) == 2
 
 

@@ -92,6 +92,7 @@ def every_view(runs: dict[ImportType, tuple[int, str]]) -> list[str]:
     mixed = f"?dag_id={ImportType.DIRECT.dag_id}&run_id={run_id}&tenant_id={tenant_id(0)}"
     pages = [
         "",
+        "overview",
         "live",
         "rows",
         "customer",

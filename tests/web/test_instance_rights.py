@@ -87,6 +87,7 @@ def views(keys: dict[str, int]) -> list[str]:
     ]
     pages = (
         "",
+        "overview",
         "live",
         "rows",
         "customer",

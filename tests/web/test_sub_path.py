@@ -32,6 +32,7 @@ SELECTED = f"?dag_id={DIRECT}&run_id=working"
 HOP = {"transfer-encoding", "connection"}  # of one connection, never forwarded
 STARTS = (
     "",
+    "overview",
     SELECTED,
     f"live{SELECTED}",
     f"customer{SELECTED}&tenant_id={tenant_id(0)}",

@@ -12,6 +12,7 @@ from customer_import.vocabulary import NoticeKind
 
 PLACES: Final = ("title", "text", "link")
 """What stands for a notice in a notifier's options, in braces: ``{title}``."""
+OVERDUE_AFTER_HOURS: Final = 6.0
 _QUIET = frozenset({NoticeKind.NEW_CUSTOMERS})
 """Told only to those who ask for it: it is no trouble."""
 
@@ -41,7 +42,7 @@ class NoticesConfig(FrozenModel):
     of: tuple[NoticeKind, ...] = tuple(kind for kind in NoticeKind if kind not in _QUIET)
     problems_from: Annotated[int, Field(gt=0)] = 1
     """So many customers that failed or were rejected are worth a notice."""
-    overdue_after_hours: Annotated[float, Field(gt=0)] = 6.0
+    overdue_after_hours: Annotated[float, Field(gt=0)] = OVERDUE_AFTER_HOURS
     """A scheduled import that has not ended well so long after its time is overdue."""
     repeat_after_hours: Annotated[float, Field(gt=0)] = 24.0
     """What goes on is told again after so long, not with every run."""

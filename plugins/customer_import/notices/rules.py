@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
+from customer_import.config.notices import OVERDUE_AFTER_HOURS
 from customer_import.vocabulary import Mode, NoticeKind, Outcome, RunState
 
 if TYPE_CHECKING:
@@ -93,24 +94,34 @@ def last_due(schedule: ScheduleConfig, now: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def next_due(schedule: ScheduleConfig, now: datetime) -> datetime:
+    """Return when a schedule is due next, UTC; ``now`` does not count."""
+    times = croniter(schedule.fields, now.astimezone(ZoneInfo(schedule.timezone)))
+    moment: datetime = times.get_next(datetime)
+    return moment.astimezone(UTC)
+
+
 def overdue(
     schedule: ScheduleConfig,
     *,
     watched_since: datetime,
     last_good: datetime | None,
-    config: NoticesConfig,
+    config: NoticesConfig | None,
     now: datetime,
 ) -> datetime | None:
-    """Return since when a scheduled import is overdue; ``None`` when it is not.
+    """Return since when a scheduled import is overdue; ``None`` when it is not, or the schedule's runs import nothing.
 
     Args:
         schedule: When it is due.
         watched_since: When the schedule was seen first: it owes nothing from before.
         last_good: When the last import that ended well began.
-        config: How long it may take.
+        config: How long it may take; ``None``: as long as when nothing is said of it.
         now: UTC.
     """
-    due = last_due(schedule, now - timedelta(hours=config.overdue_after_hours))
+    if schedule.mode is not Mode.IMPORT:
+        return None
+    hours = config.overdue_after_hours if config else OVERDUE_AFTER_HOURS
+    due = last_due(schedule, now - timedelta(hours=hours))
     if due < watched_since or (last_good is not None and last_good >= due):
         return None
     return due

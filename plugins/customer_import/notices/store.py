@@ -10,7 +10,7 @@ from sqlalchemy import and_, delete, select, update
 from customer_import.database.engine import insert_missing
 from customer_import.database.tables import import_runs, sent_notices
 from customer_import.runs.run import as_utc
-from customer_import.vocabulary import SUCCEEDED, Mode, NoticeKind
+from customer_import.vocabulary import NoticeKind
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _sent = sent_notices.c
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
-_WATCHED = "watched"
+WATCHED = "watched"
 """In the place of a kind: since when a schedule is watched."""
 
 
@@ -65,9 +65,14 @@ def forget(engine: Engine, instance: str, import_type: str, kind: NoticeKind) ->
         connection.execute(delete(sent_notices).where(*_same(key)))
 
 
+def was_sent(sent_at: datetime) -> bool:
+    """Whether a row of ``sent_notices`` was sent to anybody; one that reached nobody is sent again."""
+    return sent_at != _LONG_AGO
+
+
 def watched_since(engine: Engine, instance: str, import_type: str, now: datetime) -> datetime:
     """Return since when the schedule of an import is watched; from now on when it was not yet."""
-    key = {"instance": instance, "import_type": import_type, "kind": _WATCHED}
+    key = {"instance": instance, "import_type": import_type, "kind": WATCHED}
     with engine.begin() as connection:
         insert_missing(connection, sent_notices, [key | {"sent_at": now}])
         found = connection.execute(select(_sent.sent_at).where(*_same(key))).scalar_one()
@@ -75,15 +80,14 @@ def watched_since(engine: Engine, instance: str, import_type: str, now: datetime
 
 
 def last_good_import(engine: Engine, instance: str, import_type: str) -> datetime | None:
-    """Return when the last import that ended well began."""
+    """Return when the last import for all customers that ended well began; one for some does not make up for it."""
     runs = import_runs.c
     query = (
         select(runs.started_at)
         .where(
             runs.instance == instance,
             runs.import_type == import_type,
-            runs.mode == Mode.IMPORT.value,
-            runs.state.in_(SUCCEEDED),
+            runs.is_complete.is_(True),
         )
         .order_by(runs.id.desc())
         .limit(1)

@@ -36,6 +36,7 @@ __all__ = [
     "find_dag_run",
     "get_user",
     "is_paused",
+    "paused_dag_ids",
     "readable_dag_ids",
     "record_access",
     "startable_dag_ids",
@@ -125,6 +126,15 @@ def is_paused(dag_id: str) -> bool:
     """Whether a new run of the DAG would wait until somebody unpauses it."""
     with create_session() as session:
         return bool(session.scalar(select(DagModel.is_paused).where(DagModel.dag_id == dag_id)))
+
+
+def paused_dag_ids(dag_ids: Collection[str]) -> set[str]:
+    """Return which of some DAGs are paused."""
+    statement = select(DagModel.dag_id).where(
+        DagModel.dag_id.in_(dag_ids), DagModel.is_paused.is_(True)
+    )
+    with create_session() as session:
+        return set(session.scalars(statement))
 
 
 def _read(*conditions: ColumnElement[bool]) -> list[DagRunFact]:

@@ -17,6 +17,7 @@ from customer_import.vocabulary import MATCHED, SUCCEEDED, Mode, Outcome, Reason
 from customer_import.web.customer_views import WaitingView
 from customer_import.web.paging import Order, read_page
 from customer_import.web.results import view_candidates
+from customer_import.web.runs import is_selection
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from customer_import.web.models import Page
 
 _RECENT_RUNS = 200
-_SELECTING = ("tenants", "reseller_mpn_ids", "previewed_run")
 _results = import_results.c
 
 
@@ -146,8 +146,7 @@ def open_queue(connection: Connection, import_type: ImportType, instance: str) -
     keys = []
     for row in connection.execute(statement):
         keys.append(row.id)
-        is_selection = any(row.params.get(name) for name in _SELECTING)
-        if row.state in SUCCEEDED and not is_selection:
+        if row.state in SUCCEEDED and not is_selection(row.params):
             break
     return Queue(import_type, instance, tuple(keys))
 

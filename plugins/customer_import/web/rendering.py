@@ -16,7 +16,15 @@ from markupsafe import Markup, escape
 
 from customer_import import __version__
 from customer_import.tasks.load.candidates import SIGN_WORDS
-from customer_import.vocabulary import DRIFT, DecisionKind, FieldFate, ImportType, Mode, Outcome
+from customer_import.vocabulary import (
+    DRIFT,
+    DecisionKind,
+    FieldFate,
+    ImportType,
+    Mode,
+    NoticeKind,
+    Outcome,
+)
 from customer_import.web.static_files import static_url
 
 if TYPE_CHECKING:
@@ -44,7 +52,15 @@ DECISION_TITLES = {
     DecisionKind.RESELLER: "Reseller",
     DecisionKind.EMPTY: "No customers",
 }
-MINUTE_S, HOUR_S = 60, 3600
+NOTICE_TITLES = {
+    NoticeKind.FAILED: "Failed",
+    NoticeKind.PROBLEMS: "Failed or rejected customers",
+    NoticeKind.WAITING: "Customers wait",
+    NoticeKind.NEW_CUSTOMERS: "New customers",
+    NoticeKind.OVERDUE: "Overdue",
+    NoticeKind.EXPIRING: "Secrets end soon",
+}
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 MOST_SHOWN = 2_000
 """Characters of one value on a page."""
 
@@ -90,6 +106,16 @@ def duration(seconds: float) -> str:
     if whole < HOUR_S:
         return f"{whole // MINUTE_S} min {whole % MINUTE_S} s"
     return f"{whole // HOUR_S} h {whole % HOUR_S // MINUTE_S} min"
+
+
+def ago(seconds: float) -> str:
+    """Return in words how long ago something was, to the unit that matters."""
+    for unit, length in (("day", DAY_S), ("hour", HOUR_S), ("minute", MINUTE_S)):
+        # Up to two days in hours: whether a night was missed is the question.
+        if seconds >= (2 * length if unit == "day" else length):
+            count = int(seconds // length)
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    return "just now"
 
 
 def fields_title(outcome: Outcome) -> str:
@@ -157,7 +183,7 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(words=words, moment=moment, duration=duration)
+_environment.filters.update(words=words, moment=moment, duration=duration, ago=ago)
 _environment.globals.update(
     version=__version__,
     query=query,
@@ -171,6 +197,7 @@ _environment.globals.update(
     type_titles=TYPE_TITLES,
     mode_titles=MODE_TITLES,
     decision_titles=DECISION_TITLES,
+    notice_titles=NOTICE_TITLES,
     drift=DRIFT,
     outcomes=tuple(Outcome),
 )

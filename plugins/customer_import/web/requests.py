@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, HTTPException, Path, Query, status
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from customer_import.vocabulary import DriftKind, ImportType, Outcome, dag_of
 from customer_import.web.drift import DriftFilter
@@ -44,6 +44,9 @@ Cursor = Annotated[
     AfterValidator(_blank_is_none),
 ]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
+OptionalRunKey = Annotated[
+    int | None, Query(ge=1, le=LARGEST_KEY), BeforeValidator(lambda text: text or None)
+]
 RunKey = Annotated[int, Path(ge=1, le=LARGEST_KEY)]
 TenantId = Annotated[str, Path(max_length=64), AfterValidator(_plain)]
 

@@ -30,6 +30,7 @@ from customer_import.web.requests import (
     Cursor,
     Name,
     OptionalName,
+    OptionalRunKey,
     ResultFilterDep,
     found,
     not_found,
@@ -37,7 +38,7 @@ from customer_import.web.requests import (
 )
 from customer_import.web.results import ResultFilter, find_result, read_history, read_results
 from customer_import.web.rights import Rights
-from customer_import.web.runs import find_run, latest_run, list_runs
+from customer_import.web.runs import find_run, get_run, latest_run, list_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -53,13 +54,14 @@ CHART_RUNS = 20
 
 @dataclass(frozen=True)
 class Place:
-    """Where on the page a request is: the tab, the run, the filter."""
+    """Where on the page a request is: the tab, the run, the filter; and the instance whose runs there are to pick."""
 
     rights: Rights
     import_type: ImportType
     dag_id: str
     run: RunView | None
     wanted: ResultFilter
+    instance: str | None = None
 
     @property
     def types(self) -> tuple[ImportType, ...]:
@@ -72,6 +74,7 @@ class Place:
         return {
             "dag_id": self.dag_id,
             "run_id": self.run.run_id if self.run else None,
+            "instance": self.instance,
             "outcome": self.wanted.outcome,
             "q": self.wanted.q,
             "sort": self.wanted.sort,
@@ -84,17 +87,23 @@ def _place(
     wanted: ResultFilterDep,
     dag_id: OptionalName = None,
     run_id: OptionalName = None,
+    run_key: OptionalRunKey = None,
+    instance: OptionalName = None,
 ) -> Place:
     import_type, own = _of(rights, connection, dag_id)
-    shown = rights.only(import_type, own)
-    if run_id:
+    shown = rights.only(import_type, own or instance)
+    if run_key:
+        run = get_run(found(connection), rights.only(import_type), run_key)
+        if run is None:
+            raise not_found()
+    elif run_id:
         run = find_run(connection, rights, dag_id or import_type.dag_id, run_id)
         if run is None:
             raise not_found()
     else:
         run = latest_run(connection, shown) if connection is not None else None
     chosen = run.dag_id if run else dag_id_of(import_type, own)
-    return Place(rights, import_type, chosen, run, wanted)
+    return Place(rights, import_type, chosen, run, wanted, instance)
 
 
 def _place_of_run(place: Annotated[Place, Depends(_place)]) -> Place:
@@ -113,7 +122,9 @@ def show_results(
 ) -> HTMLResponse:
     """Show one run's results; without a run the newest one."""
     runs = (
-        list_runs(connection, place.rights.only(place.import_type), limit=PICKED_RUNS).items
+        list_runs(
+            connection, place.rights.only(place.import_type, place.instance), limit=PICKED_RUNS
+        ).items
         if connection is not None
         else ()
     )
@@ -121,6 +132,7 @@ def show_results(
         "results.html",
         chart=outcome_chart(runs[:CHART_RUNS]),
         runs=runs,
+        choices=read_instances(place.rights).taking(place.import_type),
         **_table(place, connection, cursor),
         **_starts(place, startable),
     )

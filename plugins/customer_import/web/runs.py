@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from customer_import.web.rights import Rights
 
 _RATE_SAMPLE = 500
+_SELECTING = ("tenants", "reseller_mpn_ids", "previewed_run")
+"""Parameters that name some customers only."""
 
 
 def find_run(
@@ -98,6 +100,42 @@ def list_runs(
     return page.showing(_view(connection, row) for row in page.rows)
 
 
+def recent_imports(connection: Connection, readable: Rights, most: int) -> list[RunView]:
+    """Return the newest imports of each instance and import type, newest first; of those for all customers only.
+
+    Outcomes are those of the runs' summaries: a run that works has none yet.
+
+    Args:
+        connection: An open read transaction.
+        readable: What the user may read.
+        most: Runs of each.
+    """
+    runs = import_runs.c
+    place = func.row_number().over(
+        partition_by=(runs.import_type, runs.instance), order_by=runs.id.desc()
+    )
+    is_for_all = (
+        func.coalesce(runs.params[name].as_string(), "").in_(("", "[]")) for name in _SELECTING
+    )
+    ranked = (
+        select(runs.id, place.label("place"))
+        .where(runs.mode == Mode.IMPORT.value, readable.rows(runs), *is_for_all)
+        .subquery()
+    )
+    statement = (
+        select(import_runs)
+        .join(ranked, ranked.c.id == runs.id)
+        .where(ranked.c.place <= most)
+        .order_by(runs.id.desc())
+    )
+    return [_view(connection, row, counts_rows=False) for row in connection.execute(statement)]
+
+
+def is_selection(params: Mapping[str, Any]) -> bool:
+    """Whether a run with these parameters is for some customers only."""
+    return any(params.get(name) for name in _SELECTING)
+
+
 def run_params(connection: Connection, key: int) -> dict[str, Any]:
     """Return the parameters that a run was started with."""
     params: dict[str, Any] = connection.execute(
@@ -130,7 +168,12 @@ def _waiting(import_type: ImportType, instance: str | None, fact: DagRunFact) ->
     )
 
 
-def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's columns differ in type
+def _view(
+    connection: Connection,
+    row: Row[Any],  # Any: a row's columns differ in type
+    *,
+    counts_rows: bool = True,
+) -> RunView:
     state, error = _state(connection, row)
     is_active = state in {ShownState.QUEUED, ShownState.RUNNING}
     summary = row.summary or {}
@@ -138,13 +181,13 @@ def _view(connection: Connection, row: Row[Any]) -> RunView:  # Any: a row's col
     if not is_active and "outcomes" in summary:
         counts = _known(Counter(summary["outcomes"]) + Counter({Outcome.FAILED: unclassified}))
     else:
-        counts = _count(connection, row.id)
+        counts = _count(connection, row.id) if counts_rows else {}
     has_asked = is_active or summary.get("approval")
     approval = _approval(connection, row.id) if has_asked else None
     progress = None
     if is_active and approval and approval.is_open:
         progress = Progress(step="Waiting for a person to approve what is written")
-    elif is_active:
+    elif is_active and counts_rows:
         progress = _progress(connection, row, sum(counts.values()))
     return RunView(
         key=row.id,

@@ -26,6 +26,7 @@ from customer_import.web.decisions import standing_of
 from customer_import.web.models import Page, ResellerView, TenantStatus, TenantView, View
 from customer_import.web.paging import Order, read_page
 from customer_import.web.results import MOST_STARTED, text_condition
+from customer_import.web.runs import is_selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,10 +92,7 @@ def latest_hierarchy(
         .limit(_RECENT_RUNS)
     )
     for row in connection.execute(statement):
-        is_selection = any(
-            row.params.get(name) for name in ("tenants", "reseller_mpn_ids", "previewed_run")
-        )
-        if row.mode == Mode.DISCOVER or not is_selection:
+        if row.mode == Mode.DISCOVER or not is_selection(row.params):
             return Hierarchy(
                 row.id, row.dag_id, row.airflow_run_id, import_type, instance, readable
             )
