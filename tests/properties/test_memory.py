@@ -36,6 +36,7 @@ from customer_import.database.tables import (
 )
 from customer_import.errors import AuthenticationError, RejectedRequestError
 from customer_import.partner_center.audit import AuditRecord
+from customer_import.partner_center.clouds import Cloud
 from customer_import.partner_center.flatten import FlatCustomer
 from customer_import.partner_center.models import ListedTenant, Reseller, Subscription
 from customer_import.runs.parameters import RunParams
@@ -126,6 +127,7 @@ class ModelPartnerCenter:
     struck: frozenset[str] = frozenset()
     asks_left: int | None = None
     read: dict[str, int] = field(default_factory=dict)
+    cloud: Cloud = Cloud.GLOBAL
 
     async def resellers(self) -> tuple[Reseller, ...]:
         return RESELLERS
