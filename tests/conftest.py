@@ -68,6 +68,14 @@ def airflow_home() -> Path:
 
 
 @pytest.fixture(scope="session")
+def airflow_database(airflow_home: Path) -> None:
+    """Airflow's own database with its tables, for all tests of this process."""
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+@pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL server of this session."""
     folder = Path(tempfile.mkdtemp(prefix="customer-import-postgres-"))

@@ -26,18 +26,11 @@ OLD_TOKEN = "the-token-that-was-there"
 
 
 @pytest.fixture(scope="module")
-def stored_variables() -> Iterator[Callable[[], dict[str, str]]]:
-    """What Airflow's own database holds; the table is there while these tests run."""
-    from airflow.models.base import Base
-    from airflow.models.connection import Connection
-    from airflow.models.team import Team
+def stored_variables(airflow_database: None) -> Iterator[Callable[[], dict[str, str]]]:
+    """What Airflow's own database holds."""
     from airflow.models.variable import Variable
-    from airflow.settings import engine
     from airflow.utils.session import create_session
     from sqlalchemy import delete, select
-
-    tables: list[Any] = [Team.__table__, Connection.__table__, Variable.__table__]
-    Base.metadata.create_all(engine, tables=tables)
 
     def stored() -> dict[str, str]:
         with create_session() as session:
@@ -46,7 +39,6 @@ def stored_variables() -> Iterator[Callable[[], dict[str, str]]]:
     yield stored
     with create_session() as session:
         session.execute(delete(Variable))
-    Base.metadata.drop_all(engine, tables=tables)
 
 
 @pytest.fixture

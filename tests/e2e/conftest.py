@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 
 
-@pytest.fixture(scope="session")
-def airflow_database(airflow_home: Path) -> None:
-    from airflow.utils.db import initdb
-
-    initdb()
-
-
 @pytest.fixture
 def sandbox(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, airflow_database: None

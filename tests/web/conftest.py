@@ -45,7 +45,7 @@ OWN_DAGS = tuple(dag_id_of(ImportType.DIRECT, name) for name in ("north", "south
 
 
 @pytest.fixture(scope="session")
-def airflow_app(airflow_home: Path) -> Iterator[FastAPI]:
+def airflow_app(airflow_database: None) -> Iterator[FastAPI]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW__CORE__AUTH_MANAGER", "tests.web.auth_manager.RestrictedAuthManager")
         patch.setenv(
@@ -54,9 +54,7 @@ def airflow_app(airflow_home: Path) -> Iterator[FastAPI]:
             "south_staff:user",
         )
         from airflow.api_fastapi.app import create_app, purge_cached_app
-        from airflow.utils.db import initdb
 
-        initdb()
         _register_dags()
         purge_cached_app()
         yield create_app(apps="core")
