@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -13,9 +15,12 @@ from sqlalchemy import select, update
 
 from customer_import.config.instances import load_instances
 from customer_import.database.tables import import_runs, sent_notices
+from customer_import.notices.rules import Notice
 from customer_import.notices.send import tell_of_run
+from customer_import.notices.store import claim
 from customer_import.notices.watch import watch
 from customer_import.tasks.finish.close import close_run
+from customer_import.vocabulary import NoticeKind
 from tests.notices.receivers import MailServer, WebServer
 from tests.tasks.finish.book import Book
 
@@ -226,3 +231,15 @@ def test_a_client_secret_that_ends_soon_is_told_once_a_day(
     assert [mail["subject"] for mail in mail.mails] == [
         "Contoso: Partner Center's client secret ends on 2026-07-10"
     ] * 2
+
+
+def test_of_many_tasks_that_would_tell_at_once_one_does(engine: Engine):
+    notice = Notice(NoticeKind.OVERDUE, "overdue", "text", LINK, "direct")
+    start, now = Barrier(8), datetime(2026, 7, 1, tzinfo=UTC)
+
+    def ask(_: int) -> bool:
+        start.wait(10)
+        return claim(engine, "default", notice, timedelta(hours=24), now)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(ask, range(8))) == 1

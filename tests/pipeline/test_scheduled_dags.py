@@ -132,3 +132,14 @@ def test_a_file_that_is_wrong_as_a_whole_is_told(path: Path):
     assert build(path, WEST) == {}
     path.unlink()
     assert build_scheduled_dags() == []
+
+
+def test_an_instance_that_is_wrong_takes_no_dag_and_no_name_that_is_not_its_own(path: Path):
+    spoilt = NORTH.replace("  north:", "  the north:").replace("title: North", "title: Spoilt")
+    unscheduled = "\n  west: {title: West, import_types: [direct], load_batch_size: none}\n"
+    dags = build(path, NORTH.replace("  north:", "  the_north:"), spoilt, unscheduled)
+    assert sorted(dags) == [
+        "import_direct_customers__the_north",
+        "import_indirect_customers__the_north",
+    ]
+    assert dags["import_direct_customers__the_north"].schedule is not None

@@ -30,13 +30,14 @@ def instance_titles(import_type: ImportType, path: Path | None = None) -> dict[s
     }
 
 
-def has_schedules() -> bool:
-    """Whether an instance may have a schedule: one has, or the file is there and nobody can tell."""
-    path = instances_path()
-    instances = _read(path)
-    return any("schedules" in each for each in instances.values()) or (
-        path.exists() and not instances
-    )
+def with_schedules() -> frozenset[str]:
+    """Return the instances that have schedules, right or wrong; none when the file cannot be read."""
+    return frozenset(str(name) for name, instance in _read().items() if "schedules" in instance)
+
+
+def is_unreadable() -> bool:
+    """Whether the file is there and nobody can tell what stands in it."""
+    return instances_path().exists() and not _read()
 
 
 def _read(path: Path | None = None) -> dict[str, Any]:  # Any: YAML

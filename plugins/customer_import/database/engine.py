@@ -195,14 +195,13 @@ def upsert(
     connection.execute(statement, list(rows))
 
 
-def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows whose unique key does not exist yet; leave the others as they are."""
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose unique key does not exist yet, and return how many; leave the others as they are."""
     if not rows:
-        return
+        return 0
     statement = dialect_insert(connection.dialect.name, table)
-    connection.execute(
-        statement.on_conflict_do_nothing(index_elements=_conflict_columns(table)), list(rows)
-    )
+    missing = statement.on_conflict_do_nothing(index_elements=_conflict_columns(table))
+    return connection.execute(missing, list(rows)).rowcount
 
 
 def upsert_from_select(

@@ -41,8 +41,7 @@ def claim(
         else and_(is_other_run | _sent.run_id.is_(None), _sent.sent_at <= now - repeat_after)
     )
     with engine.begin() as connection:
-        if connection.execute(select(_sent.kind).where(*_same(key))).first() is None:
-            insert_missing(connection, sent_notices, [row])
+        if insert_missing(connection, sent_notices, [row]):
             return True
         again = update(sent_notices).where(*_same(key), is_again)
         return connection.execute(again.values(row)).rowcount == 1

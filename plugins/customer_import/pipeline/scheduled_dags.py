@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow.sdk import CronTriggerTimetable
 
-from customer_import.config.instance_names import has_schedules, instance_titles
+from customer_import.config.instance_names import instance_titles, is_unreadable, with_schedules
 from customer_import.errors import ConfigurationError
 from customer_import.pipeline.documentation import describe
 from customer_import.pipeline.import_dag import build_dag
@@ -36,21 +36,23 @@ def build_scheduled_dags() -> list[DAG]:
     Raises:
         ConfigurationError: The file as a whole is wrong.
     """
-    if not has_schedules():  # nearly every parse: the models are not even imported
+    scheduled = with_schedules()
+    if (
+        not scheduled and not is_unreadable()
+    ):  # nearly every parse: the models are not even imported
         return []
     from customer_import.config.instances import load_each_instance  # noqa: PLC0415
 
-    dags: list[DAG] = []
+    right: list[DAG] = []
+    wrong: list[DAG] = []
     for name, instance in load_each_instance().items():
-        if isinstance(instance, ConfigurationError):
-            dags += [
-                _broken(kind, name, instance)
-                for kind in ImportType
-                if name in instance_titles(kind)
-            ]
-        else:
-            dags += [_scheduled(kind, name, instance) for kind in instance.schedules]
-    return dags
+        if not isinstance(instance, ConfigurationError):
+            right += [_scheduled(kind, name, instance) for kind in instance.schedules]
+        elif name in scheduled:
+            kinds = [kind for kind in ImportType if name in instance_titles(kind)]
+            wrong += [_broken(kind, name, instance) for kind in kinds]
+    taken = {dag.dag_id for dag in right}
+    return [*right, *(dag for dag in wrong if dag.dag_id not in taken)]
 
 
 def _scheduled(import_type: ImportType, name: str, instance: InstanceConfig) -> DAG:
