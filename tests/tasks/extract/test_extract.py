@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
 import re
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import orjson
@@ -465,6 +468,36 @@ def _stop_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
         write(self, batch)
 
     monkeypatch.setattr(CustomerStaging, "_write", dying)
+
+
+def test_a_write_that_fails_after_the_task_was_cancelled_is_no_loose_end(
+    make_run: MakeRun,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    is_writing, may_fail = threading.Event(), threading.Event()
+
+    def failing(self: CustomerStaging, batch: list) -> None:
+        is_writing.set()
+        may_fail.wait(10)
+        raise ConnectionAbortedError
+
+    async def cancelled_while_writing() -> None:
+        staging = CustomerStaging(make_run(ImportType.DIRECT), engine, datetime.now(UTC))
+        staging._batch = [None]  # type: ignore[list-item]
+        flush = asyncio.create_task(staging.flush())
+        await asyncio.to_thread(is_writing.wait, 10)
+        flush.cancel()
+        await asyncio.sleep(0)
+        may_fail.set()
+        with pytest.raises(asyncio.CancelledError):
+            await flush
+
+    monkeypatch.setattr(CustomerStaging, "_write", failing)
+    asyncio.run(cancelled_while_writing())
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 def test_two_extractions_of_one_partner_tenant_follow_each_other(

@@ -226,6 +226,7 @@ class CustomerStaging:
                 await asyncio.shield(write)
             finally:
                 await asyncio.wait({write})
+                write.exception()  # taken also when cancelled: nobody else asks for it, and asyncio would log it
 
     async def pending(self) -> AsyncIterator[PendingTenant]:
         """Give the tenants still to be asked for, in listing order; holds one page of them."""
