@@ -151,7 +151,7 @@ wheel: $(STAMP) ## Build the package into dist/
 test-wheel: wheel ## Install the wheel into an empty environment and run an import with it (some minutes)
 	$(BIN)/python -W ignore -m tests.wheel dist/*.whl
 
-COMPILE := pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command 'make lock'
+COMPILE := pip compile --quiet --universal --extra fab --generate-hashes --python-version 3.11 --custom-compile-command 'make lock'
 .PHONY: lock
 lock: ## Remake the requirements files from pyproject.toml; UPGRADE=1 takes the newest versions
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
