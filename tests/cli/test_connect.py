@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from customer_import.cli.main import app
+from customer_import.database.engine import open_engine
+from customer_import.notices.store import last_sign_in
 from sandbox import FaultKind, FaultRule, SandboxConfig, SandboxServer
 from sandbox.clouds import Cloud
 from sandbox.demo.settings import REFRESH_TOKEN_VARIABLE
@@ -192,6 +195,22 @@ def test_the_right_turn_stores_a_token_with_which_the_check_succeeds(
     assert stored_variables()[REFRESH_TOKEN_VARIABLE] != OLD_TOKEN
     assert after.code == 0
     assert "cannot be renewed" not in after.out
+    signed_in = last_sign_in(open_engine(), "sandbox")
+    assert signed_in is not None
+    assert datetime.now(UTC) - signed_in < timedelta(minutes=1)
+
+
+def test_the_last_day_of_the_client_secret_is_asked_for_where_people_want_to_be_told(
+    connect: Callable[..., Called], airflow: Airflow
+) -> None:
+    person()(airflow)
+    document = yaml.safe_load(airflow.instances.read_text())
+    notifier = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
+    document["instances"]["sandbox"]["notices"] = {"by": [{"notifier": notifier}]}
+    airflow.instances.write_text(yaml.safe_dump(document))
+    said = connect()
+    assert said.code == 0
+    assert "warn   Partner Center, last day: give the last day of the client secret" in said.out
 
 
 def test_a_clock_an_hour_off_is_told(connect: Callable[..., Called], airflow: Airflow) -> None:

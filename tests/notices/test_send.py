@@ -17,7 +17,7 @@ from customer_import.config.instances import load_instances
 from customer_import.database.tables import import_runs, sent_notices
 from customer_import.notices.rules import Notice
 from customer_import.notices.send import tell_of_run
-from customer_import.notices.store import claim
+from customer_import.notices.store import claim, note_sign_in
 from customer_import.notices.watch import watch
 from customer_import.tasks.finish.close import close_run
 from customer_import.vocabulary import NoticeKind
@@ -231,6 +231,40 @@ def test_a_client_secret_that_ends_soon_is_told_once_a_day(
     assert [mail["subject"] for mail in mail.mails] == [
         "Contoso: Partner Center's client secret ends on 2026-07-10"
     ] * 2
+
+
+def test_a_refresh_token_is_told_before_it_ends_reckoned_from_the_last_sign_in(
+    book: Book, instances: Path, mail: MailServer, monkeypatch: pytest.MonkeyPatch
+):
+    connection = {
+        "conn_type": "partner_center",
+        "login": "11111111-2222-3333-4444-555555555555",
+        "password": "invented",
+        "extra": {
+            "tenant_id": "11111111-2222-3333-4444-666666666666",
+            "flow": "app_user",
+            "refresh_token_variable": "refresh_token",
+        },
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_PARTNER_CENTER_DEFAULT", json.dumps(connection))
+    write(instances, by=[SMTP])
+    begun = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    run = book.begin()
+    at = {"started_at": begun, "listed": 1}
+    with book.engine.begin() as database:
+        database.execute(update(import_runs).where(import_runs.c.id == run.key).values(**at))
+
+    def look(days: float) -> list[str]:
+        mail.mails.clear()
+        watch(book.engine, load_instances(), LINK, begun + timedelta(days=days))
+        return [mail["subject"] for mail in mail.mails]
+
+    assert look(75) == []
+    assert look(80) == ["Contoso: Partner Center's refresh token ends on 2026-09-29"]
+    note_sign_in(book.engine, "default", begun + timedelta(days=79))
+    note_sign_in(book.engine, "default", begun + timedelta(days=81))
+    assert look(82) == []
+    assert look(81 + 80) == ["Contoso: Partner Center's refresh token ends on 2026-12-19"]
 
 
 def test_of_many_tasks_that_would_tell_at_once_one_does(engine: Engine):

@@ -7,6 +7,7 @@ right, and nothing is stored before everything is.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow.sdk.log import mask_secret
@@ -27,10 +28,12 @@ from customer_import.cli.check import (
     neediest,
     of_end,
 )
+from customer_import.cli.database import ready_engine
 from customer_import.config.mapping import load_mappings
 from customer_import.errors import AuthenticationError, ConfigurationError, CustomerImportError
 from customer_import.http.clock import wrong_clock
 from customer_import.http.finding import Finding
+from customer_import.notices.store import note_sign_in
 from customer_import.partner_center.check import check_partner_center
 from customer_import.partner_center.consent import try_application
 from customer_import.partner_center.entra import SERVICE
@@ -78,7 +81,7 @@ def _groups(name: str, ask: Ask) -> Iterator[Iterable[Finding]]:
         return
     yield (check_mappings(instance),)
     yield of_end(BSS, check_bss(impatient(instance.bss), needed=_needed(instance)))
-    for group in _partner_center(instance, ask):
+    for group in _partner_center(name, instance, ask):
         yield of_end(PARTNER_CENTER, group)
 
 
@@ -94,7 +97,7 @@ def _needed(instance: InstanceConfig) -> Needed:
     return Needed(tuple(options), profile.paymentMethod if profile else None)
 
 
-def _partner_center(instance: InstanceConfig, ask: Ask) -> Iterator[Iterable[Finding]]:
+def _partner_center(name: str, instance: InstanceConfig, ask: Ask) -> Iterator[Iterable[Finding]]:
     hook = PartnerCenterHook(instance.partner_center.conn_id)
     settings = None
     try:
@@ -119,7 +122,10 @@ def _partner_center(instance: InstanceConfig, ask: Ask) -> Iterator[Iterable[Fin
         save_refresh_token=tokens.append,
     )
     yield _calls(instance, hook)
-    yield (_store(settings.refresh_token_variable, tokens[-1]),)
+    stored = _store(settings.refresh_token_variable, tokens[-1])
+    yield (stored,)
+    if stored.is_right:
+        yield _remember(name, instance)
 
 
 def _look_at_variable(name: str) -> Finding:
@@ -170,6 +176,17 @@ def _store(name: str, token: str) -> Finding:
         f"stored in the Airflow Variable {name}. It ends on {last_day}, {LIFETIME_DAYS} days from now; each import "
         "renews it for as long",
     )
+
+
+def _remember(name: str, instance: InstanceConfig) -> Iterator[Finding]:
+    """Remember when the token ends, so that people are told; without a database the token is right all the same."""
+    try:
+        note_sign_in(ready_engine(), name, datetime.now(UTC))
+    except CustomerImportError as error:
+        yield Finding("last day", f"nobody will be told before it: {error}", is_warning=True)
+    if instance.notices and not instance.partner_center.client_secret_ends:
+        message = f"give the last day of the client secret as client_secret_ends of {name}, or nobody is told before it"
+        yield Finding("last day", message, is_warning=True)
 
 
 def _wrong(finding: Finding) -> Finding:

@@ -74,6 +74,22 @@ def _options(
 
 
 @app.command()
+def setup() -> None:
+    """Make what Airflow needs before the first import, and say what is still to be done."""
+    with outside_a_task() as answers:
+        from customer_import.cli.check import as_line  # noqa: PLC0415
+        from customer_import.cli.setup import set_up  # noqa: PLC0415
+
+        is_right = True
+        for finding in set_up():
+            is_right = is_right and finding.is_right
+            typer.echo(as_line(finding), answers)
+    if not is_right:
+        typer.echo("Mend what is WRONG, and run the command again", err=True)
+        raise typer.Exit(SOMETHING_WRONG)
+
+
+@app.command()
 def check(
     instance: Instance = None,
     *,

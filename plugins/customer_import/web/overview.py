@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from customer_import.database.tables import import_runs, sent_notices
 from customer_import.notices.rules import next_due, overdue
-from customer_import.notices.store import WATCHED, was_sent
+from customer_import.notices.store import SIGNED_IN, WATCHED, was_sent
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import ImportType, NoticeKind, dag_id_of
 from customer_import.web.airflow_internals import paused_dag_ids
@@ -196,7 +196,7 @@ def _notices(
         key, at = (row.instance, row.import_type), as_utc(row.sent_at)
         if row.kind == WATCHED:
             watched[key] = at
-        else:
+        elif row.kind != SIGNED_IN:
             notice = NoticeView(NoticeKind(row.kind), at if was_sent(at) else None, row.error)
             told[key].append(notice)
     return told, watched
