@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from customer_import.database.tables import run_tasks
-from customer_import.errors import AuthenticationError
-from customer_import.runs.tasks import TaskAttempt, last_attempts, record_task
+from customer_import.errors import AuthenticationError, DatabaseError
+from customer_import.runs.heartbeat import beating
+from customer_import.runs.tasks import TaskAttempt, _see, last_attempts, record_task, silent_tasks
 from customer_import.vocabulary import RunState, TaskId
 
 if TYPE_CHECKING:
@@ -54,6 +57,46 @@ def test_a_task_that_fails_says_why_and_fails_all_the_same(book: Book):
     assert (task.state, task.name) == (RunState.FAILED, "load_customers[3]")
     assert task.error == "BSS: the password was refused"
     assert task.seconds is not None
+
+
+def test_a_task_gives_signs_of_life_and_one_whose_process_is_gone_is_told(book: Book):
+    run = book.begin()
+    task = TaskAttempt(run.key, LOAD, map_index=3)
+    with record_task(book.engine, task):
+        (begun,) = attempts(book, run.key)
+        assert begun.seen_at is not None
+        seen = threading.Event()
+
+        def beat() -> None:
+            _see(book.engine, task, later)
+            seen.set()
+
+        later = begun.seen_at + timedelta(seconds=8)
+        with beating(beat, every_s=0.01):
+            assert seen.wait(10)
+        (alive,) = attempts(book, run.key)
+        assert alive.seen_at == later
+        assert silent_tasks([alive], later + timedelta(seconds=20)) == []
+        assert silent_tasks([alive], later + timedelta(seconds=30)) == [alive]
+    (ended,) = attempts(book, run.key)
+    _see(book.engine, task, later + timedelta(hours=1))
+    assert attempts(book, run.key) == [ended], "a beat that is late changes nothing"
+    assert silent_tasks([ended], later + timedelta(hours=1)) == []
+
+
+def test_a_database_that_is_away_ends_neither_the_task_nor_its_signs_of_life():
+    beats = iter(
+        [OperationalError("SELECT 1", None, Exception()), DatabaseError("away", hint="wait"), None]
+    )
+    seen = threading.Event()
+
+    def beat() -> None:
+        if (error := next(beats, None)) is not None:
+            raise error
+        seen.set()
+
+    with beating(beat, every_s=0.01):
+        assert seen.wait(10)
 
 
 def test_a_failure_that_cannot_be_recorded_does_not_hide_what_failed(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from customer_import.database.engine import open_engine
+from customer_import.database.tables import run_tasks
 from customer_import.errors import ConfigurationError
 from customer_import.runs.tasks import TaskAttempt, record_task
 from customer_import.vocabulary import ImportType
@@ -370,6 +371,23 @@ def test_a_run_that_was_killed_shows_what_its_last_task_said(
         raise refused
     page = admin.get(f"{PREFIX}/?dag_id={DIRECT}&run_id=killed").text
     assert "start_run: connection bss: the key is blank" in page
+
+
+def test_a_task_whose_worker_is_dead_is_shown_long_before_airflow_notices(
+    admin: TestClient, database: Engine, add_dag_run: Callable[..., None]
+) -> None:
+    key = add_run(database, airflow_run_id="dead", state="running", ended_at=None)
+    add_dag_run(DIRECT, "dead", "running")
+    address = f"{PREFIX}/?dag_id={DIRECT}&run_id=dead"
+    with record_task(database, TaskAttempt(key, "load_customers", 3)):
+        assert "No sign of life" not in admin.get(address).text
+        with database.begin() as connection:
+            moment = datetime.now(UTC) - timedelta(seconds=28)
+            connection.execute(update(run_tasks).values(seen_at=moment))
+        assert "No sign of life from load_customers[3] since" in admin.get(address).text
+        said = admin.get(f"{PREFIX}/api/runs/{key}").json()["progress"]["silent"]
+        assert [each["task"] for each in said] == ["load_customers[3]"]
+    assert "No sign of life" not in admin.get(address).text
 
 
 def test_tenants_of_a_queued_import_are_pending(

@@ -112,6 +112,8 @@ run_tasks = Table(
     Column("started_at", _Moment, nullable=False),
     Column("seconds", Double),
     Column("error", Text),
+    # Its last sign of life, by the database's clock.
+    Column("seen_at", _Moment),
 )
 """One row per attempt of a run's tasks: how long it took, and in words why it failed."""
 

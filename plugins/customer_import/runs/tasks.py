@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from customer_import.database.engine import upsert
+from customer_import.database.engine import clock, upsert
 from customer_import.database.tables import run_tasks
 from customer_import.errors import CustomerImportError, DatabaseError
+from customer_import.runs.heartbeat import SILENT_AFTER, beating
 from customer_import.runs.results import shorten
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import RunState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine
 
 NOT_MAPPED = -1
 """Map index of a task that is not mapped, as Airflow has it."""
@@ -46,6 +47,7 @@ class TaskAttempt:
         started_at: UTC.
         seconds: How long it took; ``None`` until it ended.
         error: Why it failed, in words.
+        seen_at: UTC of the database, its last sign of life; ``None`` of a row that an earlier version wrote.
     """
 
     run_key: int
@@ -56,6 +58,7 @@ class TaskAttempt:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     seconds: float | None = None
     error: str | None = None
+    seen_at: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -70,11 +73,13 @@ def task_name(task_id: str, map_index: int) -> str:
 
 @contextmanager
 def record_task(engine: Engine, task: TaskAttempt) -> Iterator[None]:
-    """Record that a task begins, and at the end how long it took and in words why it failed."""
-    _begin(engine, task)
+    """Record that a task begins, that it lives, and at the end how long it took and in words why it failed."""
+    now = clock(engine)
+    _begin(engine, task, now())
     started = time.monotonic()
     try:
-        yield
+        with beating(lambda: _see(engine, task, now())):
+            yield
     except BaseException as error:
         try:
             _end(engine, task, time.monotonic() - started, RunState.FAILED, _in_words(error))
@@ -101,13 +106,28 @@ def last_attempts(connection: Connection, run_key: int) -> list[TaskAttempt]:
             as_utc(row.started_at),
             row.seconds,
             row.error,
+            as_utc(row.seen_at) if row.seen_at else None,
         )
         for row in last.values()
     ]
     return sorted(attempts, key=lambda task: (task.started_at, task.map_index))
 
 
-def _begin(engine: Engine, task: TaskAttempt) -> None:
+def silent_tasks(attempts: Iterable[TaskAttempt], now: datetime) -> list[TaskAttempt]:
+    """Return the tasks that should be at work and have given no sign of life for a while, as last seen.
+
+    Args:
+        attempts: The last one of each task.
+        now: UTC of the database.
+    """
+    return [
+        task
+        for task in attempts
+        if task.state is RunState.RUNNING and task.seen_at and now - task.seen_at > SILENT_AFTER
+    ]
+
+
+def _begin(engine: Engine, task: TaskAttempt, now: datetime) -> None:
     row = {
         "run_id": task.run_key,
         "task_id": task.task_id,
@@ -117,27 +137,35 @@ def _begin(engine: Engine, task: TaskAttempt) -> None:
         "started_at": task.started_at,
         "seconds": task.seconds,
         "error": task.error,
+        "seen_at": now,
     }
     # A run that is not in this database is refused in words when the task opens it.
     with suppress(IntegrityError), engine.begin() as connection:
         upsert(connection, run_tasks, [row])
 
 
+def _see(engine: Engine, task: TaskAttempt, now: datetime) -> None:
+    is_running = run_tasks.c.state == RunState.RUNNING.value
+    with engine.begin() as connection:
+        connection.execute(update(run_tasks).where(*_same(task), is_running).values(seen_at=now))
+
+
 def _end(
     engine: Engine, task: TaskAttempt, seconds: float, state: RunState, error: str | None
 ) -> None:
-    columns = run_tasks.c
+    values = {"state": state.value, "seconds": round(seconds, 3), "error": error}
     with engine.begin() as connection:
-        connection.execute(
-            update(run_tasks)
-            .where(
-                columns.run_id == task.run_key,
-                columns.task_id == task.task_id,
-                columns.map_index == task.map_index,
-                columns.attempt == task.attempt,
-            )
-            .values(state=state.value, seconds=round(seconds, 3), error=error)
-        )
+        connection.execute(update(run_tasks).where(*_same(task)).values(values))
+
+
+def _same(task: TaskAttempt) -> tuple[ColumnElement[bool], ...]:
+    columns = run_tasks.c
+    return (
+        columns.run_id == task.run_key,
+        columns.task_id == task.task_id,
+        columns.map_index == task.map_index,
+        columns.attempt == task.attempt,
+    )
 
 
 def _in_words(error: BaseException) -> str:

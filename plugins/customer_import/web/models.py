@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from customer_import.runs.previews import WOULD_WRITE
 from customer_import.vocabulary import (
@@ -48,6 +48,18 @@ class ShownState(StrEnum):
     FAILED = "failed"
 
 
+class SilentTask(View):
+    """A task that should be at work, and whose process gives no sign of life.
+
+    Attributes:
+        task: Its name, such as ``load_customers[3]``.
+        since: UTC; its last sign of life.
+    """
+
+    task: str
+    since: datetime
+
+
 class Progress(View):
     """How far a run has come.
 
@@ -57,6 +69,7 @@ class Progress(View):
         total: Out of how many.
         per_second: Customers a second, when it can be told.
         seconds_left: At that rate.
+        silent: Tasks whose process seems to be dead; Airflow starts them again after some minutes.
     """
 
     step: str
@@ -64,6 +77,7 @@ class Progress(View):
     total: int | None = None
     per_second: float | None = None
     seconds_left: float | None = None
+    silent: list[SilentTask] = Field(default_factory=list)
 
 
 class PreviewView(View):

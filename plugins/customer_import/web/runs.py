@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from customer_import.database.engine import clock
 from customer_import.database.tables import import_results, import_runs, staged_customers
 from customer_import.runs.approvals import find_approval
 from customer_import.runs.run import as_utc
-from customer_import.runs.tasks import last_attempts
+from customer_import.runs.tasks import last_attempts, silent_tasks
 from customer_import.vocabulary import ImportType, Mode, Outcome, RunState, TaskId, dag_of
 from customer_import.web.airflow_internals import find_dag_run
-from customer_import.web.models import ApprovalView, Page, Progress, RunView, ShownState
+from customer_import.web.models import ApprovalView, Page, Progress, RunView, ShownState, SilentTask
 from customer_import.web.paging import Order, read_page
 
 if TYPE_CHECKING:
@@ -189,6 +190,7 @@ def _view(
         progress = Progress(step="Waiting for a person to approve what is written")
     elif is_active and counts_rows:
         progress = _progress(connection, row, sum(counts.values()))
+        progress = progress.model_copy(update={"silent": _silent(connection, row.id)})
     return RunView(
         key=row.id,
         dag_id=row.dag_id,
@@ -283,6 +285,12 @@ def _progress(connection: Connection, row: Row[Any], results: int) -> Progress:
     total = connection.execute(discovered).scalar_one()
     step = "Comparing with the BSS" if row.mode == Mode.PREVIEW else "Writing to the BSS"
     return _counted(step, results, total, _load_rate(connection, row.id))
+
+
+def _silent(connection: Connection, key: int) -> list[SilentTask]:
+    attempts = last_attempts(connection, key)
+    silent = silent_tasks(attempts, clock(connection.engine)())
+    return [SilentTask(task=task.name, since=task.seen_at) for task in silent if task.seen_at]
 
 
 def _counted(step: str, done: int, total: int, rate: float | None) -> Progress:
