@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import DateTime, column, create_engine, delete, insert, inspect, select, table
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    column,
+    create_engine,
+    delete,
+    insert,
+    inspect,
+    select,
+    table,
+)
 
 from customer_import.database.engine import open_engine
-from customer_import.database.migrate import VERSION_TABLE, migrate
+from customer_import.database.migrate import VERSION_TABLE, migrate, scripts
 from customer_import.database.tables import (
     import_results,
     import_runs,
@@ -116,4 +133,69 @@ def test_links_of_before_are_kept_and_no_account_is_linked_twice(
             ("instance a", "t2", None, None),
             ("instance b", "t1", 1, "hash"),
         ]
+    engine.dispose()
+
+
+def some_value(column: Column[Any], now: datetime) -> object:
+    """A value that a column takes, whatever it means."""
+    kind = column.type
+    if isinstance(kind, JSON):
+        return {"a": [1, "é"]}
+    if isinstance(kind, DateTime | Date):
+        return now if isinstance(kind, DateTime) else now.date()
+    if isinstance(kind, Boolean):
+        return True
+    if isinstance(kind, Integer):
+        return 1
+    if isinstance(kind, Float):
+        return 2.5
+    if isinstance(kind, LargeBinary):
+        return b"\x00\xff"
+    return f"{column.name} é"[: getattr(kind, "length", None) or 50]
+
+
+def fill(engine: Engine, now: datetime) -> dict[str, dict[str, Any]]:
+    """Insert a row into every table as it is, and return what was inserted."""
+    tables = MetaData()
+    tables.reflect(engine)
+    rows: dict[str, dict[str, Any]] = {}
+    with engine.begin() as connection:
+        for each in tables.sorted_tables:
+            if each.name == VERSION_TABLE:
+                continue
+            columns = [one for one in each.columns if one.computed is None]
+            rows[each.name] = {one.name: some_value(one, now) for one in columns}
+            connection.execute(insert(each).values(rows[each.name]))
+    return rows
+
+
+def in_utc(value: object) -> object:
+    """A moment as it was inserted; SQLite gives it back without its zone."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and not value.tzinfo else value
+
+
+REVISIONS = [each.revision for each in scripts().walk_revisions()][:0:-1]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_every_row_of_every_earlier_revision_is_kept(
+    database: str, revision: str, request: pytest.FixtureRequest
+) -> None:
+    engine = open_engine(request.getfixturevalue(f"{database}_database_url"))
+    migrate(engine, revision)
+    before = fill(engine, datetime.now(UTC).replace(microsecond=0))
+
+    migrate(engine)
+
+    tables = MetaData()
+    tables.reflect(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, metadata) == []
+        for name, row in before.items():
+            after = connection.execute(select(tables.tables[name])).mappings().all()
+            assert len(after) == 1, name
+            kept = {key: in_utc(after[0][key]) for key in row if key in after[0]}
+            assert kept == {key: row[key] for key in kept}, name
     engine.dispose()

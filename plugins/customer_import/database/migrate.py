@@ -30,15 +30,25 @@ def migrate(engine: Engine, target: str | None = None) -> None:
     logging.getLogger("alembic").setLevel(
         logging.WARNING
     )  # it would write into the log of the run's first task
-    config = Config()
-    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
-    target = target or ScriptDirectory.from_config(config).get_current_head() or "head"
+    config = _config()
+    target = target or scripts().get_current_head() or "head"
     with engine.begin() as connection:  # on SQLite this takes the write lock
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
         if _current(connection) != target:
             config.attributes["connection"] = connection
             command.upgrade(config, target)
+
+
+def scripts() -> ScriptDirectory:
+    """Return the migrations."""
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    return config
 
 
 def _current(connection: Connection) -> str | None:
