@@ -196,10 +196,12 @@ class DatabaseError(CustomerImportError):
     Args:
         message: Where it is and what is wrong.
         hint: What to do about it.
+        is_passing: Whether it may be right again without a change of ours, so that waiting for it makes sense.
     """
 
-    def __init__(self, message: str, *, hint: str) -> None:
+    def __init__(self, message: str, *, hint: str, is_passing: bool = True) -> None:
         self.hint = hint
+        self.is_passing = is_passing
         super().__init__(f"{message}. Hint: {hint}")
 
 

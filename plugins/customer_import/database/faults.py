@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import event
 
@@ -22,28 +22,37 @@ if TYPE_CHECKING:
 HINT = "check the connection customer_import_db, or AIRFLOW_HOME when there is none"
 _SPACE = "make room there; what was stored is safe, and a retry goes on from it"
 
-Fault = tuple[str, str]  # what is wrong, and what to do about it
 
-_REFUSED: Fault = ("it refuses the sign-in", HINT)
-_FULL: Fault = ("its disk is full", _SPACE)
-_MANY: Fault = (
+class Fault(NamedTuple):
+    """What is wrong, what to do about it, and whether it may pass without a change of ours."""
+
+    words: str
+    hint: str
+    is_passing: bool = True
+
+
+_REFUSED = Fault("it refuses the sign-in", HINT, is_passing=False)
+_FULL = Fault("its disk is full", _SPACE)
+_MANY = Fault(
     "it takes no more connections",
     "raise max_connections there, or lower the number of tasks that work at once",
 )
-_STARTING: Fault = ("it is starting or stopping", "try again")
-_LOST: Fault = (
+_STARTING = Fault("it is starting or stopping", "try again")
+_LOST = Fault(
     "the connection was lost",
     "try again; if it stays so, see the log of the database server",
 )
-_BROKEN: Fault = ("it cannot store anything now", "see the log of the database server")
-_UNREACHABLE: Fault = ("it cannot be reached", HINT)
+_BROKEN = Fault("it cannot store anything now", "see the log of the database server")
+_UNREACHABLE = Fault("it cannot be reached", HINT)
 
 # SQLSTATE of an answer: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _STATES: dict[str, Fault] = {
-    "25006": ("it may only be read", "connect to the primary server, not to a standby"),
+    "25006": Fault(
+        "it may only be read", "connect to the primary server, not to a standby", is_passing=False
+    ),
     "28000": _REFUSED,
     "28P01": _REFUSED,
-    "3D000": ("there is no such database", HINT),
+    "3D000": Fault("there is no such database", HINT, is_passing=False),
     "53100": _FULL,
     "53200": _BROKEN,
     "53300": _MANY,
@@ -61,34 +70,44 @@ _TEXTS: tuple[tuple[str, Fault], ...] = (
     ("database .* does not exist", _STATES["3D000"]),
     ("too many clients|too many connections|connection slots", _MANY),
     ("starting up|shutting down|in recovery mode|not yet accepting", _STARTING),
-    ("could not translate host name", ("it cannot be reached: its name cannot be resolved", HINT)),
-    ("Connection refused", ("it cannot be reached: the connection was refused", HINT)),
+    (
+        "could not translate host name",
+        Fault("it cannot be reached: its name cannot be resolved", HINT),
+    ),
+    ("Connection refused", Fault("it cannot be reached: the connection was refused", HINT)),
     (
         "certificate|SSL error|SSL was required|support SSL|SSL off",
-        ("it cannot be reached: TLS was refused", HINT),
+        Fault("it cannot be reached: TLS was refused", HINT, is_passing=False),
     ),
     (
         "timeout expired|timed out|No route to host|unreachable",
-        ("it cannot be reached: it gave no answer", HINT),
+        Fault("it cannot be reached: it gave no answer", HINT),
     ),
     ("closed the connection|closed unexpectedly|already closed|terminating connection", _LOST),
 )
-_SQLITE: tuple[tuple[str, str, str], ...] = (
-    ("SQLITE_FULL", "the disk is full", _SPACE),
+_SQLITE: tuple[tuple[str, Fault], ...] = (
+    ("SQLITE_FULL", Fault("the disk is full", _SPACE)),
     (
         "SQLITE_READONLY",
-        "it may not be written",
-        "give the user that runs Airflow the right to write it",
+        Fault(
+            "it may not be written",
+            "give the user that runs Airflow the right to write it",
+            is_passing=False,
+        ),
     ),
-    ("SQLITE_CANTOPEN", "it cannot be opened", f"is its folder there, and writable? {HINT}"),
+    (
+        "SQLITE_CANTOPEN",
+        Fault(
+            "it cannot be opened", f"is its folder there, and writable? {HINT}", is_passing=False
+        ),
+    ),
     (
         "SQLITE_BUSY",
-        "the database is locked by another process",
-        "use PostgreSQL for several machines",
+        Fault("the database is locked by another process", "use PostgreSQL for several machines"),
     ),
-    ("SQLITE_IOERR", "the disk does not work", "look at the disk and its mount"),
-    ("SQLITE_CORRUPT", "it is damaged", "restore it from a backup"),
-    ("SQLITE_NOTADB", "it is no SQLite database", HINT),
+    ("SQLITE_IOERR", Fault("the disk does not work", "look at the disk and its mount")),
+    ("SQLITE_CORRUPT", Fault("it is damaged", "restore it from a backup", is_passing=False)),
+    ("SQLITE_NOTADB", Fault("it is no SQLite database", HINT, is_passing=False)),
 )
 _VALUES_IN_TEXT = ("22", "23")
 """SQLSTATE classes whose messages repeat values: data exceptions and broken constraints."""
@@ -104,9 +123,8 @@ def explain_faults(engine: Engine) -> None:
             return
         found = _find(error, is_lost=context.is_disconnect)
         if found is not None:
-            words, hint = found
-            message = f"{place_of(engine.url)}: {words}"
-            raise DatabaseError(message, hint=hint)
+            message = f"{place_of(engine.url)}: {found.words}"
+            raise DatabaseError(message, hint=found.hint, is_passing=found.is_passing)
 
     event.listen(engine, "handle_error", explain)
 
@@ -122,9 +140,7 @@ def place_of(url: URL) -> str:
 def _find(error: BaseException, *, is_lost: bool) -> Fault | None:
     if isinstance(error, sqlite3.Error):
         name = str(getattr(error, "sqlite_errorname", ""))
-        return next(
-            ((words, hint) for start, words, hint in _SQLITE if name.startswith(start)), None
-        )
+        return next((fault for start, fault in _SQLITE if name.startswith(start)), None)
     state = getattr(error, "pgcode", None)
     if state in _STATES:
         return _STATES[state]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 
+from customer_import.pipeline.database_outage import outlasting_database
 from customer_import.pipeline.task_run import open_task, results_url
 from customer_import.vocabulary import Answer, TaskId
 
@@ -55,6 +56,7 @@ class ApproveLoad(HITLOperator):
         )
         self.run_key = run_key
 
+    @outlasting_database
     def execute(self, context: Context) -> dict[str, Any]:
         """Ask, when the run has to."""
         with open_task(self.run_key, TaskId.APPROVE_LOAD) as (engine, run):
@@ -66,6 +68,7 @@ class ApproveLoad(HITLOperator):
             super().execute(context)
         return {"asked": approval.why is not None}
 
+    @outlasting_database
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Store the answer; the load goes by it."""
         response = super().execute_complete(context, event)

@@ -37,6 +37,7 @@ from customer_import.errors import (
     ThrottledError,
 )
 from customer_import.pipeline.approval import ApproveLoad
+from customer_import.pipeline.database_outage import LONGEST_S, outlasting_database
 from customer_import.pipeline.documentation import describe
 from customer_import.pipeline.parameters import import_params
 from customer_import.pipeline.task_run import attempt_of, open_task, results_url, wait_for_turn
@@ -100,7 +101,7 @@ RETRY_POLICY = ExceptionRetryPolicy(
 _QUIET = {"show_return_value_in_logs": False}  # the log is for people; the value is in XCom
 _SHORT: dict[str, Any] = _QUIET | {
     "retry_delay": timedelta(seconds=20),
-    "execution_timeout": timedelta(minutes=15),
+    "execution_timeout": timedelta(minutes=15, seconds=LONGEST_S),
 }
 _HOURS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=30),
@@ -194,6 +195,7 @@ def _written_alias(import_type: ImportType) -> AssetAlias:
 
 
 @task(retries=3, **_SHORT)
+@outlasting_database
 def start_run(import_type: str) -> int:
     """Check configuration and credentials, migrate the database, look up the organisation."""
     from customer_import.database.engine import open_engine  # noqa: PLC0415
@@ -221,6 +223,7 @@ def start_run(import_type: str) -> int:
 
 
 @task(retries=3, **_LONG)
+@outlasting_database
 def extract_customers(run_key: int) -> dict[str, Any]:
     """Read the import type's customers from Partner Center into staging, and classify them."""
     with open_task(run_key, TaskId.EXTRACT_CUSTOMERS) as (engine, run):
@@ -232,6 +235,7 @@ def extract_customers(run_key: int) -> dict[str, Any]:
 
 
 @task(retries=3, **_LONG)
+@outlasting_database
 def validate_customers(run_key: int) -> dict[str, Any]:
     """Check the staged customers with Great Expectations; critical findings reject a customer."""
     with open_task(run_key, TaskId.VALIDATE_CUSTOMERS) as (engine, run):
@@ -245,6 +249,7 @@ def validate_customers(run_key: int) -> dict[str, Any]:
 
 
 @task(retries=3, **_LONG)
+@outlasting_database
 def transform_customers(run_key: int) -> list[int]:
     """Map the valid customers to accounts and contacts; return the numbers of the load batches."""
     with open_task(run_key, TaskId.TRANSFORM_CUSTOMERS) as (engine, run):
@@ -258,6 +263,7 @@ def transform_customers(run_key: int) -> list[int]:
 
 
 @task(retries=3, **_LONG)
+@outlasting_database
 def list_accounts(run_key: int) -> dict[str, Any]:
     """List the BSS accounts once, when a customer has none yet; stop a load that would empty a field for too many."""
     with open_task(run_key, TaskId.LIST_ACCOUNTS) as (engine, run):
@@ -277,6 +283,7 @@ def list_accounts(run_key: int) -> dict[str, Any]:
     map_index_template="batch {{ task.op_kwargs['batch'] }}",
     **_LONG,
 )
+@outlasting_database
 def load_customers(run_key: int, batch: int) -> dict[str, Any]:
     """Write one batch of customers to the BSS, each exactly once."""
     with open_task(run_key, TaskId.LOAD_CUSTOMERS) as (engine, run):
@@ -294,6 +301,7 @@ def load_customers(run_key: int, batch: int) -> dict[str, Any]:
 
 
 @task(retries=2, trigger_rule="all_done", **_SHORT)
+@outlasting_database
 def finish_run(import_type: str) -> dict[str, Any]:
     """Give every customer an outcome, check that they add up, and return the summary."""
     from airflow.sdk.exceptions import AirflowFailException  # noqa: PLC0415

@@ -83,8 +83,12 @@ def record_task(engine: Engine, task: TaskAttempt) -> Iterator[None]:
     except BaseException as error:
         try:
             _end(engine, task, time.monotonic() - started, RunState.FAILED, _in_words(error))
-        except (SQLAlchemyError, DatabaseError):  # what broke the task is the more telling error
-            _log.warning("The failure of %s could not be recorded", task.name, exc_info=True)
+        except (
+            SQLAlchemyError,
+            DatabaseError,
+        ) as other:  # what broke the task is the more telling error
+            if not isinstance(error, DatabaseError):
+                _log.warning("The failure of %s could not be recorded: %s", task.name, other)
         raise
     _end(engine, task, time.monotonic() - started, RunState.SUCCESS, None)
 

