@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[Arena], Iterator[Case]]
 
-_STORM_CUSTOMERS = 1_000
+_STORM_CUSTOMERS = 1_100
 _SHARED_CUSTOMERS = 150
 
 
