@@ -73,10 +73,18 @@ def open_task(run_key: int, task_id: TaskId) -> Iterator[tuple[Engine, Run]]:
     from customer_import.database.engine import open_engine  # noqa: PLC0415
     from customer_import.runs.run import open_run  # noqa: PLC0415
     from customer_import.runs.tasks import record_task  # noqa: PLC0415
+    from customer_import.telemetry import describe_task  # noqa: PLC0415
 
     engine = open_engine()
     with record_task(engine, attempt_of(run_key, task_id)):
-        yield engine, open_run(engine, run_key)
+        run = open_run(engine, run_key)
+        describe_task(
+            run_key=run_key,
+            import_type=run.import_type.value,
+            instance=run.params.instance,
+            mode=run.params.mode.value,
+        )
+        yield engine, run
 
 
 def attempt_of(run_key: int, task_id: TaskId) -> TaskAttempt:
