@@ -113,6 +113,10 @@ def test_an_instance_with_a_schedule_is_imported_by_its_own_dag_whatever_the_sch
     assert found.conf["mode"] == "import"
 
 
+def test_openlineage_adds_no_parameter_that_an_import_would_refuse():
+    assert StartImport(task_id="start_import", number=0).openlineage_inject_parent_info is False
+
+
 def test_a_run_without_events_starts_nothing():
     assert read(context_of()) == []
 

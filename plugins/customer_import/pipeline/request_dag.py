@@ -102,6 +102,7 @@ class StartImport(TriggerDagRunOperator):
             trigger_dag_id=DAG_ID,  # the import's, once it is known
             logical_date=None,  # else two that start at once could take the same
             skip_when_already_exists=True,  # an attempt before this one may have been killed after it
+            openlineage_inject_parent_info=False,  # an import takes no parameter that it does not know
             **kwargs,
         )
         self.number = number

@@ -71,6 +71,7 @@ def wait_for_turn(run_key: int) -> None:
 def open_task(run_key: int, task_id: TaskId) -> Iterator[tuple[Engine, Run]]:
     """Open the run for a task; record how long the task takes, and in words why it fails."""
     from customer_import.database.engine import open_engine  # noqa: PLC0415
+    from customer_import.pipeline.lineage import tell_lineage  # noqa: PLC0415
     from customer_import.runs.run import open_run  # noqa: PLC0415
     from customer_import.runs.tasks import record_task  # noqa: PLC0415
     from customer_import.telemetry import describe_task  # noqa: PLC0415
@@ -84,6 +85,7 @@ def open_task(run_key: int, task_id: TaskId) -> Iterator[tuple[Engine, Run]]:
             instance=run.params.instance,
             mode=run.params.mode.value,
         )
+        tell_lineage(task_id, run, engine)
         yield engine, run
 
 
