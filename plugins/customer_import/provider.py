@@ -1,4 +1,4 @@
-"""What Airflow asks of a provider package: who it is, and which connection types it brings.
+"""What Airflow asks of a provider package: who it is, which connection types it brings, what its assets are.
 
 Airflow reads this through the entry point ``apache_airflow_provider`` in most of its processes, so nothing heavy is
 imported. The pages are not named here; the entry point ``airflow.plugins`` registers them (``customer_import.plugin``).
@@ -12,6 +12,7 @@ from typing import Any
 
 from customer_import import __version__
 from customer_import.connection_types import CONNECTION_TYPES
+from customer_import.lineage import SCHEME
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -32,4 +33,11 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "connection-types": CONNECTION_TYPES,
+        "asset-uris": [
+            {
+                "schemes": [SCHEME],
+                "handler": "customer_import.lineage.keep_uri",
+                "to_openlineage_converter": "customer_import.lineage.as_openlineage",
+            }
+        ],
     }

@@ -62,4 +62,11 @@ def test_pages_have_no_serious_accessibility_violation(
     page.get_by_role("button", name="Import selected").click()
     page.get_by_label("Ordering options").wait_for()
     found["choices"] = serious(page)
+    page.goto(world.pages(PAGES[0]))
+    page.get_by_role("link", name="Validation").click()
+    page.get_by_role("heading", name="Validation").wait_for()
+    found["validation"] = serious(page)
+    page.locator("td.number a").first.click()
+    page.get_by_role("link", name="All expectations").wait_for()
+    found["findings"] = serious(page)
     assert {path: violations for path, violations in found.items() if violations} == {}

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, urlencode
 
 import orjson
 import psutil
@@ -89,6 +90,29 @@ class _Api(AirflowApi):
             "task_instances"
         ]
         return found
+
+    def assets(self, name: str) -> list[dict[str, Any]]:
+        """Return the assets of a name."""
+        found: list[dict[str, Any]] = self._get(f"assets?name_pattern={name}")["assets"]
+        return found
+
+    def create_asset_event(self, asset_id: int, extra: dict[str, Any]) -> None:
+        """Say that an asset has changed."""
+        body = {"asset_id": asset_id, "extra": extra}
+        answer = self.http.post(f"{self.url}/api/v2/assets/events", json=body, timeout=60)
+        answer.raise_for_status()
+
+    def asset_events(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Return the asset events of a run."""
+        asked = {"source_dag_id": dag_id, "source_run_id": run_id}
+        found: list[dict[str, Any]] = self._get(f"assets/events?{urlencode(asked)}")["asset_events"]
+        return found
+
+    def log(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
+        """Return the log of a task's first attempt, as JSON."""
+        task = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
+        found = self._get(f"{task}/logs/1?map_index={map_index}&full_content=true")
+        return orjson.dumps(found).decode()
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """Return the runs of a DAG, oldest first; none of a DAG that is not there."""

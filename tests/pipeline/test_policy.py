@@ -40,6 +40,7 @@ def dags(airflow_home: Path) -> dict[str, DAG]:
 
 
 MAINTENANCE = "maintain_customer_import"
+REQUESTED = "import_requested_customers"
 
 
 def every_import() -> list[str]:
@@ -47,10 +48,12 @@ def every_import() -> list[str]:
 
 
 def every_dag() -> list[str]:
-    return [*every_import(), MAINTENANCE]
+    return [*every_import(), MAINTENANCE, REQUESTED]
 
 
-def test_there_are_exactly_the_three_imports_and_their_maintenance(dags: dict[str, DAG]) -> None:
+def test_there_are_exactly_the_three_imports_their_maintenance_and_their_requests(
+    dags: dict[str, DAG],
+) -> None:
     assert sorted(dags) == sorted(every_dag())
 
 
@@ -64,6 +67,13 @@ def test_personal_data_is_removed_and_imports_are_watched_every_hour(dags: dict[
     assert dag.task_ids == ["purge_personal_data", "watch_imports"]
     assert dag.schedule == "@hourly"
     assert dag.params["keep_days"] is None
+    assert dag.is_paused_upon_creation is False
+
+
+def test_requests_are_listened_to_from_the_beginning(dags: dict[str, DAG]) -> None:
+    dag = dags[REQUESTED]
+    assert dag.task_ids == ["read_requests", "start_import"]
+    assert "customer_import_requests" in repr(dag.schedule)
     assert dag.is_paused_upon_creation is False
 
 
@@ -123,7 +133,7 @@ def test_no_task_needs_a_pool_that_somebody_has_to_make(dags: dict[str, DAG]) ->
 
 def test_dag_files_are_thin() -> None:
     lines = {path.name: len(path.read_text("utf-8").splitlines()) for path in DAGS.glob("*.py")}
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert max(lines.values()) <= 60, lines
 
 
@@ -172,6 +182,7 @@ def test_parsing_imports_nothing_heavy(two_parses: list[dict[str, Any]]) -> None
         "customer_import.pipeline.import_dag",
         "customer_import.pipeline.maintenance_dag",
         "customer_import.pipeline.parameters",
+        "customer_import.pipeline.request_dag",
         "customer_import.pipeline.scheduled_dags",
         "customer_import.pipeline.task_run",
         "customer_import.vocabulary",

@@ -198,6 +198,8 @@ validation_results = Table(
     Column("evaluated", Integer, nullable=False),
     Column("unexpected", Integer, nullable=False),
     Column("success", Boolean, nullable=False),
+    Column("expectation", String(100)),  # Great Expectations' name of it
+    Column("expected", Text),  # in words
     UniqueConstraint("run_id", "suite", "rule", "field"),
 )
 

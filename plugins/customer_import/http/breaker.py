@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from customer_import.errors import ApiError, OutageError, RetriableError, ThrottledError
+from customer_import.telemetry import Metric, count, record_seconds
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +143,9 @@ class _Circuit:
             self.failing_since = self._breaker.clock()
         self.troubled.add(trial)
         self._failures += 1
+        if self._failures == OPENS_AFTER:
+            service = self._breaker.service
+            count(Metric.BREAKER_OPENINGS, service=service, endpoint=self.endpoint)
         if self._prober is trial:
             self._probes += 1
             if not self._is_told:
@@ -316,4 +320,5 @@ class Trial:
 
     async def _wait(self, seconds: float) -> None:
         await self._breaker.sleep(seconds)
+        record_seconds(Metric.RETRY_WAIT, seconds, service=self._breaker.service)
         self._waited_s += seconds

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -35,6 +36,7 @@ from customer_import.http.classify import DetailReader, classify, is_transient
 from customer_import.http.limiter import Limiter, Unlimited
 from customer_import.http.redaction import request_texts
 from customer_import.http.transport import Answer, Request, Transport
+from customer_import.telemetry import Metric, count, record_seconds
 
 if TYPE_CHECKING:
     import ssl
@@ -344,7 +346,10 @@ class ApiSession:
         while True:
             token = await self._tokens.get(rejected)
             all_headers = {**self._headers, **(headers or {}), "Authorization": f"Bearer {token}"}
+            asked = time.perf_counter()
             async with limiter, self._transport.slot(limiter):
+                waited_s = time.perf_counter() - asked
+                record_seconds(Metric.REQUEST_WAIT, waited_s, service=self.service)
                 if on_turn is not None:
                     await on_turn()
                 request = Request(method, path, endpoint, params, all_headers, data)
@@ -402,5 +407,6 @@ class ApiSession:
             if wait is None:  # then the server's window has to pass
                 wait = max(limiter.window_s, self._retry.base_s)
             limiter.throttled(wait)
+            count(Metric.THROTTLES, service=self.service, endpoint=error.endpoint)
             log.warning("%s %s is throttled; waiting %.1f s", self.service, error.endpoint, wait)
         raise error

@@ -24,6 +24,7 @@ from customer_import.http.body import (
 )
 from customer_import.http.no_answer import NoAnswer, why_no_answer
 from customer_import.http.proxy import environment_proxy
+from customer_import.telemetry import ObservedRequest
 
 if TYPE_CHECKING:
     import ssl
@@ -154,12 +155,16 @@ class Transport:
             RetriableError: There was no answer, or one that is too large.
         """
         try:
-            return await self._receive(request, turn)
+            with ObservedRequest(self._service, request.endpoint) as observed:
+                answer = await self._receive(request, turn)
+                observed.status = answer.status
         except OversizedBodyError:
             message = f"the answer is larger than {self._max_body // MEGABYTE} MB"
             found = NoAnswer(message, is_sent=True)
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             found = why_no_answer(error, self.base_url, self._timeout.total)
+        else:
+            return answer
         # Outside of the handler: aiohttp's words repeat what the server sent, and its frames hold it.
         raise RetriableError(
             found.message, service=self._service, endpoint=request.endpoint, is_sent=found.is_sent

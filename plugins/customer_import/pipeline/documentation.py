@@ -60,3 +60,27 @@ hold company names and ids, and are what keeps a customer from being created twi
 
 It is safe to run at any time, also while an import is at work, and twice.
 """
+
+REQUESTS = """
+### Import the customers that another system names
+
+Starts an import of a few customers when an event of the asset `customer_import_requests` asks for it. Its `extra` says
+which:
+
+| field | what it is |
+|---|---|
+| `import_type` | `direct`, `indirect` or `tenant_reseller` |
+| `instance` | a key of `include/instances.yaml` that takes this import |
+| `tenants` | 1 to 100 tenant ids or primary domains |
+
+The import is the DAG of that instance where it has a schedule, else the one of the import type. It reads these
+customers from Partner Center and writes what differs; it waits for its turn as every run does, and asks a person where
+the instance wants that.
+
+| task | what it does |
+|---|---|
+| `read_requests` | reads the events; those for the same import are put together |
+| `start_import` | one for each import: starts it, or fails with what is wrong with the event |
+
+A run by hand has no event, and does nothing.
+"""

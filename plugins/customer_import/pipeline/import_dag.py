@@ -333,7 +333,8 @@ def finish_run(import_type: str) -> dict[str, Any]:
             tell_of_run(engine, run_key, url)
     if summary.wrote:
         alias = _written_alias(ImportType(import_type))
-        context["outlet_events"][alias].add(written_asset(ImportType(import_type)))
+        written = written_asset(ImportType(import_type))
+        context["outlet_events"][alias].add(written, extra=summary.as_event())
     if summary.state == RunState.FAILED:
         instance.xcom_push(key="return_value", value=summary.as_dict())
         raise AirflowFailException(summary.error)

@@ -71,12 +71,22 @@ def wait_for_turn(run_key: int) -> None:
 def open_task(run_key: int, task_id: TaskId) -> Iterator[tuple[Engine, Run]]:
     """Open the run for a task; record how long the task takes, and in words why it fails."""
     from customer_import.database.engine import open_engine  # noqa: PLC0415
+    from customer_import.pipeline.lineage import tell_lineage  # noqa: PLC0415
     from customer_import.runs.run import open_run  # noqa: PLC0415
     from customer_import.runs.tasks import record_task  # noqa: PLC0415
+    from customer_import.telemetry import describe_task  # noqa: PLC0415
 
     engine = open_engine()
     with record_task(engine, attempt_of(run_key, task_id)):
-        yield engine, open_run(engine, run_key)
+        run = open_run(engine, run_key)
+        describe_task(
+            run_key=run_key,
+            import_type=run.import_type.value,
+            instance=run.params.instance,
+            mode=run.params.mode.value,
+        )
+        tell_lineage(task_id, run, engine)
+        yield engine, run
 
 
 def attempt_of(run_key: int, task_id: TaskId) -> TaskAttempt:

@@ -24,6 +24,7 @@ from customer_import.web import (
     results_pages,
     static_files,
     tenants_pages,
+    validation_pages,
 )
 from customer_import.web.airflow_internals import get_user
 from customer_import.web.paging import CursorError
@@ -76,6 +77,7 @@ def create_app() -> FastAPI:
         queue_pages,
         customer_pages,
         drift_pages,
+        validation_pages,
         decisions_pages,
         api,
         drift_api,

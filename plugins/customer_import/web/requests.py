@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 LARGEST_KEY = 2**63 - 1
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Drop what no database takes in text, and the blanks around it."""
     return text.replace("\0", "").strip()
 
 
 def _blank_is_none(text: str | None) -> str | None:
-    return (_plain(text) or None) if text is not None else None
+    return (plain(text) or None) if text is not None else None
 
 
 Search = Annotated[
     str,
     Query(max_length=200, description="Part of name or domain, or a tenant id"),
-    AfterValidator(_plain),
+    AfterValidator(plain),
 ]
-Name = Annotated[str, Query(max_length=250), AfterValidator(_plain)]
+Name = Annotated[str, Query(max_length=250), AfterValidator(plain)]
 OptionalName = Annotated[str | None, Query(max_length=250), AfterValidator(_blank_is_none)]
 Cursor = Annotated[
     str | None,
@@ -48,7 +48,7 @@ OptionalRunKey = Annotated[
     int | None, Query(ge=1, le=LARGEST_KEY), BeforeValidator(lambda text: text or None)
 ]
 RunKey = Annotated[int, Path(ge=1, le=LARGEST_KEY)]
-TenantId = Annotated[str, Path(max_length=64), AfterValidator(_plain)]
+TenantId = Annotated[str, Path(max_length=64), AfterValidator(plain)]
 
 
 def result_filter(
@@ -61,7 +61,7 @@ def result_filter(
 def tenant_filter(
     q: Search = "",
     status: TenantStatus | None = None,
-    reseller: Annotated[str, Query(max_length=50), AfterValidator(_plain)] = "",
+    reseller: Annotated[str, Query(max_length=50), AfterValidator(plain)] = "",
 ) -> TenantFilter:
     """Read which tenants are wanted."""
     return TenantFilter(q=q, status=status, reseller=reseller)

@@ -13,7 +13,7 @@ from customer_import.database.tables import validation_findings
 from customer_import.errors import ConservationError
 from customer_import.tasks.finish.close import close_run
 from customer_import.tasks.finish.to_mend import MENDS, NAMED
-from customer_import.vocabulary import ImportType, ReasonCode
+from customer_import.vocabulary import ImportType, Outcome, ReasonCode
 from tests.imports.scene import on
 
 if TYPE_CHECKING:
@@ -50,6 +50,29 @@ def test_a_run_whose_outcomes_add_up_succeeds_and_says_what_it_did(book: Book):
         summary.as_dict(),
     )
     assert stored.ended_at is not None
+
+
+def test_the_event_of_a_run_has_its_counts_and_nothing_that_people_wrote_or_are_called_by(
+    book: Book,
+):
+    run = book.begin()
+    one, two, three = book.list(run, 3)
+    book.record(run, [one, two], "created", reason_code="new")
+    book.record(run, [three], "ambiguous", reason_code="same_name", reason="Ask Ada.")
+
+    event = close_run(book.engine, run.key, {"load_customers": "failed"}).as_event()
+
+    assert event["outcomes"] == {outcome.value: 0 for outcome in Outcome} | {
+        "created": 2,
+        "ambiguous": 1,
+    }
+    assert (event["run_key"], event["airflow_run_id"]) == (run.key, run.airflow_run_id)
+    assert (event["import_type"], event["instance"]) == ("direct", "default")
+    assert (event["mode"], event["state"], event["waiting"]) == ("import", "failed", 1)
+    assert {"error", "approval", "preview", "fields"} & set(event) == set()
+    text = orjson.dumps(event).decode()
+    assert "Ada" not in text
+    assert not any(tenant in text for tenant in (one, two, three))
 
 
 def test_rules_are_counted_by_tenant_and_durations_of_mapped_tasks_last_attempts_add_up(book: Book):

@@ -78,6 +78,29 @@ def test_every_rule_has_a_result_summed_over_chunks(engine):
     assert ("account", "present", "account.email", 3, 2, False) in rows
 
 
+def test_every_result_says_in_words_what_was_expected_without_any_value(engine):
+    validate_customers(stage_run(engine, mixed()), engine)
+    said = read(engine, validation_results, "suite", "rule", "field", "expectation", "expected")
+    words = {(suite, rule, field): rest for suite, rule, field, *rest in said}
+    assert words["customer", "unique", "tenant.id"] == [
+        "ExpectColumnValuesToBeUnique",
+        "tenant.id occurs once",
+    ]
+    assert words["account", "required", "account.name"][1] == "account.name is there"
+    assert words["account", "max_length", "account.name"][1].startswith(
+        "account.name length is at most "
+    )
+    assert words["contact", "has_name", "contact.name"][1] == "contact has a first or last name"
+    assert words["account", "is_text", "account"][1] == "no account fields that are not text"
+    assert (
+        words["account", "email_pattern", "account.email"][1] == "account.email has the right form"
+    )
+    everything = [text for _, text in words.values()]
+    assert all(everything)
+    assert len(set(everything)) == len(everything)
+    assert not any(mark in text for text in everything for mark in ("{", "Expect", "\\"))
+
+
 def test_repeating_the_stage_changes_nothing(engine):
     run = stage_run(engine, mixed())
 

@@ -19,6 +19,7 @@ from customer_import.failpoints import reached
 from customer_import.runs.approvals import read_approval
 from customer_import.runs.known_tenants import is_complete, store_known_tenants
 from customer_import.runs.outcome_log import log_outcomes
+from customer_import.runs.parameters import RunParams
 from customer_import.runs.reference_data import get_reference
 from customer_import.runs.results import record_selected_results, result_columns
 from customer_import.runs.run import key_of
@@ -31,6 +32,7 @@ from customer_import.tasks.finish.log import (
     log_summary,
     log_to_mend,
 )
+from customer_import.tasks.finish.metrics import tell_metrics
 from customer_import.tasks.finish.previewed import PreviewComparison, compare_with_preview
 from customer_import.tasks.finish.summary import Summary, summarise
 from customer_import.tasks.finish.to_mend import find_to_mend
@@ -119,6 +121,7 @@ def close_run(
     if previewed is not None:
         log_previewed(previewed)
     log_to_mend(to_mend, results_url)
+    tell_metrics(summary, is_of_all=not RunParams.parse(run.params).is_selective)
     if not summary.is_conserved or (comparison and not complete):
         raise ConservationError(summary.error)
     return summary

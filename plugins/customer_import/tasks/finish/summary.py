@@ -25,6 +25,26 @@ if TYPE_CHECKING:
 
 _PROBLEMS = (Outcome.FAILED, Outcome.AMBIGUOUS, Outcome.REJECTED)
 """What a person has to look at."""
+_OF_EVENT = (
+    "run_key",
+    "dag_id",
+    "airflow_run_id",
+    "import_type",
+    "instance",
+    "mode",
+    "scope",
+    "state",
+    "listed",
+    "discovered",
+    "carried",
+    "vanished",
+    "unclassified",
+    "outcomes",
+    "reasons",
+    "warnings",
+    "waiting",
+)
+"""Keys, words of the vocabulary and counts. What people wrote or are called by is not for other DAGs."""
 _NOT_LOADED = frozenset({Outcome.SKIPPED, Outcome.AMBIGUOUS, Outcome.REJECTED, Outcome.FAILED})
 
 
@@ -97,6 +117,11 @@ class Summary:
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as JSON-ready values, for XCom."""
         return asdict(self)
+
+    def as_event(self) -> dict[str, Any]:
+        """Return what the event of the written asset carries, so that a DAG that it starts can decide by it."""
+        whole = self.as_dict()
+        return {name: whole[name] for name in _OF_EVENT}
 
     @property
     def is_conserved(self) -> bool:

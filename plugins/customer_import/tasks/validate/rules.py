@@ -39,6 +39,22 @@ class Expectation(NamedTuple):
     type: str
     arguments: Mapping[str, object]
 
+    def words(self) -> str:
+        """Return what is expected, for people: ``account.email length is at most 100``."""
+        form = _IN_WORDS.get(self.type, "{column}: {type}")
+        words = form.format(type=self.type, **self.arguments)
+        return words.replace(" length is there", " is there")  # lengths stand for texts
+
+
+_IN_WORDS = {
+    "ExpectColumnValuesToBeBetween": "{column} is at most {max_value}",
+    "ExpectColumnValuesToBeInSet": "{column}",  # a helper column, whose name is the statement
+    "ExpectColumnValuesToBeNull": "no {column}",
+    "ExpectColumnValuesToBeUnique": "{column} occurs once",
+    "ExpectColumnValuesToMatchRegex": "{column} has the right form",
+    "ExpectColumnValuesToNotBeNull": "{column} is there",
+}
+
 
 @dataclass(frozen=True)
 class Rule:

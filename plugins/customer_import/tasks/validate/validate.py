@@ -287,6 +287,8 @@ def _record_results(engine: Engine, run_key: int, suites: Sequence[Suite], tally
                     "evaluated": tally.looked_at[key],
                     "unexpected": tally.broken[key],
                     "success": tally.broken[key] == 0,
+                    "expectation": rule.expectation.type,
+                    "expected": rule.expectation.words(),
                 }
             )
     with engine.begin() as connection:
