@@ -36,6 +36,10 @@ Search = Annotated[
     Query(max_length=200, description="Part of name or domain, or a tenant id"),
     AfterValidator(_plain),
 ]
+Inside = Annotated[
+    bool,
+    Query(description="Look inside words, too, although some have the text where a word begins"),
+]
 Name = Annotated[str, Query(max_length=250), AfterValidator(_plain)]
 OptionalName = Annotated[str | None, Query(max_length=250), AfterValidator(_blank_is_none)]
 Cursor = Annotated[
@@ -52,10 +56,13 @@ TenantId = Annotated[str, Path(max_length=64), AfterValidator(_plain)]
 
 
 def result_filter(
-    outcome: Outcome | None = None, q: Search = "", sort: ResultOrder | None = None
+    outcome: Outcome | None = None,
+    q: Search = "",
+    sort: ResultOrder | None = None,
+    inside: Inside = False,  # noqa: FBT002 - a query parameter
 ) -> ResultFilter:
     """Read which results are wanted."""
-    return ResultFilter(outcome=outcome, q=q, sort=sort)
+    return ResultFilter(outcome=outcome, q=q, inside=inside, sort=sort)
 
 
 def tenant_filter(

@@ -24,6 +24,7 @@ from customer_import.web.download import Download, DownloadPlace
 from customer_import.web.export import csv_pieces
 from customer_import.web.instances import read_instances
 from customer_import.web.models import Page, ShownState
+from customer_import.web.name_search import plan_search
 from customer_import.web.payloads import read_sent
 from customer_import.web.rendering import render
 from customer_import.web.requests import (
@@ -77,6 +78,7 @@ class Place:
             "instance": self.instance,
             "outcome": self.wanted.outcome,
             "q": self.wanted.q,
+            "inside": "true" if self.wanted.inside else None,
             "sort": self.wanted.sort,
         }
 
@@ -214,8 +216,11 @@ def _of(
 def _table(place: Place, connection: Connection | None, cursor: str | None) -> dict[str, Any]:
     run = place.run
     page: Page[ResultView] = Page()
+    is_by_word = False
     if connection is not None and run is not None and run.key is not None:
         page = read_results(connection, run.key, place.wanted, cursor, PAGE_SIZE)
+        search = plan_search(connection, place.wanted.q, is_inside=place.wanted.inside)
+        is_by_word = search.is_by_word
     return {
         "place": place,
         "run": run,
@@ -223,6 +228,7 @@ def _table(place: Place, connection: Connection | None, cursor: str | None) -> d
         "cursor": cursor,
         "instances": read_instances(),
         "page": page,
+        "is_by_word": is_by_word,
     }
 
 

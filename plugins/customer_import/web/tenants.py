@@ -24,8 +24,9 @@ from customer_import.runs.previews import WOULD_WRITE
 from customer_import.vocabulary import SUCCEEDED, ImportType, Mode, Outcome, dag_of
 from customer_import.web.decisions import standing_of
 from customer_import.web.models import Page, ResellerView, TenantStatus, TenantView, View
+from customer_import.web.name_search import NameSearch
 from customer_import.web.paging import Order, read_page
-from customer_import.web.results import MOST_STARTED, text_condition
+from customer_import.web.results import MOST_STARTED
 from customer_import.web.runs import is_selection
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ def _statement(hierarchy: Hierarchy, covers: Sequence[Cover], wanted: TenantFilt
         .where(columns.run_id == hierarchy.run_key, columns.is_discovered.is_(True))
     )
     if wanted.q:
-        statement = statement.where(text_condition(columns.search_key, columns.tenant_id, wanted.q))
+        statement = statement.where(NameSearch(wanted.q).condition(columns))
     if wanted.reseller:
         is_none = wanted.reseller == NO_RESELLER
         mpn = columns.reseller_mpn_id
