@@ -384,6 +384,7 @@ class TenantView(View):
     status: TenantStatus
     is_selectable: bool
     reason: str | None
+    reason_code: str | None = None
     decisions: tuple[DecisionView, ...] = ()
 
 

@@ -184,6 +184,7 @@ def read_tenants(
             status=TenantStatus(row.status),
             is_selectable=TenantStatus(row.status).is_selectable,
             reason=row.reason,
+            reason_code=row.reason_code,
             decisions=decisions.get(row.tenant_id, ()),
         )
         for row in page.rows
@@ -242,6 +243,7 @@ def _statement(hierarchy: Hierarchy, covers: Sequence[Cover], wanted: TenantFilt
             tenant_links.c.account_id,
             status.label("status"),
             _latest(hierarchy, import_results.c.reason).label("reason"),
+            _latest(hierarchy, import_results.c.reason_code).label("reason_code"),
         )
         .select_from(
             staged_customers.outerjoin(
