@@ -39,7 +39,7 @@ from customer_import.web.requests import (
 )
 from customer_import.web.results import ResultFilter, find_result, read_history, read_results
 from customer_import.web.rights import Rights
-from customer_import.web.runs import find_run, get_run, latest_run, list_runs
+from customer_import.web.runs import find_run, get_run, latest_run, list_runs, unrecorded_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -51,6 +51,7 @@ router = APIRouter(include_in_schema=False)
 PAGE_SIZE = 50
 PICKED_RUNS = 50
 CHART_RUNS = 20
+SHOWN_UNRECORDED = 5
 
 
 @dataclass(frozen=True)
@@ -130,11 +131,16 @@ def show_results(
         if connection is not None
         else ()
     )
+    choices = read_instances(place.rights).taking(place.import_type)
+    keys = {(place.import_type, name) for name in choices} or {(place.import_type, "")}
     return render(
         "results.html",
+        unrecorded=unrecorded_runs(connection, place.rights, keys, place.instance)[
+            :SHOWN_UNRECORDED
+        ],
         chart=outcome_chart(runs[:CHART_RUNS]),
         runs=runs,
-        choices=read_instances(place.rights).taking(place.import_type),
+        choices=choices,
         **_table(place, connection, cursor),
         **_starts(place, startable),
     )
