@@ -158,9 +158,12 @@ def show_live(place: RunPlaceDep, startable: Startable) -> HTMLResponse:
 
 
 @router.get("/rows")
-def show_rows(place: RunPlaceDep, connection: ConnectionDep, cursor: Cursor = None) -> HTMLResponse:
+def show_rows(
+    place: RunPlaceDep, connection: ConnectionDep, startable: Startable, cursor: Cursor = None
+) -> HTMLResponse:
     """Return the table anew."""
-    return render("_rows.html", **_table(place, connection, cursor))
+    values = _table(place, connection, cursor) | _starts(place, startable)
+    return render("_rows.html", **values)
 
 
 @router.get("/customer")
@@ -183,6 +186,7 @@ def show_customer(
         sent, sent_error = (), str(error)
     return render(
         "_customer.html",
+        can_retry_one=_can_start(run, startable),
         run=run,
         result=result,
         sent=sent,
@@ -240,12 +244,18 @@ def _table(place: Place, connection: Connection | None, cursor: str | None) -> d
 
 def _starts(place: Place, startable: Rights) -> dict[str, Any]:
     run = place.run
-    may = run is not None and not run.is_active and startable.cover(run.import_type, run.instance)
-    if run is None or not may:
-        return {"can_retry": False, "can_import_previewed": False}
+    if run is None or run.is_active or not startable.cover(run.import_type, run.instance):
+        return {"can_retry": False, "can_retry_one": False, "can_import_previewed": False}
     return {
+        "can_retry_one": _can_start(run, startable),
         "can_retry": run.mode is Mode.IMPORT and bool(run.outcomes.get(Outcome.FAILED)),
         "can_import_previewed": run.mode is Mode.PREVIEW
         and run.state is not ShownState.FAILED
         and bool(run.would_write),
     }
+
+
+def _can_start(run: RunView, startable: Rights) -> bool:
+    """Whether the user may import a customer of an ended run again."""
+    takes_it = run.instance in read_instances().taking(run.import_type)
+    return takes_it and not run.is_active and startable.cover(run.import_type, run.instance)
