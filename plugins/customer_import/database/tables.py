@@ -117,6 +117,8 @@ run_tasks = Table(
     Column("started_at", _Moment, nullable=False),
     Column("seconds", Double),
     Column("error", Text),
+    # {"Partner Center": {"requests": 12, "throttled": 0, "waited_s": 0.5}, ...}
+    Column("api_use", JSON(none_as_null=True)),
 )
 """One row per attempt of a run's tasks: how long it took, and in words why it failed."""
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from customer_import.database.engine import upsert
 from customer_import.database.tables import run_tasks
 from customer_import.errors import CustomerImportError, DatabaseError
+from customer_import.http.usage import counting
 from customer_import.runs.results import shorten
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import RunState
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection, Engine
+
+    from customer_import.http.usage import ApiUse
 
 NOT_MAPPED = -1
 """Map index of a task that is not mapped, as Airflow has it."""
@@ -74,14 +77,15 @@ def record_task(engine: Engine, task: TaskAttempt) -> Iterator[None]:
     _begin(engine, task)
     started = time.monotonic()
     try:
-        yield
+        with counting() as used:
+            yield
     except BaseException as error:
         try:
-            _end(engine, task, time.monotonic() - started, RunState.FAILED, _in_words(error))
+            _end(engine, task, time.monotonic() - started, RunState.FAILED, _in_words(error), used)
         except (SQLAlchemyError, DatabaseError):  # what broke the task is the more telling error
             _log.warning("The failure of %s could not be recorded", task.name, exc_info=True)
         raise
-    _end(engine, task, time.monotonic() - started, RunState.SUCCESS, None)
+    _end(engine, task, time.monotonic() - started, RunState.SUCCESS, None, used)
 
 
 def last_attempts(connection: Connection, run_key: int) -> list[TaskAttempt]:
@@ -107,6 +111,24 @@ def last_attempts(connection: Connection, run_key: int) -> list[TaskAttempt]:
     return sorted(attempts, key=lambda task: (task.started_at, task.map_index))
 
 
+def total_api_use(connection: Connection, run_key: int) -> dict[str, dict[str, float]]:
+    """Return what all attempts of a run's tasks used of each API: ``requests``, ``throttled``, ``waited_s``.
+
+    What a killed attempt used is not known.
+    """
+    columns = run_tasks.c
+    rows = connection.execute(
+        select(columns.api_use).where(columns.run_id == run_key, columns.api_use.is_not(None))
+    )
+    total: dict[str, dict[str, float]] = {}
+    for used in rows.scalars():
+        for service, counts in used.items():
+            ours = total.setdefault(service, dict.fromkeys(counts, 0))
+            for name, count in counts.items():
+                ours[name] = round(ours.get(name, 0) + count, 1)
+    return total
+
+
 def _begin(engine: Engine, task: TaskAttempt) -> None:
     row = {
         "run_id": task.run_key,
@@ -117,6 +139,7 @@ def _begin(engine: Engine, task: TaskAttempt) -> None:
         "started_at": task.started_at,
         "seconds": task.seconds,
         "error": task.error,
+        "api_use": None,
     }
     # A run that is not in this database is refused in words when the task opens it.
     with suppress(IntegrityError), engine.begin() as connection:
@@ -124,8 +147,14 @@ def _begin(engine: Engine, task: TaskAttempt) -> None:
 
 
 def _end(
-    engine: Engine, task: TaskAttempt, seconds: float, state: RunState, error: str | None
+    engine: Engine,
+    task: TaskAttempt,
+    seconds: float,
+    state: RunState,
+    error: str | None,
+    used: dict[str, ApiUse],
 ) -> None:
+    api_use = {service: use.as_dict() for service, use in used.items() if use.requests} or None
     columns = run_tasks.c
     with engine.begin() as connection:
         connection.execute(
@@ -136,7 +165,7 @@ def _end(
                 columns.map_index == task.map_index,
                 columns.attempt == task.attempt,
             )
-            .values(state=state.value, seconds=round(seconds, 3), error=error)
+            .values(state=state.value, seconds=round(seconds, 3), error=error, api_use=api_use)
         )
 
 

@@ -118,6 +118,20 @@ class ApprovalView(View):
     told: str
 
 
+class ApiUseView(View):
+    """What a run used of one API.
+
+    Attributes:
+        requests: Requests sent, repeated ones included.
+        throttled: Answers that said that there were too many.
+        waited_s: Seconds in which a limit held back at least one request, over all tasks.
+    """
+
+    requests: int
+    throttled: int
+    waited_s: float
+
+
 class RunView(View):
     """One run.
 
@@ -143,6 +157,7 @@ class RunView(View):
         drift: Of a check that has ended.
         approval: Of a run that asks a person before it writes.
         waiting: Customers that were in the matching queue at its end.
+        api_use: What it used of each API; known at the end.
         progress: While it works.
     """
 
@@ -167,6 +182,7 @@ class RunView(View):
     drift: DriftSummary | None = None
     approval: ApprovalView | None = None
     waiting: int = 0
+    api_use: dict[str, ApiUseView] = {}
     progress: Progress | None = None
 
     @property

@@ -264,6 +264,7 @@ def _view(
         fields=summary.get("fields", {}),
         previewed=summary.get("preview"),
         waiting=summary.get("waiting", 0),
+        api_use=summary.get("api_use", {}),
         drift=summary.get("drift"),
         approval=approval,
         progress=progress,

@@ -1,4 +1,4 @@
-"""Names are found whatever their case in every script, and by an index of their words.
+"""Names are found whatever their case in every script, and by an index of their words; tasks keep their use of APIs.
 
 Revision 0015.
 """
@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("beginning", "tenant_id", name=op.f("pk_name_beginnings")),
         sqlite_with_rowid=False,
     )
+    op.add_column("run_tasks", sa.Column("api_use", sa.JSON()))
     connection = op.get_bind()
     for table, keys in _NAMED.items():
         op.add_column(table, sa.Column("name_folded", sa.Text()))
