@@ -113,7 +113,7 @@ class DagRunFact:
     conf: Mapping[str, Any]  # as the user gave it
     started_by: str | None
     queued_at: datetime | None
-    run_after: datetime  # when it was due: of a run started by hand, when it was started
+    run_after: datetime | None = None  # when it was due; of one started by hand, when that was
 
 
 def find_dag_run(dag_id: str, run_id: str) -> DagRunFact | None:

@@ -216,7 +216,7 @@ def _waiting(import_type: ImportType, instance: str | None, fact: DagRunFact) ->
         mode=Mode(mode) if mode in set(Mode) else None,
         state=ShownState.FAILED if error else fact.state,
         started_by=fact.started_by,
-        started_at=as_utc(fact.queued_at or fact.run_after),
+        started_at=as_utc(moment) if (moment := fact.queued_at or fact.run_after) else None,
         ended_at=None,
         error=error,
         progress=None if error else Progress(step="Waiting for the first task"),
