@@ -417,7 +417,7 @@ class StartRequest(View):
 
     Attributes:
         dag_id: The DAG to start.
-        count: Tenants in ``conf``.
+        count: Tenants in ``conf``; 0 when it names none, and so is for all.
         is_cut: There are more tenants than one run can be asked for by name.
         conf: The run's parameters.
     """

@@ -52,6 +52,7 @@ OptionalRunKey = Annotated[
     int | None, Query(ge=1, le=LARGEST_KEY), BeforeValidator(lambda text: text or None)
 ]
 RunKey = Annotated[int, Path(ge=1, le=LARGEST_KEY)]
+InstanceName = Annotated[str, Path(max_length=250), AfterValidator(_plain)]
 TenantId = Annotated[str, Path(max_length=64), AfterValidator(_plain)]
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
 
+from customer_import.runs.latest import is_unseen
 from customer_import.vocabulary import ImportType, Mode, dag_id_of
 from customer_import.web.access import Readable, Startable
 from customer_import.web.airflow_internals import active_dag_runs, find_dag_run, is_paused
@@ -142,6 +143,8 @@ def show_tenants(
         if connection is not None and choice.instance
         else 0,
         is_paused=is_paused(choice.start_dag_id),
+        is_unseen=connection is None
+        or is_unseen(connection, choice.import_type, choice.instance or ""),
         refresh=_refresh(choice, tenants.hierarchy if tenants else None, startable),
     )
 

@@ -46,6 +46,7 @@ const resultsUrl = (run) => "./?" + new URLSearchParams({ dag_id: run.dag_id, ru
 /* Starting an import: confirm with the count, start, lead to the results. */
 
 function count(number, what) {
+  if (number === 0 && what === "all") return "all customers";
   return `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
 }
 
