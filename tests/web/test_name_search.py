@@ -24,7 +24,9 @@ NAMES = ("ÖZ GIDA A.Ş.", "Softline GmbH", "Microsoft-Händler", "Große Brück
 
 def add_named(engine: Engine, *names: str) -> int:
     """A run with these customers, stored as the tasks of a run store them."""
-    rows = [{"tenant_name": name, "domain": f"c{number}.com"} for number, name in enumerate(names)]
+    rows: list[dict[str, str | None]] = [
+        {"tenant_name": name, "domain": f"c{number}.com"} for number, name in enumerate(names)
+    ]
     folded = [row | {"name_folded": folded_name(row["tenant_name"], row["domain"])} for row in rows]
     key = add_run(engine)
     add_staged(engine, key, *folded)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from customer_import.database.engine import insert_missing
+from customer_import.database.bulk import insert_rows
 from customer_import.database.tables import name_beginnings
 from customer_import.text import fold
 
@@ -59,9 +59,11 @@ def record_names(
         connection: An open write transaction.
         tenants: Tenant id, name and domain of each.
     """
-    rows = [
-        {"beginning": beginning, "tenant_id": tenant_id}
-        for tenant_id, name, domain in tenants
-        for beginning in sorted(beginnings(name, domain))
-    ]
-    insert_missing(connection, name_beginnings, rows)
+    rows = sorted(
+        {
+            (beginning, tenant_id)
+            for tenant_id, name, domain in tenants
+            for beginning in beginnings(name, domain)
+        }
+    )  # in this order two writers wait for each other instead of locking each other out
+    insert_rows(connection, name_beginnings, ("beginning", "tenant_id"), rows, only_missing=True)

@@ -5,7 +5,7 @@ Revision 0015.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -63,7 +63,7 @@ def _pages(
 ) -> Iterator[Sequence[Row[*tuple[object, ...]]]]:
     key = sa.tuple_(*map(sa.column, keys))
     names = dict.fromkeys((*keys, "tenant_id", "tenant_name", "domain"))
-    statement = (
+    statement: sa.Select[Any] = (
         sa.select(*map(sa.column, names))
         .select_from(sa.table(table))
         .order_by(*map(sa.column, keys))
