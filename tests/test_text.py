@@ -12,6 +12,7 @@ from customer_import import text
 from customer_import.text import (
     clean,
     cut,
+    fold,
     is_blank,
     shorten_to_words,
     trim,
@@ -78,3 +79,20 @@ def test_text_is_cut_and_shortened_to_words() -> None:
     assert shorten_to_words("one two three", 9) == "one two …"
     assert shorten_to_words("a" * 100, 9) == "…"
     assert shorten_to_words("one", 9) == "one"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Contoso", "CONTOSO"),
+        ("Öz GIDA", "öz gida"),
+        ("Straße", "STRASSE"),
+        ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+        ("Ärzte", "A\u0308RZTE"),
+        ("МОСКВА", "москва"),
+        ("GIDA", "gıda"),
+        ("İZMİR", "izmir"),
+    ],
+)
+def test_case_does_not_count_in_any_script(one: str, other: str) -> None:
+    assert fold(one) == fold(other)

@@ -9,6 +9,7 @@ byte order marks), which nobody sees and many copy.
 from __future__ import annotations
 
 import re
+import unicodedata
 
 MAX_TEXT = 65_536
 """Characters of a text from outside; what is beyond is cut. No field of either API comes near it."""
@@ -39,6 +40,7 @@ _SPACES = (
 _EDGES = _SPACES + _FORMAT + _SHOWING_NOTHING
 INVISIBLE = frozenset(_EDGES)
 """Characters that show nothing: blank text consists of them."""
+_ONE_I = {ord("\N{LATIN SMALL LETTER DOTLESS I}"): "i"}
 _REMOVED = dict.fromkeys(map(ord, _FORMAT + _SHOWING_NOTHING))
 
 
@@ -80,3 +82,15 @@ def shorten_to_words(text: str, max_length: int) -> str:
         return text
     head, _, _ = text[: max_length + 1].rpartition(" ")
     return f"{head} …" if head else "…"
+
+
+def fold(text: str) -> str:
+    """Return a text as it is compared when case does not count, in any script; composed, as people type it.
+
+    The Turkish i without a dot, and the one that keeps its dot when it is large, are the i of everybody else: without
+    the language nobody can tell which one a capital letter was.
+    """
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFC", text).casefold().translate(_ONE_I)
+    return unicodedata.normalize("NFC", folded.replace("i\u0307", "i"))

@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import orjson
 
@@ -137,7 +138,8 @@ def add_run(engine: Engine, number: int, size: int) -> None:
 
     from sqlalchemy import insert
 
-    from customer_import.database.tables import import_results, import_runs
+    from customer_import.database.names import folded_name, record_names
+    from customer_import.database.tables import import_results, import_runs, staged_customers
 
     rng = random.Random(number)  # noqa: S311 - invented customers
     start = datetime(2026, 1, 1 + number, tzinfo=UTC)
@@ -153,22 +155,28 @@ def add_run(engine: Engine, number: int, size: int) -> None:
         added = insert(import_runs).values(run).returning(import_runs.c.id)
         key = connection.execute(added).scalar_one()
         for first in range(0, size, CHUNK):
-            rows = []
+            rows, staged = [], []
             for at in range(first, min(first + CHUNK, size)):
                 outcome = rng.choices(OUTCOMES, WEIGHTS)[0]
                 counts[outcome] += 1
                 name = f"{rng.choice(SYLLABLES)}{rng.choice(SYLLABLES)} {at:07}"
+                domain = f"{name.replace(' ', '').lower()}.onmicrosoft.com"
+                tenant = {
+                    "run_id": key,
+                    "tenant_id": str(uuid.UUID(int=rng.getrandbits(128))),
+                    "tenant_name": name,
+                    "domain": domain,
+                    "name_folded": folded_name(name, domain),
+                    "outcome": outcome,
+                    "reason_code": "same",
+                    "reason": "Nothing has changed since the last run.",
+                }
+                staged.append(tenant | {"position": at, "state": "fetched", "is_discovered": True})
                 rows.append(
-                    {
-                        "run_id": key,
-                        "tenant_id": str(uuid.UUID(int=rng.getrandbits(128))),
+                    tenant
+                    | {
                         "import_type": "direct",
                         "instance": "default",
-                        "tenant_name": name,
-                        "domain": f"{name.replace(' ', '').lower()}.onmicrosoft.com",
-                        "outcome": outcome,
-                        "reason_code": "same",
-                        "reason": "Nothing has changed since the last run.",
                         "account_id": at,
                         "contact_id": at,
                         "attempts": 1,
@@ -178,6 +186,10 @@ def add_run(engine: Engine, number: int, size: int) -> None:
                     }
                 )
             connection.execute(insert(import_results), rows)
+            connection.execute(insert(staged_customers), staged)
+            record_names(
+                connection, ((row["tenant_id"], row["tenant_name"], row["domain"]) for row in rows)
+            )
         summary = {"outcomes": counts, "warnings": 0}
         connection.execute(
             import_runs.update().where(import_runs.c.id == key).values(summary=summary)
@@ -209,14 +221,19 @@ def pages(client: TestClient) -> dict[str, str]:
         limit = min(to_go, 1_000)
         page = client.get(f"{results}?sort=oldest&limit={limit}&cursor={cursor}").json()
         cursor, to_go = page["next_cursor"], to_go - limit
+    one = quote(page["items"][-1]["tenant_name"].upper())
     return {
         "first page": base,
         "deep page": f"{base}&sort=oldest&cursor={cursor}",
         "outcome filter": f"{base}&outcome=failed",
         "sorted by name": f"{base}&sort=name",
         "search, common word": f"{base}&q=contoso",
-        "search, one customer": f"{base}&q=0000{run['discovered'] // 2 % 1000:03}.onm",
+        "search, one customer": f"{base}&q={one}",
+        "search, inside a word": f"{base}&q=00{run['discovered'] // 2 % 1000:03}.onm",
         "search, nothing found": f"{base}&q=no-such-name",
+        "all runs, common word": "/customer-import/search?q=contoso",
+        "all runs, one customer": f"/customer-import/search?q={one}",
+        "overview": "/customer-import/overview",
     }
 
 

@@ -34,6 +34,7 @@ from customer_import.database.tables import (
     import_results,
     import_runs,
     metadata,
+    name_beginnings,
     reference_data,
     run_tasks,
     tenant_links,
@@ -199,4 +200,41 @@ def test_every_row_of_every_earlier_revision_is_kept(
             assert len(after) == 1, name
             kept = {key: in_utc(after[0][key]) for key in row if key in after[0]}
             assert kept == {key: row[key] for key in kept}, name
+    engine.dispose()
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_names_of_before_are_found_whatever_their_case(
+    database: str, request: pytest.FixtureRequest
+) -> None:
+    engine = open_engine(request.getfixturevalue(f"{database}_database_url"))
+    migrate(engine, "0013")
+    now = datetime.now(UTC)
+    names = ("run_id", "tenant_id", "import_type", "instance", "outcome", "tenant_name", "domain")
+    old = table(
+        "import_results", *map(column, names), column("recorded_at", DateTime(timezone=True))
+    )
+    run = {"dag_id": "a", "airflow_run_id": "b", "mode": "import", "state": "success"}
+    own = {"import_type": "direct", "instance": "default"}
+    called = ("ÖZ GIDA", "Contoso", None)
+    rows = [
+        {"run_id": 7, "tenant_id": f"t{at}", "outcome": "created", "recorded_at": now}
+        | {"tenant_name": name, "domain": "a.com"}
+        | own
+        for at, name in enumerate(called)
+    ]
+    with engine.begin() as connection:
+        connection.execute(
+            insert(import_runs).values(id=7, **own, **run, params={}, started_at=now)
+        )
+        connection.execute(insert(old), rows)
+
+    migrate(engine)
+
+    columns = import_results.c
+    with engine.connect() as connection:
+        folded = select(columns.name_folded).order_by(columns.id)
+        assert connection.execute(folded).scalars().all() == ["öz gida a.com", None, None]
+        found = set(connection.execute(select(name_beginnings)).tuples())
+        assert {("öz gida a.com", "t0"), ("gida a.com", "t0"), ("a.com", "t2")} <= found
     engine.dispose()

@@ -111,7 +111,12 @@ def tokens() -> Tokens:
 
 @pytest.fixture
 async def session(script: Script, waits: Waits, tokens: Tokens) -> AsyncIterator[ApiSession]:
-    opened = ApiSession(
+    async with make_session(script, tokens, waits) as opened:
+        yield opened
+
+
+def make_session(script: Script, tokens: Tokens, waits: Waits) -> ApiSession:
+    return ApiSession(
         service="Test",
         base_url=script.url,
         tokens=TokenSource(tokens.fetch),
@@ -121,5 +126,3 @@ async def session(script: Script, waits: Waits, tokens: Tokens) -> AsyncIterator
         sleep=waits,
         jitter=lambda: 1.0,
     )
-    async with opened:
-        yield opened

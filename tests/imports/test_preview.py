@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 
 from customer_import.database.engine import reading
+from customer_import.database.tables import name_beginnings, staged_customers
 from customer_import.errors import ConfigurationError
 from customer_import.runs.previews import WOULD_WRITE, read_expected
 from customer_import.tasks.retention import purge
+from customer_import.text import fold
 from customer_import.vocabulary import ImportType, Outcome
 from sandbox.config import CustomerClass
 from tests.imports.scene import on
@@ -236,3 +239,29 @@ def everything(scene: Scene) -> dict[str | None, dict[str, Any]]:
             | dict(bss.sync_options.get((account.id, bss.setup.microsoft.id), {}))
         )
     return found
+
+
+def test_the_first_import_without_a_preview_says_so_in_its_log(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING")
+    scene.run(DIRECT, mode="preview")
+    scene.run(DIRECT)
+    assert "nobody has made a preview" not in caplog.text
+    scene.run(INDIRECT)
+    assert "This is the first indirect import of instance" in caplog.text
+    caplog.clear()
+    scene.run(INDIRECT)
+    assert "nobody has made a preview" not in caplog.text
+
+
+def test_whom_a_run_has_listed_is_found_by_a_word_of_its_name(scene: Scene) -> None:
+    scene.run(DIRECT, mode="discover")
+    with reading(scene.engine) as connection:
+        names = select(staged_customers.c.tenant_id, staged_customers.c.tenant_name)
+        for tenant_id, name in connection.execute(names.limit(20)):
+            word = name.split()[-1].upper()
+            found = select(name_beginnings.c.tenant_id).where(
+                name_beginnings.c.beginning.startswith(fold(word), autoescape=True)
+            )
+            assert tenant_id in connection.execute(found).scalars().all()

@@ -12,8 +12,16 @@ from sqlalchemy.exc import OperationalError
 
 from customer_import.database.tables import run_tasks
 from customer_import.errors import AuthenticationError, DatabaseError
+from customer_import.http.usage import use_of
 from customer_import.runs.heartbeat import beating
-from customer_import.runs.tasks import TaskAttempt, _see, last_attempts, record_task, silent_tasks
+from customer_import.runs.tasks import (
+    TaskAttempt,
+    _see,
+    last_attempts,
+    record_task,
+    silent_tasks,
+    total_api_use,
+)
 from customer_import.vocabulary import RunState, TaskId
 
 if TYPE_CHECKING:
@@ -164,3 +172,30 @@ def test_a_run_that_is_not_there_is_left_to_the_task_to_refuse(book: Book):
     with record_task(book.engine, TaskAttempt(4711, EXTRACT)):
         pass
     assert attempts(book, 4711) == []
+
+
+def test_what_all_attempts_used_of_the_apis_is_added_up(book: Book):
+    run = book.begin()
+
+    for attempt in (1, 2):
+        with record_task(book.engine, TaskAttempt(run.key, EXTRACT, attempt=attempt)):
+            use_of("Partner Center").requests += 3
+
+    def fail() -> None:
+        use = use_of("BSS")
+        use.requests, use.throttled, use.waited_s = 5, 1, 2.5
+        message = "the password was refused"
+        raise AuthenticationError(message, service="BSS")
+
+    with (
+        pytest.raises(AuthenticationError),
+        record_task(book.engine, TaskAttempt(run.key, LOAD, map_index=0)),
+    ):
+        fail()
+
+    with book.engine.connect() as connection:
+        total = total_api_use(connection, run.key)
+    assert total == {
+        "Partner Center": {"requests": 6, "throttled": 0, "waited_s": 0.0},
+        "BSS": {"requests": 5, "throttled": 1, "waited_s": 2.5},
+    }

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import func, insert, select, update
 
+from customer_import.config.instances import RetentionConfig
+from customer_import.database.names import record_names
 from customer_import.database.tables import (
     import_results,
     import_runs,
+    name_beginnings,
     staged_accounts,
     staged_contacts,
     staged_customers,
@@ -16,7 +19,7 @@ from customer_import.database.tables import (
 )
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.run import record_run
-from customer_import.tasks.retention import PurgeCounts, purge
+from customer_import.tasks.retention import PurgeCounts, apply_retention, purge
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
@@ -107,3 +110,20 @@ def test_a_second_purge_finds_nothing(engine: Engine) -> None:
 def test_the_data_of_a_run_at_work_cannot_be_purged(engine: Engine, days: int) -> None:
     with pytest.raises(ValueError, match="1 day at least"):
         purge(engine, days)
+
+
+def test_names_of_customers_whose_last_run_is_deleted_go_with_it(engine: Engine) -> None:
+    key = staged_run(engine, 40)
+    staged_run(engine, 5)
+    gone = TENANT.replace("1", "2")
+    with engine.begin() as connection:
+        connection.execute(
+            update(staged_customers).where(staged_customers.c.run_id == key).values(tenant_id=gone)
+        )
+        connection.execute(update(import_runs).values(ended_at=NOW))
+        record_names(connection, [(TENANT, "Northwind", None), (gone, "Contoso", None)])
+    keep = RetentionConfig(personal_data_days=10, results_days=20)
+    apply_retention(engine, {"default": keep}, now=NOW)
+    with engine.connect() as connection:
+        left = connection.execute(select(name_beginnings.c.tenant_id)).scalars().all()
+    assert left == [TENANT]

@@ -303,3 +303,19 @@ def test_a_user_of_one_instance_that_is_wrong_in_the_file_sees_its_runs(
     assert "run_id=southern" in text
     assert "nonsense" not in text
     assert "northern" not in text
+
+
+def test_what_the_last_import_used_of_the_apis_is_shown(
+    admin: TestClient, database: Engine
+) -> None:
+    assert "not known" in admin.get(f"{PREFIX}/overview").text
+    use = {"requests": 1234, "throttled": 1, "waited_s": 75.0}
+    add_run(
+        database,
+        airflow_run_id="used",
+        summary={"outcomes": {}, "api_use": {"Partner Center": use}},
+    )
+    for path in ("overview", "?dag_id=import_direct_customers&run_id=used"):
+        page = admin.get(f"{PREFIX}/{path}").text
+        assert "Partner Center: 1,234 requests" in page
+        assert "held back 1 min 15 s, throttled 1 time<" in page

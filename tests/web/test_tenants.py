@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
+from customer_import.config.paths import INSTANCES_VARIABLE
 from customer_import.database.engine import reading
 from customer_import.vocabulary import ImportType
 from customer_import.web.airflow_internals import DagRunFact
@@ -20,9 +23,14 @@ from customer_import.web.tenants import (
     read_tenants,
     selectable_tenants,
 )
+from tests.web.conftest import PREFIX
 from tests.web.data import EVERYTHING, START, add_link, add_results, add_run, add_staged, tenant_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from fastapi.testclient import TestClient
     from sqlalchemy import Engine
 
 LATER = datetime.now(UTC) + timedelta(hours=1)
@@ -183,3 +191,67 @@ def test_an_import_from_a_preview_covers_whom_that_would_create_or_update(engine
     with reading(engine) as connection:
         found = active_covers(connection, facts, "sandbox", default_instance="sandbox")
     assert [cover.names for cover in found] == [(tenant_id(1),)]
+
+
+def test_a_list_of_some_tenants_refreshes_these_and_leaves_the_others(engine: Engine) -> None:
+    whole = listed(engine, 4)
+    other = add_run(engine, mode="discover", params={"reseller_mpn_ids": ["7"]})
+    add_staged(engine, other, {"state": "unselected", "is_discovered": False})
+    one = add_run(engine, mode="discover", params={"tenants": ["x"]})
+    again = add_run(engine, mode="discover", params={"tenants": ["x", "y", "z"]})
+    renamed = {"tenant_id": tenant_id(1), "tenant_name": "T1 renamed"}
+    add_staged(engine, one, renamed)
+    left = {"tenant_id": tenant_id(2), "is_discovered": False}
+    unread = {"tenant_id": tenant_id(3), "is_discovered": None, "state": "failed"}
+    new = {"tenant_id": tenant_id(9), "tenant_name": "New"}
+    add_staged(engine, again, {**renamed, "tenant_name": "T1 again"}, left, unread, new)
+    assert sorted(statuses(engine)) == ["New", "T0", "T1 again", "T3"]
+    with reading(engine) as connection:
+        found = latest_hierarchy(connection, ImportType.DIRECT, "sandbox", EVERYTHING)
+        assert found is not None
+        assert found.list_key == whole
+        chosen = selectable_tenants(connection, found, [], TenantFilter())
+        assert sorted(chosen) == [tenant_id(number) for number in (0, 1, 3, 9)]
+        assert [row.customers for row in list_resellers(connection, found, first=0, limit=9)] == [4]
+    listed(engine, 1)
+    assert list(statuses(engine)) == ["T0"]
+
+
+CONFIGURED = {"title": "Sandbox", "import_types": ["direct"], "hierarchy_refresh_days": 7}
+REFRESH = re.compile(
+    r'id="refresh"[^>]* data-dag="([^"]+)" data-run="([^"]+)" data-instance="([^"]+)"'
+)
+
+
+@pytest.fixture
+def refreshing(database: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
+    path = tmp_path / "refreshing.yaml"
+    file = {"version": 1, "instances": {"sandbox": CONFIGURED}}
+    path.write_text(yaml.safe_dump(file), encoding="utf-8")
+    monkeypatch.setenv(INSTANCES_VARIABLE, str(path))
+    return database
+
+
+def test_a_list_that_is_too_old_is_got_anew_once(
+    refreshing: Engine,
+    log_in: Callable[[str], TestClient],
+    add_dag_run: Callable[..., None],
+) -> None:
+    path = f"{PREFIX}/tenants?dag_id=import_direct_customers"
+    admin, viewer = log_in("admin"), log_in("viewer")
+    assert REFRESH.findall(admin.get(path).text) == []  # there is none to be old
+    key = listed(refreshing)
+    assert REFRESH.findall(viewer.get(path).text) == []
+    (found,) = REFRESH.findall(admin.get(path).text)
+    assert found == ("import_direct_customers", f"hierarchy__direct__after_{key}", "sandbox")
+    add_dag_run("import_direct_customers", found[1], "failed")
+    assert REFRESH.findall(admin.get(path).text) == []
+    now = datetime.now(UTC)
+    add_run(refreshing, mode="discover", started_at=now - timedelta(days=6))
+    assert REFRESH.findall(admin.get(path).text) == []
+
+
+def test_a_list_does_not_age_where_nobody_says_so(admin: TestClient, database: Engine) -> None:
+    listed(database)
+    page = admin.get(f"{PREFIX}/tenants?dag_id=import_direct_customers").text
+    assert REFRESH.findall(page) == []

@@ -125,6 +125,8 @@ class InstanceConfig(FrozenModel):
     )
     full_read_every_days: Annotated[float, Field(gt=0)] | None = 7.0
     """A run of scope ``changed`` re-reads every customer at least this often, in even slices; null: never."""
+    hierarchy_refresh_days: Annotated[float, Field(gt=0)] | None = None
+    """The page Microsoft Tenants gets a list that is older than this anew when it is opened; null: when asked."""
     auto_create: bool = True
     """False: every new customer waits in the matching queue until a person decides what it is."""
     require_approval: bool = False

@@ -61,6 +61,11 @@ def _search_key() -> Column[str]:
     return Column("search_key", Text, Computed(text, persisted=True))
 
 
+def _name_folded() -> Column[str]:
+    """The same with the case of every script folded, where it has other letters than ASCII's (``database.names``)."""
+    return Column("name_folded", Text, info=PERSONAL)
+
+
 import_runs = Table(
     "import_runs",
     metadata,
@@ -114,6 +119,8 @@ run_tasks = Table(
     Column("error", Text),
     # Its last sign of life, by the database's clock.
     Column("seen_at", _Moment),
+    # {"Partner Center": {"requests": 12, "throttled": 0, "waited_s": 0.5}, ...}
+    Column("api_use", JSON(none_as_null=True)),
 )
 """One row per attempt of a run's tasks: how long it took, and in words why it failed."""
 
@@ -166,6 +173,7 @@ staged_customers = Table(
     # The decisions about it that stood when it was listed (``decisions.rules.pack``): the run goes by them.
     Column("decisions", Text),
     _search_key(),
+    _name_folded(),
     Index(None, "run_id", "position"),
     Index(None, "run_id", "state"),
     Index(None, "run_id", "is_discovered", "search_key", "tenant_id"),
@@ -445,13 +453,29 @@ import_results = Table(
     # Accounts that may be the customer, best first, when a person has to decide (``tasks.load.candidates``).
     Column("candidates", JSON(none_as_null=True), info=PERSONAL),
     _search_key(),
+    _name_folded(),
     UniqueConstraint("run_id", "tenant_id"),
     Index(None, "run_id", "id"),
     Index(None, "run_id", "outcome", "id"),
-    Index(None, "run_id", "search_key", "id", "outcome"),
+    Index(None, "run_id", "search_key", "id", "outcome", "name_folded"),
     Index(None, "instance", "tenant_id", "id"),
 )
 """One row per run and discovered tenant: its outcome, with the reason and warnings in words."""
+
+name_beginnings = Table(
+    "name_beginnings",
+    metadata,
+    # Compared by code points on both databases, as ranges of beginnings are.
+    Column(
+        "beginning",
+        Text().with_variant(Text(collation="C"), "postgresql"),
+        primary_key=True,
+        info=PERSONAL,
+    ),
+    Column("tenant_id", String(64), primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""How the name and domain of a tenant go on from each of their words: what a search finds it by."""
 
 drift_findings = Table(
     "drift_findings",
@@ -471,6 +495,7 @@ drift_findings = Table(
     Column("fields", JSON(none_as_null=True)),
     Column("found_at", _Moment, nullable=False),
     _search_key(),
+    _name_folded(),
     UniqueConstraint("run_id", "tenant_id", "kind"),
     Index(None, "run_id", "search_key", "id"),
 )

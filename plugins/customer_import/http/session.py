@@ -36,6 +36,7 @@ from customer_import.http.classify import DetailReader, classify, is_transient
 from customer_import.http.limiter import Limiter, Unlimited
 from customer_import.http.redaction import request_texts
 from customer_import.http.transport import Answer, Request, Transport
+from customer_import.http.usage import Held, use_of
 from customer_import.telemetry import Metric, count, record_seconds
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class ApiSession:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.service = service
+        self._use = use_of(service)
         self._tokens = tokens
         self._read_detail = read_detail
         self._token_refusals = token_refusals or {}
@@ -347,11 +349,12 @@ class ApiSession:
             token = await self._tokens.get(rejected)
             all_headers = {**self._headers, **(headers or {}), "Authorization": f"Bearer {token}"}
             asked = time.perf_counter()
-            async with limiter, self._transport.slot(limiter):
+            async with Held(limiter, self._use), self._transport.slot(limiter):
                 waited_s = time.perf_counter() - asked
                 record_seconds(Metric.REQUEST_WAIT, waited_s, service=self.service)
                 if on_turn is not None:
                     await on_turn()
+                self._use.requests += 1
                 request = Request(method, path, endpoint, params, all_headers, data)
                 answer = await self._transport.send(request, turn)
             self._accepted += answer.status != 401  # noqa: PLR2004
@@ -403,6 +406,7 @@ class ApiSession:
             )
             raise AuthenticationError(message, service=self.service, code=error.code) from error
         if isinstance(error, ThrottledError):
+            self._use.throttled += 1
             wait = error.retry_after
             if wait is None:  # then the server's window has to pass
                 wait = max(limiter.window_s, self._retry.base_s)

@@ -13,8 +13,8 @@ from customer_import.vocabulary import ImportType, Mode, OnExisting, Scope
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WHAT = "What to do"
-WHICH = "Which customers"
+WHAT = WHICH = "Run Parameters"
+"""The section that Airflow's form has open; the others are to be opened."""
 HOW = "How"
 RECORDS = "New records in the BSS"
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, select
 
 from customer_import.database.engine import upsert
+from customer_import.database.names import folded_name
 from customer_import.database.tables import drift_findings, reference_data
 from customer_import.vocabulary import DRIFT, DriftKind, ReferenceName
 
@@ -107,4 +108,5 @@ def summarise_drift(connection: Connection, run_key: int) -> dict[str, Any] | No
 def _row(run_key: int, finding: DriftFinding, now: datetime) -> dict[str, object]:
     fates = {name: fate.value for name, fate in finding.fields.items()}
     own = {"run_id": run_key, "kind": finding.kind.value, "fields": fates or None, "found_at": now}
+    own["name_folded"] = folded_name(finding.tenant_name, finding.domain)
     return vars(finding) | own

@@ -8,10 +8,10 @@ from sqlalchemy import case, func, select
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, import_runs
-from customer_import.vocabulary import ImportType, Mode, Outcome, ReasonCode
+from customer_import.vocabulary import SUCCEEDED, ImportType, Mode, Outcome, ReasonCode
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine, Row
+    from sqlalchemy import Connection, Engine, Row
 
     from customer_import.runs.run import Run
 
@@ -38,6 +38,28 @@ def find_last_complete(engine: Engine, run: Run) -> Row[*tuple[Any, ...]] | None
     )
     with reading(engine) as connection:
         return connection.execute(statement).one_or_none()
+
+
+def is_unseen(
+    connection: Connection, import_type: ImportType, instance: str, besides: int | None = None
+) -> bool:
+    """Whether neither an import nor a preview of an instance has ended well, so that nobody knows what one would do.
+
+    Args:
+        connection: An open read transaction.
+        import_type: The import.
+        instance: The instance.
+        besides: A run that does not count.
+    """
+    runs = import_runs.c
+    seen = select(runs.id).where(
+        runs.import_type == import_type.value,
+        runs.instance == instance,
+        runs.mode.in_([Mode.IMPORT.value, Mode.PREVIEW.value]),
+        runs.state.in_([state.value for state in SUCCEEDED]),
+        runs.id != (besides or 0),
+    )
+    return connection.execute(seen.limit(1)).first() is None
 
 
 def latest_runs(engine: Engine) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from sqlalchemy import ColumnElement, delete, func, insert, literal, select
 
 from customer_import.database.engine import dialect_insert, reading
+from customer_import.database.names import folded_name
 from customer_import.database.tables import import_results, staged_customers
 from customer_import.vocabulary import Outcome
 
@@ -166,6 +167,7 @@ _KEY = ("run_id", "tenant_id")
 _COLUMNS = (
     "run_id",
     *(field.name for field in dataclasses.fields(Result) if field.name != "run_key"),
+    "name_folded",
 )
 
 
@@ -184,6 +186,7 @@ def record_results(
         for result in results:
             row = dict(vars(result))
             row["run_id"] = row.pop("run_key")
+            row["name_folded"] = folded_name(result.tenant_name, result.domain)
             rows.append(row)
         connection.execute(_statement(connection.dialect.name, replaces), rows)
 
@@ -225,6 +228,7 @@ def result_columns(
         "tenant_id": staged.tenant_id,
         "tenant_name": staged.tenant_name,
         "domain": staged.domain,
+        "name_folded": staged.name_folded,
         "import_type": import_type,
         "instance": instance,
         "recorded_at": recorded_at,

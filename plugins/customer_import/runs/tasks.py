@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from customer_import.database.engine import clock, upsert
 from customer_import.database.tables import run_tasks
 from customer_import.errors import CustomerImportError, DatabaseError
+from customer_import.http.usage import counting
 from customer_import.runs.heartbeat import SILENT_AFTER, beating
 from customer_import.runs.results import shorten
 from customer_import.runs.run import as_utc
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sqlalchemy import ColumnElement, Connection, Engine
+
+    from customer_import.http.usage import ApiUse
 
 NOT_MAPPED = -1
 """Map index of a task that is not mapped, as Airflow has it."""
@@ -78,19 +81,16 @@ def record_task(engine: Engine, task: TaskAttempt) -> Iterator[None]:
     _begin(engine, task, now())
     started = time.monotonic()
     try:
-        with beating(lambda: _see(engine, task, now())):
+        with beating(lambda: _see(engine, task, now())), counting() as used:
             yield
     except BaseException as error:
         try:
-            _end(engine, task, time.monotonic() - started, RunState.FAILED, _in_words(error))
-        except (
-            SQLAlchemyError,
-            DatabaseError,
-        ) as other:  # what broke the task is the more telling error
-            if not isinstance(error, DatabaseError):
+            _end(engine, task, time.monotonic() - started, RunState.FAILED, _in_words(error), used)
+        except (SQLAlchemyError, DatabaseError) as other:
+            if not isinstance(error, DatabaseError):  # else it is the same error, and raised below
                 _log.warning("The failure of %s could not be recorded: %s", task.name, other)
         raise
-    _end(engine, task, time.monotonic() - started, RunState.SUCCESS, None)
+    _end(engine, task, time.monotonic() - started, RunState.SUCCESS, None, used)
 
 
 def last_attempts(connection: Connection, run_key: int) -> list[TaskAttempt]:
@@ -115,6 +115,24 @@ def last_attempts(connection: Connection, run_key: int) -> list[TaskAttempt]:
         for row in last.values()
     ]
     return sorted(attempts, key=lambda task: (task.started_at, task.map_index))
+
+
+def total_api_use(connection: Connection, run_key: int) -> dict[str, dict[str, float]]:
+    """Return what all attempts of a run's tasks used of each API: ``requests``, ``throttled``, ``waited_s``.
+
+    What a killed attempt used is not known.
+    """
+    columns = run_tasks.c
+    rows = connection.execute(
+        select(columns.api_use).where(columns.run_id == run_key, columns.api_use.is_not(None))
+    )
+    total: dict[str, dict[str, float]] = {}
+    for used in rows.scalars():
+        for service, counts in used.items():
+            ours = total.setdefault(service, dict.fromkeys(counts, 0))
+            for name, count in counts.items():
+                ours[name] = round(ours.get(name, 0) + count, 1)
+    return total
 
 
 def silent_tasks(attempts: Iterable[TaskAttempt], now: datetime) -> list[TaskAttempt]:
@@ -142,6 +160,7 @@ def _begin(engine: Engine, task: TaskAttempt, now: datetime) -> None:
         "seconds": task.seconds,
         "error": task.error,
         "seen_at": now,
+        "api_use": None,
     }
     # A run that is not in this database is refused in words when the task opens it.
     with suppress(IntegrityError), engine.begin() as connection:
@@ -155,9 +174,20 @@ def _see(engine: Engine, task: TaskAttempt, now: datetime) -> None:
 
 
 def _end(
-    engine: Engine, task: TaskAttempt, seconds: float, state: RunState, error: str | None
+    engine: Engine,
+    task: TaskAttempt,
+    seconds: float,
+    state: RunState,
+    error: str | None,
+    used: dict[str, ApiUse],
 ) -> None:
-    values = {"state": state.value, "seconds": round(seconds, 3), "error": error}
+    api_use = {service: use.as_dict() for service, use in used.items() if use.requests} or None
+    values = {
+        "state": state.value,
+        "seconds": round(seconds, 3),
+        "error": error,
+        "api_use": api_use,
+    }
     with engine.begin() as connection:
         connection.execute(update(run_tasks).where(*_same(task)).values(values))
 

@@ -18,8 +18,10 @@ from customer_import.config.instances import RetentionConfig
 from customer_import.database.engine import reading
 from customer_import.database.tables import (
     account_signs,
+    drift_findings,
     import_results,
     import_runs,
+    name_beginnings,
     staged_accounts,
     staged_contacts,
     staged_customers,
@@ -147,7 +149,18 @@ def _delete_runs(engine: Engine, instance: str, before: datetime) -> PurgeCounts
     for run_key in old:
         with engine.begin() as connection:
             connection.execute(delete(import_runs).where(runs.id == run_key))
+    if old:
+        with engine.begin() as connection:
+            connection.execute(delete(name_beginnings).where(*_of_no_run()))
     return PurgeCounts(deleted_runs=len(old))
+
+
+def _of_no_run() -> list[ColumnElement[bool]]:
+    """Return the conditions that no run that is kept has the tenant of a name."""
+    return [
+        name_beginnings.c.tenant_id.not_in(select(table.c.tenant_id))
+        for table in (staged_customers, import_results, drift_findings)
+    ]
 
 
 def _runs_with_personal_data(engine: Engine, before: datetime, instance: str | None) -> list[int]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from customer_import.bss.hook import BssHook, open_client
 from customer_import.bss.organisation import read_organisation
+from customer_import.database.engine import reading
 from customer_import.errors import RejectedRequestError
 from customer_import.partner_center.check import check_partner_center
+from customer_import.runs.latest import is_unseen
 from customer_import.runs.organisations import check_organisation, read_left_out
 from customer_import.runs.reference_data import put_reference
 from customer_import.text import trim
@@ -41,6 +43,7 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
             it is another organisation than the one that the instance wrote to.
     """
     waits = run.params.mode is not Mode.CHECK
+    _say_if_unseen(run, engine)
     for finding in check_partner_center(
         run.instance.partner_center, run.import_type, hook, waits_for_outages=waits
     ):
@@ -69,6 +72,20 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
         organisation.tenant_marker_field_id,
         f"system {organisation.sync_system_id}" if organisation.sync_system_id else "no system",
     )
+
+
+def _say_if_unseen(run: Run, engine: Engine) -> None:
+    if run.params.mode is not Mode.IMPORT:
+        return
+    with reading(engine) as connection:
+        is_first = is_unseen(connection, run.import_type, run.params.instance, besides=run.key)
+    if is_first:
+        log.warning(
+            "This is the first %s import of instance %s, and nobody has made a preview of it: what it writes to the "
+            "BSS stays there. A run of the mode preview says beforehand what an import would do, and writes nothing.",
+            run.import_type,
+            run.params.instance,
+        )
 
 
 def _profile(run: Run) -> OrderingProfile | None:

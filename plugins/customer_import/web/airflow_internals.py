@@ -17,9 +17,11 @@ from airflow.api_fastapi.core_api.security import GetUserDep, get_user
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.log import Log
+from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
+from customer_import.vocabulary import TaskId
 from customer_import.web.models import ShownState
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ __all__ = [
     "DagRunFact",
     "GetUserDep",
     "active_dag_runs",
+    "failed_to_start",
     "find_dag_run",
     "get_user",
     "is_paused",
@@ -110,6 +113,7 @@ class DagRunFact:
     conf: Mapping[str, Any]  # as the user gave it
     started_by: str | None
     queued_at: datetime | None
+    run_after: datetime | None = None  # when it was due; of one started by hand, when that was
 
 
 def find_dag_run(dag_id: str, run_id: str) -> DagRunFact | None:
@@ -120,6 +124,19 @@ def find_dag_run(dag_id: str, run_id: str) -> DagRunFact | None:
 def active_dag_runs(dag_ids: Collection[str]) -> list[DagRunFact]:
     """Return the runs of some DAGs that wait or work, oldest first; at most a hundred."""
     return _read(DagRun.dag_id.in_(dag_ids), DagRun.state.in_(["queued", "running"]))
+
+
+def failed_to_start(dag_ids: Collection[str], most: int) -> list[DagRunFact]:
+    """Return the newest failed runs of some DAGs whose first task did not succeed, newest first."""
+    has_begun = exists().where(
+        TaskInstance.dag_id == DagRun.dag_id,
+        TaskInstance.run_id == DagRun.run_id,
+        TaskInstance.task_id == TaskId.START_RUN.value,
+        TaskInstance.state == "success",
+    )
+    return _read(
+        DagRun.dag_id.in_(dag_ids), DagRun.state == "failed", ~has_begun, newest_first=most
+    )
 
 
 def is_paused(dag_id: str) -> bool:
@@ -137,7 +154,7 @@ def paused_dag_ids(dag_ids: Collection[str]) -> set[str]:
         return set(session.scalars(statement))
 
 
-def _read(*conditions: ColumnElement[bool]) -> list[DagRunFact]:
+def _read(*conditions: ColumnElement[bool], newest_first: int | None = None) -> list[DagRunFact]:
     statement = (
         select(
             DagRun.dag_id,
@@ -146,10 +163,11 @@ def _read(*conditions: ColumnElement[bool]) -> list[DagRunFact]:
             DagRun.conf,
             DagRun.triggering_user_name,
             DagRun.queued_at,
+            DagRun.run_after,
         )
         .where(*conditions)
-        .order_by(DagRun.id)
-        .limit(_MOST_ACTIVE)
+        .order_by(DagRun.id.desc() if newest_first else DagRun.id)
+        .limit(newest_first or _MOST_ACTIVE)
     )
     with create_session() as session:
         return [
@@ -160,6 +178,9 @@ def _read(*conditions: ColumnElement[bool]) -> list[DagRunFact]:
                 conf if isinstance(conf, dict) else {},
                 user,
                 queued_at,
+                run_after,
             )
-            for dag_id, run_id, state, conf, user, queued_at in session.execute(statement)
+            for dag_id, run_id, state, conf, user, queued_at, run_after in session.execute(
+                statement
+            )
         ]

@@ -29,6 +29,7 @@ from customer_import.web.models import (
 )
 from customer_import.web.requests import (
     Cursor,
+    InstanceName,
     Limit,
     Name,
     ResultFilterDep,
@@ -209,6 +210,23 @@ def get_start(
         raise not_found()
     conf = {"instance": instance, "mode": mode, "scope": Scope.VERIFY.value}
     return start_request(startable.dag_id(chosen, instance), [tenant], conf)
+
+
+@router.get("/instances/{instance}/start")
+def get_start_all(
+    instance: InstanceName,
+    import_type: ImportType,
+    rights: Readable,
+    startable: Startable,
+    mode: Literal["import", "preview"] = "preview",
+) -> StartRequest:
+    """Return what to send to Airflow to preview, or to import, all customers of an instance; ``count`` is 0."""
+    chosen = of_instance(import_type, instance, rights)
+    if instance not in read_instances().taking(chosen):
+        raise not_found()
+    conf = {"instance": instance, "mode": mode}
+    dag_id = startable.dag_id(chosen, instance)
+    return StartRequest(dag_id=dag_id, count=0, is_cut=False, conf=conf)
 
 
 @router.get("/openapi.json", include_in_schema=False)

@@ -18,7 +18,7 @@ from customer_import.web.decisions import DecisionPlace, find_decision_place, re
 from customer_import.web.instances import read_instances
 from customer_import.web.payloads import read_sent
 from customer_import.web.rendering import render
-from customer_import.web.requests import LARGEST_KEY, Name, Search, found, not_found
+from customer_import.web.requests import LARGEST_KEY, Inside, Name, Search, found, not_found
 from customer_import.web.search import Found, search_customers
 
 if TYPE_CHECKING:
@@ -35,10 +35,15 @@ def show_search(
     connection: ConnectionDep,
     q: Search = "",
     before: Annotated[int | None, Query(ge=1, le=LARGEST_KEY)] = None,
+    inside: Inside = False,  # noqa: FBT002 - a query parameter
 ) -> HTMLResponse:
     """Show the customers of all runs and instances that a text means."""
-    result = search_customers(connection, rights, q, before) if connection is not None else Found()
-    return render("search.html", q=q, before=before, found=result)
+    result = (
+        search_customers(connection, rights, q, before, is_inside=inside)
+        if connection is not None
+        else Found()
+    )
+    return render("search.html", q=q, before=before, inside=inside, found=result)
 
 
 @router.get("/tenant")

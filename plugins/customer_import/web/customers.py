@@ -213,7 +213,7 @@ def _is_newest(
     connection: Connection, readable: Rights, instance: str, reading: ReadingView
 ) -> bool:
     newest = latest_hierarchy(connection, reading.import_type, instance, readable)
-    return newest is None or newest.run_key <= reading.run_key
+    return newest is None or newest.list_key <= reading.run_key
 
 
 def _link(

@@ -12,8 +12,9 @@ from customer_import.database.tables import drift_findings
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import DRIFT, DriftKind
 from customer_import.web.models import DriftView, Page, View
+from customer_import.web.name_search import NameSearch
 from customer_import.web.paging import Order, read_page
-from customer_import.web.results import MOST_STARTED, text_condition
+from customer_import.web.results import MOST_STARTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,7 +48,9 @@ def read_drift(
     Raises:
         CursorError: The cursor is of another list.
     """
-    others = (column for column in _findings if column.name not in {"search_key", "id"})
+    others = (
+        column for column in _findings if column.name not in {"search_key", "name_folded", "id"}
+    )
     statement = _matching(select(_findings.search_key, _findings.id, *others), run_key, wanted)
     page = read_page(connection, statement, _ORDER, cursor, limit)
     return page.showing(map(view_finding, page.rows))
@@ -135,6 +138,6 @@ def _matching(statement: Select[Any], run_key: int, wanted: DriftFilter) -> Sele
     if wanted.kind:
         statement = statement.where(_findings.kind == wanted.kind.value)
     if wanted.q:
-        condition = text_condition(_findings.search_key, _findings.tenant_id, wanted.q)
+        condition = NameSearch(wanted.q).condition(_findings)
         statement = statement.where(condition)
     return statement

@@ -132,6 +132,20 @@ class ApprovalView(View):
     told: str
 
 
+class ApiUseView(View):
+    """What a run used of one API.
+
+    Attributes:
+        requests: Requests sent, repeated ones included.
+        throttled: Answers that said that there were too many.
+        waited_s: Seconds in which a limit held back at least one request, over all tasks.
+    """
+
+    requests: int
+    throttled: int
+    waited_s: float
+
+
 class RunView(View):
     """One run.
 
@@ -157,6 +171,7 @@ class RunView(View):
         drift: Of a check that has ended.
         approval: Of a run that asks a person before it writes.
         waiting: Customers that were in the matching queue at its end.
+        api_use: What it used of each API; known at the end.
         progress: While it works.
     """
 
@@ -181,6 +196,7 @@ class RunView(View):
     drift: DriftSummary | None = None
     approval: ApprovalView | None = None
     waiting: int = 0
+    api_use: dict[str, ApiUseView] = {}
     progress: Progress | None = None
 
     @property
@@ -398,6 +414,7 @@ class TenantView(View):
     status: TenantStatus
     is_selectable: bool
     reason: str | None
+    reason_code: str | None = None
     decisions: tuple[DecisionView, ...] = ()
 
 
@@ -414,7 +431,7 @@ class StartRequest(View):
 
     Attributes:
         dag_id: The DAG to start.
-        count: Tenants in ``conf``.
+        count: Tenants in ``conf``; 0 when it names none, and so is for all.
         is_cut: There are more tenants than one run can be asked for by name.
         conf: The run's parameters.
     """

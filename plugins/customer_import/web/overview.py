@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from customer_import.config.instance_names import instance_titles
 from customer_import.database.tables import import_runs, sent_notices
 from customer_import.notices.rules import next_due, overdue
 from customer_import.notices.store import SIGNED_IN, WATCHED, was_sent
@@ -21,7 +22,7 @@ from customer_import.web.airflow_internals import paused_dag_ids
 from customer_import.web.charts import outcome_chart
 from customer_import.web.instances import read_instances
 from customer_import.web.queue import open_queue
-from customer_import.web.runs import recent_imports
+from customer_import.web.runs import recent_imports, unrecorded_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -67,6 +68,7 @@ class ImportOverview:
         is_configured: Whether the instances file has it, and takes the import.
         good: The last good import, if there is one.
         last: The newest run for all customers, if there is one.
+        unrecorded: A newer one that failed before it was recorded.
         waiting: Customers in the matching queue.
         schedule: When it runs by itself, if it does.
         next_run: UTC; ``None`` while its DAG is paused.
@@ -82,6 +84,7 @@ class ImportOverview:
     is_configured: bool
     good: GoodImport | None
     last: RunView | None
+    unrecorded: RunView | None
     waiting: int
     schedule: ScheduleConfig | None
     next_run: datetime | None
@@ -134,6 +137,11 @@ def read_overview(
     ]
     paused = paused_dag_ids(scheduled) if scheduled else set()
 
+    unrecorded: dict[_Key, RunView] = {}
+    for run in unrecorded_runs(connection, rights, keys, only_imports_of_all=True):
+        name = run.instance or next(iter(instance_titles(run.import_type)), "")
+        unrecorded.setdefault((run.import_type, name), run)
+
     def stands(key: _Key) -> ImportOverview:
         kind, name = key
         config = configured.get(key)
@@ -154,6 +162,7 @@ def read_overview(
             is_configured=config is not None,
             good=last_good,
             last=next(iter(recent[key]), None),
+            unrecorded=_newer(next(iter(recent[key]), None), unrecorded.get(key)),
             waiting=open_queue(connection, kind, name).count(connection) if connection else 0,
             schedule=schedule,
             next_run=next_due(schedule, now) if schedule and not is_paused else None,
@@ -164,6 +173,13 @@ def read_overview(
         )
 
     return tuple(map(stands, keys))
+
+
+def _newer(last: RunView | None, other: RunView | None) -> RunView | None:
+    """Return the other run when it began after the last one."""
+    if other is None or last is None or last.started_at is None or other.started_at is None:
+        return other
+    return other if other.started_at > last.started_at else None
 
 
 def _good_imports(connection: Connection, rights: Rights, now: datetime) -> dict[_Key, GoodImport]:

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from customer_import import __version__
+from customer_import.reasons import find_meaning
 from customer_import.tasks.load.candidates import SIGN_WORDS
 from customer_import.vocabulary import (
     DRIFT,
@@ -199,5 +200,6 @@ _environment.globals.update(
     decision_titles=DECISION_TITLES,
     notice_titles=NOTICE_TITLES,
     drift=DRIFT,
+    find_meaning=find_meaning,
     outcomes=tuple(Outcome),
 )

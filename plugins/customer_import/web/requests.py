@@ -36,6 +36,10 @@ Search = Annotated[
     Query(max_length=200, description="Part of name or domain, or a tenant id"),
     AfterValidator(plain),
 ]
+Inside = Annotated[
+    bool,
+    Query(description="Look inside words, too, although some have the text where a word begins"),
+]
 Name = Annotated[str, Query(max_length=250), AfterValidator(plain)]
 OptionalName = Annotated[str | None, Query(max_length=250), AfterValidator(_blank_is_none)]
 Cursor = Annotated[
@@ -48,14 +52,18 @@ OptionalRunKey = Annotated[
     int | None, Query(ge=1, le=LARGEST_KEY), BeforeValidator(lambda text: text or None)
 ]
 RunKey = Annotated[int, Path(ge=1, le=LARGEST_KEY)]
+InstanceName = Annotated[str, Path(max_length=250), AfterValidator(plain)]
 TenantId = Annotated[str, Path(max_length=64), AfterValidator(plain)]
 
 
 def result_filter(
-    outcome: Outcome | None = None, q: Search = "", sort: ResultOrder | None = None
+    outcome: Outcome | None = None,
+    q: Search = "",
+    sort: ResultOrder | None = None,
+    inside: Inside = False,  # noqa: FBT002 - a query parameter
 ) -> ResultFilter:
     """Read which results are wanted."""
-    return ResultFilter(outcome=outcome, q=q, sort=sort)
+    return ResultFilter(outcome=outcome, q=q, inside=inside, sort=sort)
 
 
 def tenant_filter(

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, import_runs
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import ImportType, Mode, Outcome
 from customer_import.web.models import CandidateView, HistoryEntry, Page, ResultView, View
+from customer_import.web.name_search import plan_search
 from customer_import.web.paging import KeyPage, Order, read_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Engine, Row
+    from sqlalchemy import Connection, Engine, Row
 
     from customer_import.web.changes import ChangeReader
     from customer_import.web.rights import Rights
 
-_TENANT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_HISTORY = 200
 MOST_STARTED = 5_000
 """Tenants that one run can be asked for by name; more would make an unwieldy DAG run configuration."""
@@ -46,12 +45,15 @@ class ResultFilter(View):
 
     Attributes:
         outcome: Only these.
-        q: Only tenants with this in their name or domain, or with this tenant id.
+        q: Only tenants with this in their name or domain, or with this tenant id. Where some have it at the
+            beginning of a word, only those.
+        inside: With ``q``, look inside words, too.
         sort: The order; ``None`` for the newest first, or by name in a search.
     """
 
     outcome: Outcome | None = None
     q: str = Field(default="", max_length=200)
+    inside: bool = False
     sort: ResultOrder | None = None
 
     @property
@@ -179,21 +181,6 @@ def view_candidates(stored: Sequence[Mapping[str, Any]] | None) -> tuple[Candida
     return tuple(CandidateView.model_validate(one) for one in stored or ())
 
 
-def text_condition(
-    search_key: ColumnElement[str | None], tenant_id: ColumnElement[str], text: str
-) -> ColumnElement[bool]:
-    """Return the condition that a search means a tenant: by id, or part of name or domain.
-
-    A database that lowers ASCII letters only, as SQLite does, is asked for the text lowered that way too. Mostly that
-    is the same text: a search looks into every name of a run, and each text to look for costs.
-    """
-    lowered = text.lower()
-    if _TENANT_ID.fullmatch(lowered):
-        return tenant_id == lowered
-    ascii_lowered = text.encode().lower().decode()
-    return or_(*(search_key.contains(each, autoescape=True) for each in {lowered, ascii_lowered}))
-
-
 def _read_keys(
     connection: Connection, run_key: int, wanted: ResultFilter, cursor: str | None, limit: int
 ) -> KeyPage:
@@ -204,9 +191,8 @@ def _read_keys(
     if wanted.outcome:
         statement = statement.where(import_results.c.outcome == wanted.outcome)
     if wanted.q:
-        statement = statement.where(
-            text_condition(import_results.c.search_key, import_results.c.tenant_id, wanted.q)
-        )
+        search = plan_search(connection, wanted.q, is_inside=wanted.inside)
+        statement = statement.where(search.condition(import_results.c))
     return read_page(connection, statement, order, cursor, limit)
 
 

@@ -24,6 +24,7 @@ from customer_import.web.download import Download, DownloadPlace
 from customer_import.web.export import csv_pieces
 from customer_import.web.instances import read_instances
 from customer_import.web.models import Page, ShownState
+from customer_import.web.name_search import plan_search
 from customer_import.web.payloads import read_sent
 from customer_import.web.rendering import render
 from customer_import.web.requests import (
@@ -38,7 +39,7 @@ from customer_import.web.requests import (
 )
 from customer_import.web.results import ResultFilter, find_result, read_history, read_results
 from customer_import.web.rights import Rights
-from customer_import.web.runs import find_run, get_run, latest_run, list_runs
+from customer_import.web.runs import find_run, get_run, latest_run, list_runs, unrecorded_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -50,6 +51,7 @@ router = APIRouter(include_in_schema=False)
 PAGE_SIZE = 50
 PICKED_RUNS = 50
 CHART_RUNS = 20
+SHOWN_UNRECORDED = 5
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Place:
             "instance": self.instance,
             "outcome": self.wanted.outcome,
             "q": self.wanted.q,
+            "inside": "true" if self.wanted.inside else None,
             "sort": self.wanted.sort,
         }
 
@@ -128,11 +131,16 @@ def show_results(
         if connection is not None
         else ()
     )
+    choices = read_instances(place.rights).taking(place.import_type)
+    keys = {(place.import_type, name) for name in choices} or {(place.import_type, "")}
     return render(
         "results.html",
+        unrecorded=unrecorded_runs(connection, place.rights, keys, place.instance)[
+            :SHOWN_UNRECORDED
+        ],
         chart=outcome_chart(runs[:CHART_RUNS]),
         runs=runs,
-        choices=read_instances(place.rights).taking(place.import_type),
+        choices=choices,
         **_table(place, connection, cursor),
         **_starts(place, startable),
     )
@@ -150,9 +158,12 @@ def show_live(place: RunPlaceDep, startable: Startable) -> HTMLResponse:
 
 
 @router.get("/rows")
-def show_rows(place: RunPlaceDep, connection: ConnectionDep, cursor: Cursor = None) -> HTMLResponse:
+def show_rows(
+    place: RunPlaceDep, connection: ConnectionDep, startable: Startable, cursor: Cursor = None
+) -> HTMLResponse:
     """Return the table anew."""
-    return render("_rows.html", **_table(place, connection, cursor))
+    values = _table(place, connection, cursor) | _starts(place, startable)
+    return render("_rows.html", **values)
 
 
 @router.get("/customer")
@@ -175,6 +186,7 @@ def show_customer(
         sent, sent_error = (), str(error)
     return render(
         "_customer.html",
+        can_retry_one=_can_start(run, startable),
         run=run,
         result=result,
         sent=sent,
@@ -214,8 +226,11 @@ def _of(
 def _table(place: Place, connection: Connection | None, cursor: str | None) -> dict[str, Any]:
     run = place.run
     page: Page[ResultView] = Page()
+    is_by_word = False
     if connection is not None and run is not None and run.key is not None:
         page = read_results(connection, run.key, place.wanted, cursor, PAGE_SIZE)
+        search = plan_search(connection, place.wanted.q, is_inside=place.wanted.inside)
+        is_by_word = search.is_by_word
     return {
         "place": place,
         "run": run,
@@ -223,17 +238,24 @@ def _table(place: Place, connection: Connection | None, cursor: str | None) -> d
         "cursor": cursor,
         "instances": read_instances(),
         "page": page,
+        "is_by_word": is_by_word,
     }
 
 
 def _starts(place: Place, startable: Rights) -> dict[str, Any]:
     run = place.run
-    may = run is not None and not run.is_active and startable.cover(run.import_type, run.instance)
-    if run is None or not may:
-        return {"can_retry": False, "can_import_previewed": False}
+    if run is None or run.is_active or not startable.cover(run.import_type, run.instance):
+        return {"can_retry": False, "can_retry_one": False, "can_import_previewed": False}
     return {
+        "can_retry_one": _can_start(run, startable),
         "can_retry": run.mode is Mode.IMPORT and bool(run.outcomes.get(Outcome.FAILED)),
         "can_import_previewed": run.mode is Mode.PREVIEW
         and run.state is not ShownState.FAILED
         and bool(run.would_write),
     }
+
+
+def _can_start(run: RunView, startable: Rights) -> bool:
+    """Whether the user may import a customer of an ended run again."""
+    takes_it = run.instance in read_instances().taking(run.import_type)
+    return takes_it and not run.is_active and startable.cover(run.import_type, run.instance)

@@ -16,13 +16,21 @@ from customer_import.database.tables import import_results, import_runs, staged_
 from customer_import.runs.approvals import find_approval
 from customer_import.runs.run import as_utc
 from customer_import.runs.tasks import last_attempts, silent_tasks
-from customer_import.vocabulary import ImportType, Mode, Outcome, RunState, TaskId, dag_of
-from customer_import.web.airflow_internals import find_dag_run
+from customer_import.vocabulary import (
+    ImportType,
+    Mode,
+    Outcome,
+    RunState,
+    TaskId,
+    dag_id_of,
+    dag_of,
+)
+from customer_import.web.airflow_internals import failed_to_start, find_dag_run
 from customer_import.web.models import ApprovalView, Page, Progress, RunView, ShownState, SilentTask
 from customer_import.web.paging import Order, read_page
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
     from customer_import.web.rights import Rights
 
 _RATE_SAMPLE = 500
+_MOST_UNRECORDED = 50
 _SELECTING = ("tenants", "reseller_mpn_ids", "previewed_run")
 """Parameters that name some customers only."""
 
@@ -132,6 +141,52 @@ def recent_imports(connection: Connection, readable: Rights, most: int) -> list[
     return [_view(connection, row, counts_rows=False) for row in connection.execute(statement)]
 
 
+def unrecorded_runs(
+    connection: Connection | None,
+    readable: Rights,
+    keys: Collection[tuple[ImportType, str]],
+    instance: str | None = None,
+    *,
+    only_imports_of_all: bool = False,
+) -> list[RunView]:
+    """Return the newest runs that failed before their first task had written anything, newest first.
+
+    Only Airflow knows them, and which instance they were for as far as they were told.
+
+    Args:
+        connection: The import's database, if there is one.
+        readable: What the user may read.
+        keys: Imports, each with an instance.
+        instance: Only of this one; those that do not say are among them.
+        only_imports_of_all: Only imports, and of those not the ones for some customers.
+    """
+    dag_ids = {dag_id_of(*key) for key in keys} | {dag_id_of(kind) for kind, _ in keys}
+    facts = failed_to_start(dag_ids, _MOST_UNRECORDED)
+    recorded = _recorded(connection, facts) if facts and connection is not None else set()
+    found = []
+    for fact in facts:
+        kind, own = dag_of(fact.dag_id) or (None, None)
+        if kind is None or (fact.dag_id, fact.run_id) in recorded:
+            continue
+        run = _waiting(kind, own, fact)
+        if only_imports_of_all and (run.mode is not Mode.IMPORT or is_selection(fact.conf)):
+            continue
+        if readable.cover(kind, run.instance) and (
+            instance is None or run.instance in {instance, None}
+        ):
+            found.append(run)
+    return found
+
+
+def _recorded(connection: Connection, facts: Sequence[DagRunFact]) -> set[tuple[str, str]]:
+    runs = import_runs.c
+    statement = select(runs.dag_id, runs.airflow_run_id).where(
+        runs.dag_id.in_({fact.dag_id for fact in facts}),
+        runs.airflow_run_id.in_({fact.run_id for fact in facts}),
+    )
+    return {(row.dag_id, row.airflow_run_id) for row in connection.execute(statement)}
+
+
 def is_selection(params: Mapping[str, Any]) -> bool:
     """Whether a run with these parameters is for some customers only."""
     return any(params.get(name) for name in _SELECTING)
@@ -162,7 +217,7 @@ def _waiting(import_type: ImportType, instance: str | None, fact: DagRunFact) ->
         mode=Mode(mode) if mode in set(Mode) else None,
         state=ShownState.FAILED if error else fact.state,
         started_by=fact.started_by,
-        started_at=as_utc(fact.queued_at) if fact.queued_at else None,
+        started_at=as_utc(moment) if (moment := fact.queued_at or fact.run_after) else None,
         ended_at=None,
         error=error,
         progress=None if error else Progress(step="Waiting for the first task"),
@@ -211,6 +266,7 @@ def _view(
         fields=summary.get("fields", {}),
         previewed=summary.get("preview"),
         waiting=summary.get("waiting", 0),
+        api_use=summary.get("api_use", {}),
         drift=summary.get("drift"),
         approval=approval,
         progress=progress,

@@ -15,7 +15,7 @@ from customer_import.runs.run import as_utc
 from customer_import.vocabulary import ImportType
 from customer_import.web.customer_views import FoundCustomer
 from customer_import.web.customers import is_shown
-from customer_import.web.results import text_condition
+from customer_import.web.name_search import NameSearch, plan_search
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,15 +40,22 @@ class Found:
         items: The customers, the one of the newest run first.
         is_cut: Whether there are more in the runs that were looked into.
         before: Runs below this key were not looked into; ``None`` when all were.
+        is_by_word: Whether only beginnings of words were looked at.
     """
 
     items: tuple[FoundCustomer, ...] = ()
     is_cut: bool = False
     before: int | None = None
+    is_by_word: bool = False
 
 
 def search_customers(
-    connection: Connection, readable: Rights, text: str, before: int | None = None
+    connection: Connection,
+    readable: Rights,
+    text: str,
+    before: int | None = None,
+    *,
+    is_inside: bool = False,
 ) -> Found:
     """Find customers over all runs, newest runs first: by part of name or domain, tenant id, or BSS account.
 
@@ -57,16 +64,18 @@ def search_customers(
         readable: What the user may read.
         text: What was entered; nothing is found by an empty text.
         before: Look into runs below this key only.
+        is_inside: Look inside words, too, although some have the text where a word begins.
     """
     if not text:
         return Found()
     found: dict[tuple[str, str], FoundCustomer] = {}
     if before is None and _ACCOUNT.fullmatch(text):
         found.update(_by_account(connection, readable, text))
+    search = plan_search(connection, text, is_inside=is_inside)
     deadline = time.monotonic() + _SEARCH_S
     keys: list[int] = []
     for keys in _runs(connection, readable, before):
-        for one in _matching(connection, keys, text):
+        for one in _matching(connection, keys, search):
             found.setdefault((one.instance, one.tenant_id), one)
         if len(found) > MOST_FOUND or time.monotonic() > deadline:
             break
@@ -74,7 +83,8 @@ def search_customers(
         keys = []
     items = tuple(found.values())
     is_cut = len(items) > MOST_FOUND
-    return Found(items[:MOST_FOUND], is_cut, min(keys) if keys and not is_cut else None)
+    before = min(keys) if keys and not is_cut else None
+    return Found(items[:MOST_FOUND], is_cut, before, search.is_by_word)
 
 
 def _runs(connection: Connection, readable: Rights, before: int | None) -> Iterator[list[int]]:
@@ -94,7 +104,9 @@ def _runs(connection: Connection, readable: Rights, before: int | None) -> Itera
         before = keys[-1]
 
 
-def _matching(connection: Connection, run_keys: list[int], text: str) -> Iterator[FoundCustomer]:
+def _matching(
+    connection: Connection, run_keys: list[int], search: NameSearch
+) -> Iterator[FoundCustomer]:
     runs = import_runs.c
     newest = (
         select(runs.instance, _staged.tenant_id, func.max(_staged.run_id).label("run_id"))
@@ -102,7 +114,7 @@ def _matching(connection: Connection, run_keys: list[int], text: str) -> Iterato
         .where(
             _staged.run_id.in_(run_keys),
             is_shown(),
-            text_condition(_staged.search_key, _staged.tenant_id, text),
+            search.some(_staged),
         )
         .group_by(runs.instance, _staged.tenant_id)
         .order_by(func.max(_staged.run_id).desc(), _staged.tenant_id)

@@ -1,7 +1,8 @@
 """Reads the list of Microsoft tenants: what was found, where each stands, who may be selected.
 
-The hierarchy is the newest run that listed the tenants, a ``discover`` run or an import of all of
-them. A tenant's status is worked out by the database, so that it can be filtered and paged.
+The hierarchy is the newest run that listed all tenants, a ``discover`` run or an import. A ``discover`` run of some
+tenants after it shows these as it found them, and leaves the others as they are. A tenant's status is worked out by
+the database, so that it can be filtered and paged.
 """
 
 from __future__ import annotations
@@ -21,17 +22,19 @@ from customer_import.database.tables import (
 )
 from customer_import.runs.organisations import links_of
 from customer_import.runs.previews import WOULD_WRITE
-from customer_import.vocabulary import SUCCEEDED, ImportType, Mode, Outcome, dag_of
+from customer_import.runs.run import as_utc
+from customer_import.vocabulary import SUCCEEDED, ImportType, Mode, Outcome, StagedState, dag_of
 from customer_import.web.decisions import standing_of
 from customer_import.web.models import Page, ResellerView, TenantStatus, TenantView, View
+from customer_import.web.name_search import NameSearch
 from customer_import.web.paging import Order, read_page
-from customer_import.web.results import MOST_STARTED, text_condition
+from customer_import.web.results import MOST_STARTED
 from customer_import.web.runs import is_selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select
+    from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select
 
     from customer_import.web.airflow_internals import DagRunFact
     from customer_import.web.rights import Rights
@@ -57,10 +60,13 @@ class TenantFilter(View):
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """The run whose list is shown.
+    """The runs whose list is shown.
 
     Attributes:
-        run_key: The run.
+        run_key: The newest of them.
+        list_key: The one that listed all tenants; the only one when none of some tenants came after it.
+        run_keys: All of them.
+        listed_at: When that one began, UTC.
         dag_id: Its DAG.
         airflow_run_id: Its DAG run.
         import_type: Whose customers.
@@ -69,6 +75,9 @@ class Hierarchy:
     """
 
     run_key: int
+    list_key: int
+    run_keys: tuple[int, ...]
+    listed_at: datetime
     dag_id: str
     airflow_run_id: str
     import_type: ImportType
@@ -82,7 +91,7 @@ def latest_hierarchy(
     instance: str,
     readable: Rights,
 ) -> Hierarchy | None:
-    """Return the newest run that listed the tenants: any that discovered, else one of all tenants that got past it."""
+    """Return the newest run that listed all tenants, with those of some tenants since; ``None`` when none did."""
     statement = (
         select(import_runs)
         .where(import_runs.c.import_type == import_type, import_runs.c.instance == instance)
@@ -91,12 +100,45 @@ def latest_hierarchy(
         .order_by(import_runs.c.id.desc())
         .limit(_RECENT_RUNS)
     )
+    found: list[Row[Any]] = []
     for row in connection.execute(statement):
-        if row.mode == Mode.DISCOVER or not is_selection(row.params):
-            return Hierarchy(
-                row.id, row.dag_id, row.airflow_run_id, import_type, instance, readable
-            )
-    return None
+        is_whole = not is_selection(row.params)
+        if is_whole or row.mode == Mode.DISCOVER:
+            found.append(row)
+        if is_whole:
+            break
+    if not found:
+        return None
+    newest, base = found[0], found[-1]
+    return Hierarchy(
+        run_key=newest.id,
+        list_key=base.id,
+        run_keys=tuple(row.id for row in found),
+        listed_at=as_utc(base.started_at),
+        dag_id=base.dag_id,
+        airflow_run_id=base.airflow_run_id,
+        import_type=import_type,
+        instance=instance,
+        readable=readable,
+    )
+
+
+def _is_listed(hierarchy: Hierarchy) -> ColumnElement[bool]:
+    """Return the condition for the customers of a hierarchy: of each what the newest of the runs says that read it."""
+    columns = staged_customers.c
+    if len(hierarchy.run_keys) == 1:
+        return and_(columns.run_id == hierarchy.run_key, columns.is_discovered.is_(True))
+    newer = staged_customers.alias("newer")
+    is_replaced = exists().where(
+        newer.c.run_id.in_(hierarchy.run_keys),
+        newer.c.run_id > columns.run_id,
+        newer.c.tenant_id == columns.tenant_id,
+        newer.c.is_discovered.is_not(None),
+        newer.c.state != StagedState.UNSELECTED.value,
+    )
+    return and_(
+        columns.run_id.in_(hierarchy.run_keys), columns.is_discovered.is_(True), ~is_replaced
+    )
 
 
 @dataclass(frozen=True)
@@ -183,6 +225,7 @@ def read_tenants(
             status=TenantStatus(row.status),
             is_selectable=TenantStatus(row.status).is_selectable,
             reason=row.reason,
+            reason_code=row.reason_code,
             decisions=decisions.get(row.tenant_id, ()),
         )
         for row in page.rows
@@ -211,7 +254,7 @@ def list_resellers(
     columns = staged_customers.c
     statement = (
         select(columns.reseller_mpn_id, func.max(columns.reseller_name), func.count())
-        .where(columns.run_id == hierarchy.run_key, columns.is_discovered.is_(True))
+        .where(_is_listed(hierarchy))
         .group_by(columns.reseller_mpn_id)
         .order_by(
             func.max(columns.reseller_name).is_(None),
@@ -241,6 +284,7 @@ def _statement(hierarchy: Hierarchy, covers: Sequence[Cover], wanted: TenantFilt
             tenant_links.c.account_id,
             status.label("status"),
             _latest(hierarchy, import_results.c.reason).label("reason"),
+            _latest(hierarchy, import_results.c.reason_code).label("reason_code"),
         )
         .select_from(
             staged_customers.outerjoin(
@@ -252,10 +296,10 @@ def _statement(hierarchy: Hierarchy, covers: Sequence[Cover], wanted: TenantFilt
                 ),
             )
         )
-        .where(columns.run_id == hierarchy.run_key, columns.is_discovered.is_(True))
+        .where(_is_listed(hierarchy))
     )
     if wanted.q:
-        statement = statement.where(text_condition(columns.search_key, columns.tenant_id, wanted.q))
+        statement = statement.where(NameSearch(wanted.q).condition(columns))
     if wanted.reseller:
         is_none = wanted.reseller == NO_RESELLER
         mpn = columns.reseller_mpn_id

@@ -8,14 +8,16 @@ permissions decide.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
 
+from customer_import.runs.latest import is_unseen
 from customer_import.vocabulary import ImportType, Mode, dag_id_of
 from customer_import.web.access import Readable, Startable
-from customer_import.web.airflow_internals import active_dag_runs, is_paused
+from customer_import.web.airflow_internals import active_dag_runs, find_dag_run, is_paused
 from customer_import.web.choices import read_offers
 from customer_import.web.database import ConnectionDep
 from customer_import.web.decisions import find_decision_place, read_decided, standing_of
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from customer_import.web.choices import Offer
     from customer_import.web.models import RunView
+    from customer_import.web.tenants import Hierarchy
 
 router = APIRouter(include_in_schema=False)
 
@@ -140,7 +143,41 @@ def show_tenants(
         if connection is not None and choice.instance
         else 0,
         is_paused=is_paused(choice.start_dag_id),
+        is_unseen=connection is None
+        or is_unseen(connection, choice.import_type, choice.instance or ""),
+        refresh=_refresh(choice, tenants.hierarchy if tenants else None, startable),
     )
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """A run that gets a list anew, as the page starts it; ``days`` is how old a list may be.
+
+    Its id is of this list, so that Airflow starts it once, whoever looks at the page.
+    """
+
+    dag_id: str
+    run_id: str
+    instance: str
+    days: float
+
+
+def _refresh(
+    choice: Choice, hierarchy: Hierarchy | None, startable: Rights, now: datetime | None = None
+) -> Refresh | None:
+    """Return the run that gets a list anew: one older than the instance says, for who may start it, not yet started."""
+    name = choice.instance or ""
+    config = choice.instances.by_name.get(name)
+    if hierarchy is None or config is None or config.hierarchy_refresh_days is None:
+        return None
+    days = config.hierarchy_refresh_days
+    is_old = (now or datetime.now(UTC)) - hierarchy.listed_at > timedelta(days=days)
+    if not is_old or not startable.cover(choice.import_type, name):
+        return None
+    run_id = f"hierarchy__{choice.import_type}__after_{hierarchy.list_key}"
+    if find_dag_run(choice.start_dag_id, run_id) is not None:
+        return None
+    return Refresh(choice.start_dag_id, run_id, name, days)
 
 
 def _offers(choice: Choice, connection: Connection | None) -> tuple[Offer, ...]:

@@ -93,7 +93,7 @@ class Selection:
                 parameter,
                 names - self.matched.keys(),
                 self._known,
-                nobody="no customer of this partner has the tenant id or primary domain",
+                nobody="not found: no customer of this partner has the tenant id or primary domain",
             )
 
 

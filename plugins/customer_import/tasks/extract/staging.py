@@ -19,6 +19,7 @@ import orjson
 from sqlalchemy import and_, delete, func, or_, select, update
 
 from customer_import.database.engine import insert_missing, reading, upsert
+from customer_import.database.names import folded_name, record_names
 from customer_import.database.tables import import_results, known_tenants, staged_customers
 from customer_import.decisions.rules import pack, unpack
 from customer_import.failpoints import reached
@@ -370,6 +371,7 @@ class CustomerStaging:
                     "position": position,
                     "tenant_name": tenant.name,
                     "domain": tenant.domain,
+                    "name_folded": folded_name(tenant.name, tenant.domain),
                     "relationship": tenant.relationship,
                     "state": StagedState.LISTED.value,
                     "listed_hash": listed_hash(tenant, reseller_ids.get(tenant.tenant_id, ())),
@@ -378,6 +380,7 @@ class CustomerStaging:
                 for position, tenant in enumerate(tenants, first)
             ]
             insert_missing(connection, staged_customers, rows)
+            record_names(connection, ((each.tenant_id, each.name, each.domain) for each in tenants))
 
     def _write(self, batch: Sequence[StagedTenant]) -> None:
         now = datetime.now(UTC)
@@ -407,6 +410,7 @@ class CustomerStaging:
             "position": item.pending.position,
             "tenant_name": item.tenant_name,
             "domain": item.domain,
+            "name_folded": folded_name(item.tenant_name, item.domain),
             "relationship": item.pending.tenant.relationship,
             "state": item.state.value,
             "source": orjson.dumps(customer.source) if customer else None,

@@ -14,6 +14,7 @@ from customer_import.database.tables import (
     validation_findings,
 )
 from customer_import.runs.drift import summarise_drift
+from customer_import.runs.tasks import total_api_use
 from customer_import.vocabulary import Mode, Outcome, ReasonCode, RunState, Severity, StagedState
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Summary:
             (and so not compared), and ``found``: findings by kind.
         approval: Of a run that asked before it wrote: ``why``, ``answer``, ``by``, ``at``.
         waiting: Customers in the matching queue: a person has to say which account they are, or that they are new.
+        api_use: What was used of each API: ``requests``, ``throttled``, ``waited_s`` (held back by a limit).
         preview: Of a run that was started from a preview: ``run``, ``customers``, ``as_previewed``, ``otherwise``.
     """
 
@@ -108,6 +110,7 @@ class Summary:
     drift: dict[str, Any] | None = None
     approval: dict[str, Any] | None = None
     waiting: int = 0
+    api_use: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def wrote(self) -> bool:
@@ -181,6 +184,7 @@ def summarise(
         error=error,
         fields=_count_fields(connection, run),
         drift=drift,
+        api_use=total_api_use(connection, run.id),
         waiting=counts.outcomes[Outcome.AMBIGUOUS] + counts.reasons.get(ReasonCode.IN_QUEUE, 0),
     )
 

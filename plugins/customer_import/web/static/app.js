@@ -31,18 +31,22 @@ async function call(path, method = "GET", body = undefined, words = () => null) 
   } catch {
     throw new Error("Airflow cannot be reached.");
   }
-  if (!answer.ok) throw new Error((await answer.json().then(words).catch(() => null)) || explain(answer.status));
+  if (!answer.ok) {
+    const said = (await answer.json().then(words).catch(() => null)) || explain(answer.status);
+    throw Object.assign(new Error(said), { status: answer.status });
+  }
   return answer.json();
 }
 
-const startRun = (dagId, conf) =>
-  call(`${AIRFLOW}api/v2/dags/${encodeURIComponent(dagId)}/dagRuns`, "POST", { logical_date: null, conf });
+const startRun = (dagId, conf, runId = undefined) =>
+  call(`${AIRFLOW}api/v2/dags/${encodeURIComponent(dagId)}/dagRuns`, "POST", { logical_date: null, conf, dag_run_id: runId });
 
 const resultsUrl = (run) => "./?" + new URLSearchParams({ dag_id: run.dag_id, run_id: run.dag_run_id });
 
 /* Starting an import: confirm with the count, start, lead to the results. */
 
 function count(number, what) {
+  if (number === 0 && what === "all") return "all customers";
   return `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
 }
 
@@ -238,6 +242,19 @@ if (hierarchy) {
     event.preventDefault();
     start();
   };
+}
+
+/* A list that is too old is got anew. The run's id is of this list: a run that there is already was started by somebody. */
+
+const refresh = byId("refresh");
+if (refresh) {
+  const conf = { instance: refresh.dataset.instance, mode: "discover" };
+  startRun(refresh.dataset.dag, conf, refresh.dataset.run)
+    .then(() => location.reload())
+    .catch((error) => {
+      if (error.status === 409) location.reload(); // somebody else's page was faster
+      else showProblem(error.message);
+    });
 }
 
 const checkNow = byId("check-now");
