@@ -81,7 +81,7 @@ def _place(run: dict[str, Any]) -> dict[str, str]:
 
 def _pages_of_run(run: dict[str, Any]) -> Iterator[tuple[str, str]]:
     place = urlencode(_place(run))
-    for page in ("", "live", "rows"):
+    for page in ("", "live", "rows", "validation"):
         yield "html", f"{_IMPORT}/{page}?{place}"
     yield "csv", f"{_IMPORT}/results.csv?{place}"
     for page in ("", "/retry"):

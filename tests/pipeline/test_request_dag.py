@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import DagRunTriggerException
-from airflow.sdk.execution_time.context import set_current_context
+from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
 
 from customer_import.pipeline import build_request_dag
-from customer_import.pipeline.request_dag import REQUESTS, StartImport
+from customer_import.pipeline.request_dag import LATE, REQUESTS, StartImport
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,12 +60,32 @@ def asked(import_type: str, instance: str, *tenants: str) -> dict[str, Any]:
     return {"import_type": import_type, "instance": instance, "tenants": list(tenants)}
 
 
-def context_of(*extras: dict[str, Any], is_paused: bool = False) -> dict[str, Any]:
+class Inlet(list[Event]):
+    """The events of an asset, as much of Airflow's as the task asks."""
+
+    def after(self, moment: str) -> Inlet:
+        return Inlet(event for event in self if event.timestamp >= datetime.fromisoformat(moment))
+
+    def limit(self, most: int) -> Inlet:
+        return Inlet(self[:most])
+
+
+@dataclass(frozen=True)
+class Run:
+    run_after: datetime
+
+
+def context_of(*extras: dict[str, Any], is_paused: bool = False, late: int = 0) -> dict[str, Any]:
     events = [Event(extra, BEGAN + timedelta(seconds=n)) for n, extra in enumerate(extras)]
     return {
         # Airflow promises no order.
         "triggering_asset_events": {REQUESTS: events[::-1]} if events else {},
         "run_id": "asset_triggered__2026-11-27",
+        "dag_run": Run(BEGAN + timedelta(minutes=1)),
+        "inlet_events": {
+            REQUESTS: Inlet([*events, *[Event({}, BEGAN + timedelta(hours=1))] * late])
+        },
+        "outlet_events": OutletEventAccessors(),
         "ti": Attempt(is_paused),
     }
 
@@ -115,6 +135,18 @@ def test_an_instance_with_a_schedule_is_imported_by_its_own_dag_whatever_the_sch
 
 def test_openlineage_adds_no_parameter_that_an_import_would_refuse():
     assert StartImport(task_id="start_import", number=0).openlineage_inject_parent_info is False
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_an_event_for_which_airflow_started_no_run_gets_one(late: int):
+    context = context_of(asked("direct", "south", "contoso.example"), late=late)
+    assert read(context) == [0], "it is the next run's, so that nobody is imported twice"
+    told = [
+        event.dest_asset_key.name
+        for accessor in context["outlet_events"].values()
+        for event in accessor.asset_alias_events
+    ]
+    assert told == [LATE.name] * late
 
 
 def test_a_run_without_events_starts_nothing():

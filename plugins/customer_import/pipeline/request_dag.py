@@ -1,8 +1,12 @@
 """The DAG that starts imports of named customers when an event of another system asks for them.
 
 Anybody who may create asset events may ask: by Airflow's REST API, or by an outlet of a DAG of their own. A DAG that
-an asset starts gets no parameters, so the imports do not listen themselves: this one hands the tenants on. Imported at
-every parse, like ``customer_import.pipeline.import_dag``; so heavy parts are imported inside.
+an asset starts gets no parameters, so the imports do not listen themselves: this one hands the tenants on.
+
+Airflow forgets to start a run for an event that comes while it creates the run of the event before; the event itself is
+kept, and given to whatever run is next. So each run looks for later events, and sees to it that there is a next one.
+
+Imported at every parse, like ``customer_import.pipeline.import_dag``; so heavy parts are imported inside.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import (
     DAG,
     Asset,
+    AssetAlias,
     ExceptionRetryPolicy,
     RetryAction,
     RetryRule,
@@ -37,6 +42,9 @@ log = logging.getLogger(__name__)
 DAG_ID = "import_requested_customers"
 REQUESTS = Asset(name="customer_import_requests", uri="customer-import://requests")
 """Its events ask for imports; their ``extra`` is an ``ImportRequest``."""
+LATE = Asset(name="customer_import_late_requests", uri="customer-import://late-requests")
+"""Its events say that requests may wait for a run that nobody starts; they carry nothing."""
+_MAYBE_LATE = AssetAlias(name="customer_import_maybe_late_requests")
 _POLICY = ExceptionRetryPolicy(
     rules=[
         *RETRY_POLICY.rules,
@@ -61,7 +69,7 @@ def build_request_dag() -> DAG:
         dag_display_name="Import requested customers",
         description="Starts imports of the customers that asset events name",
         doc_md=DOCUMENTATION,
-        schedule=[REQUESTS],
+        schedule=REQUESTS | LATE,
         catchup=False,
         max_active_runs=1,
         tags=[*TAGS, "requests"],
@@ -78,12 +86,16 @@ def build_request_dag() -> DAG:
     return dag
 
 
-@task(show_return_value_in_logs=False, **_SHORT)
+@task(show_return_value_in_logs=False, inlets=[REQUESTS], outlets=[_MAYBE_LATE], **_SHORT)
 def read_requests() -> list[int]:
     """Read the events; return a number for each import that they ask for, and for each event that is wrong."""
-    found = _requests(get_current_context())
+    context = get_current_context()
+    found = _requests(context)
     wrong = sum(isinstance(request, ConfigurationError) for request in found)
     log.info("The events ask for %d imports; %d events are wrong", len(found) - wrong, wrong)
+    if context["inlet_events"][REQUESTS].after(context["dag_run"].run_after.isoformat()).limit(1):
+        log.info("Later events are there; the next run has them")
+        context["outlet_events"][_MAYBE_LATE].add(LATE)
     return list(range(len(found)))
 
 
