@@ -28,6 +28,7 @@ PAGES = (
     f"drift?dag_id={RESELLER}",
     f"queue?dag_id={DIRECT}",
     "search?q=a",
+    "reasons",
 )
 
 

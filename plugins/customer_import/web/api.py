@@ -212,7 +212,7 @@ def get_start(
     return start_request(startable.dag_id(chosen, instance), [tenant], conf)
 
 
-@router.get("/instances/{instance}/start")
+@router.get("/instances/{instance}/start", include_in_schema=False)
 def get_start_all(
     instance: InstanceName,
     import_type: ImportType,

@@ -63,12 +63,8 @@ def _pages(
 ) -> Iterator[Sequence[Row[*tuple[object, ...]]]]:
     key = sa.tuple_(*map(sa.column, keys))
     names = dict.fromkeys((*keys, "tenant_id", "tenant_name", "domain"))
-    statement: sa.Select[*tuple[Any, ...]] = (
-        sa.select(*map(sa.column, names))
-        .select_from(sa.table(table))
-        .order_by(*map(sa.column, keys))
-        .limit(_ROWS)
-    )
+    rows: Any = sa.select(*map(sa.column, names)).select_from(sa.table(table))
+    statement = rows.order_by(*map(sa.column, keys)).limit(_ROWS)
     page = connection.execute(statement).all()
     while page:
         yield page
