@@ -28,9 +28,12 @@ from werkzeug.security import generate_password_hash
 from customer_import.config.roles import STARTER, VIEWER
 from customer_import.database.engine import open_engine
 from customer_import.vocabulary import ImportType
-from sandbox.demo.processes import ChildProcess, free_port
+from sandbox.demo.__main__ import _configure as configure_demo
+from sandbox.demo.airflow_api import AirflowApi
+from sandbox.demo.processes import ChildProcess, DemoError, free_port
 from sandbox.demo.settings import ROOT, airflow_environment
 from tests.browser.conftest import browser
+from tests.sandbox.demo.test_export import INFO
 from tests.support import compose
 from tests.web.data import add_two_instances
 from tests.web.test_instance_rights import NORTH, SOUTH, views
@@ -331,6 +334,24 @@ def test_roles_for_everything_see_every_instance_and_no_secret(airflow: FabAirfl
         assert "Import Results" in plugins  # the menu is made of this
     assert airflow.ask("paul", "/customer-import/").status_code == 403
     assert airflow.ask("paul", "/api/v2/dags").status_code == 403
+
+
+def test_the_demo_writes_over_no_connection_to_another_host(airflow: FabAirflow) -> None:
+    api = AirflowApi(airflow.url, "admin", CHANGED)
+    api.log_in()
+    path = "/api/v2/connections"
+    real = {"connection_id": "sandbox_bss", "conn_type": "http", "host": "bss.partner.example"}
+    assert airflow.ask("admin", path, "POST", json=real).status_code == 201
+    with pytest.raises(DemoError, match=r"sandbox_bss to bss\.partner\.example"):
+        configure_demo(api, INFO)
+    connections = airflow.ask("admin", path).json()["connections"]
+    assert [(each["connection_id"], each["host"]) for each in connections] == [
+        ("sandbox_bss", "bss.partner.example")
+    ]
+    assert airflow.ask("admin", f"{path}/sandbox_bss", "DELETE").status_code == 204
+    for _ in range(2):
+        configure_demo(api, INFO)
+    assert airflow.ask("admin", path).json()["total_entries"] == 3
 
 
 def log_in(browser: Browser, airflow: FabAirflow, user: str, dag_id: str) -> Page:
