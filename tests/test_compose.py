@@ -1,4 +1,4 @@
-"""The compose file: ``make env`` writes what it needs, services wait and stop in time, the import's database is its own."""
+"""The compose file and what `make env` writes for it: complete, quick to check, in time to stop, open to nobody else."""
 
 from __future__ import annotations
 
