@@ -1,4 +1,4 @@
-"""The compose file and what `make env` writes for it: complete, quick to check, in time to stop, open to nobody else."""
+"""The compose file and what `make env` writes for it: complete, quick to check, in time to stop, open to nobody."""
 
 from __future__ import annotations
 
