@@ -19,6 +19,7 @@ from customer_import.cli.check import BSS, PARTNER_CENTER, check_mappings
 from customer_import.cli.database import ready_engine
 from customer_import.config.instances import load_each_instance
 from customer_import.config.paths import instances_path
+from customer_import.config.roles import STARTER, VIEWER
 from customer_import.database.faults import place_of
 from customer_import.errors import ConfigurationError, CustomerImportError
 from customer_import.http.finding import Finding
@@ -27,12 +28,13 @@ from customer_import.pipeline.maintenance_dag import DAG_ID as MAINTENANCE
 from customer_import.vocabulary import ImportType, dag_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from customer_import.config.instances import InstanceConfig
     from customer_import.errors import CustomerImportError as Error
 
 _FAB = "FabAuthManager"
+_IMPORT_ROLES = "customer-import roles | airflow roles import /dev/stdin"
 
 
 def set_up() -> Iterator[Finding]:
@@ -47,7 +49,7 @@ def set_up() -> Iterator[Finding]:
         yield Finding(name, f"is configured: {one.title}")
         for finding in _looks(one):
             yield replace(finding, subject=f"{name}, {finding.subject}")
-    yield from _in_airflow(sorted({role for one in instances.values() for role in one.roles}))
+    yield from _in_airflow(instances.values())
 
 
 def _database() -> Finding:
@@ -84,13 +86,13 @@ def _connection(end: str, conn_id: str, read: Callable[[], object]) -> Finding:
     return Finding(end, f"connection {conn_id} is complete")
 
 
-def _in_airflow(roles: list[str]) -> Iterator[Finding]:
-    """Make what belongs into Airflow's own database: its DAG of housekeeping is on, and named roles exist."""
+def _in_airflow(instances: Iterable[InstanceConfig]) -> Iterator[Finding]:
+    """Look at Airflow's own database, and turn the DAG of housekeeping on there."""
     try:
         yield _turn_on_maintenance()
         yield _import_dags()
-        if roles:
-            yield _make_roles(roles)
+        if (roles := _look_at_roles(instances)) is not None:
+            yield roles
     except SQLAlchemyError as error:
         message = f"Airflow's own database cannot be used from here ({type(error).__name__})"
         hint = "run 'airflow db migrate' first, and this where 'airflow dags list' works"
@@ -126,19 +128,24 @@ def _unseen(dag_id: str) -> Finding:
     return Finding(dag_id, message, is_warning=True)
 
 
-def _make_roles(names: list[str]) -> Finding:
-    """Make the roles that instances name: Airflow refuses a DAG whose roles do not exist."""
+def _look_at_roles(instances: Iterable[InstanceConfig]) -> Finding | None:
+    """Say which roles are missing: Airflow refuses a DAG whose roles do not exist."""
+    own = sorted({role for one in instances for role in one.roles})
     if not conf.get("core", "auth_manager").endswith(_FAB):
+        if not own:
+            return None
         message = (
-            f"instances name the roles {', '.join(names)}, and only Airflow's FAB auth manager has roles: here "
+            f"instances name the roles {', '.join(own)}, and only Airflow's FAB auth manager has roles: here "
             "they keep nobody from anything"
         )
         return Finding("roles", message, is_warning=True)
     from airflow.providers.fab.auth_manager.models import Role  # noqa: PLC0415 - may not be installed
 
+    names = [VIEWER, STARTER, *own]
     with create_session() as session:
         have = set(session.scalars(select(Role.name).where(Role.name.in_(names))))
-        missing = [name for name in names if name not in have]
-        session.add_all(Role(name=name) for name in missing)
-    made = f"; made: {', '.join(missing)}" if missing else ""
-    return Finding("roles", f"{', '.join(names)} exist{made}")
+    missing = [name for name in names if name not in have]
+    if missing:
+        message = f"not there yet: {', '.join(missing)}. Hint: {_IMPORT_ROLES}"
+        return Finding("roles", message, is_warning=True)
+    return Finding("roles", ", ".join(names))
