@@ -19,6 +19,8 @@ PUBLIC = (
     "airflow.plugins_manager",
     "airflow.providers.http.hooks.http",
     "airflow.providers.standard.operators.hitl",
+    "airflow.providers.standard.operators.trigger_dagrun",
+    "airflow.providers.common.compat.openlineage",
 )
 
 

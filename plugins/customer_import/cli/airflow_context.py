@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, TextIO
 from customer_import.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy.orm import Session
 
 
 class _Nowhere(io.TextIOBase):
@@ -96,3 +98,66 @@ def variable_place(name: str) -> str | None:
                 return f"the environment variable AIRFLOW_VAR_{name.upper()}"
             return None if kind == "MetastoreBackend" else f"the secrets backend {kind}"
     return None
+
+
+class NoAirflowDatabaseError(ConfigurationError):
+    """Airflow's own database cannot be used from here."""
+
+
+@contextmanager
+def _airflow_database() -> Iterator[Session]:
+    from airflow.utils.session import create_session  # noqa: PLC0415 - takes seconds
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    try:
+        with create_session() as session:
+            yield session
+    except SQLAlchemyError as error:
+        message = f"Airflow's own database cannot be used from here ({type(error).__name__})"
+        hint = "run 'airflow db migrate' first, and this where 'airflow dags list' works"
+        raise NoAirflowDatabaseError(message, hint=hint) from error
+
+
+def seen_dags() -> dict[str, bool]:
+    """Return the DAGs that Airflow has read, and whether each is paused.
+
+    Raises:
+        NoAirflowDatabaseError: It cannot be told.
+    """
+    from airflow.models.dag import DagModel  # noqa: PLC0415 - takes seconds
+    from sqlalchemy import select  # noqa: PLC0415
+
+    with _airflow_database() as session:
+        found = select(DagModel.dag_id, DagModel.is_paused).where(DagModel.is_stale.is_(False))
+        return {dag_id: bool(is_paused) for dag_id, is_paused in session.execute(found)}
+
+
+def turn_on(dag_id: str) -> None:
+    """Unpause a DAG.
+
+    Raises:
+        NoAirflowDatabaseError: It cannot be done.
+    """
+    from airflow.models.dag import DagModel  # noqa: PLC0415 - takes seconds
+    from sqlalchemy import update  # noqa: PLC0415
+
+    with _airflow_database() as session:
+        session.execute(update(DagModel).where(DagModel.dag_id == dag_id).values(is_paused=False))
+
+
+def missing_roles(names: Sequence[str]) -> list[str] | None:
+    """Return which roles Airflow's FAB auth manager does not have; ``None`` under another auth manager.
+
+    Raises:
+        NoAirflowDatabaseError: It cannot be told.
+    """
+    from airflow.configuration import conf  # noqa: PLC0415 - takes seconds
+
+    if not conf.get("core", "auth_manager").endswith("FabAuthManager"):
+        return None
+    from airflow.providers.fab.auth_manager.models import Role  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
+
+    with _airflow_database() as session:
+        have = set(session.scalars(select(Role.name).where(Role.name.in_(names))))
+    return [name for name in names if name not in have]

@@ -9,12 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow.configuration import conf
-from airflow.models.dag import DagModel
-from airflow.utils.session import create_session
-from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from customer_import.bss.hook import BssHook
+from customer_import.cli.airflow_context import (
+    NoAirflowDatabaseError,
+    missing_roles,
+    seen_dags,
+    turn_on,
+)
 from customer_import.cli.check import BSS, PARTNER_CENTER, check_mappings
 from customer_import.cli.database import ready_engine
 from customer_import.config.instances import load_each_instance
@@ -28,12 +30,11 @@ from customer_import.pipeline.maintenance_dag import DAG_ID as MAINTENANCE
 from customer_import.vocabulary import ImportType, dag_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from customer_import.config.instances import InstanceConfig
     from customer_import.errors import CustomerImportError as Error
 
-_FAB = "FabAuthManager"
 _IMPORT_ROLES = "customer-import roles | airflow roles import /dev/stdin"
 
 
@@ -89,34 +90,23 @@ def _connection(end: str, conn_id: str, read: Callable[[], object]) -> Finding:
 def _in_airflow(instances: Iterable[InstanceConfig]) -> Iterator[Finding]:
     """Look at Airflow's own database, and turn the DAG of housekeeping on there."""
     try:
-        yield _turn_on_maintenance()
-        yield _import_dags()
+        dags = seen_dags()
+        yield _turn_on_maintenance(dags)
+        found = sorted(name for name in dags if dag_of(name) is not None)
+        yield Finding("DAGs", ", ".join(found)) if found else _unseen(ImportType.DIRECT.dag_id)
         if (roles := _look_at_roles(instances)) is not None:
             yield roles
-    except SQLAlchemyError as error:
-        message = f"Airflow's own database cannot be used from here ({type(error).__name__})"
-        hint = "run 'airflow db migrate' first, and this where 'airflow dags list' works"
-        yield Finding.wrong("database of Airflow", ConfigurationError(message, hint=hint))
+    except NoAirflowDatabaseError as error:
+        yield Finding.wrong("database of Airflow", error)
 
 
-def _turn_on_maintenance() -> Finding:
-    with create_session() as session:
-        dag = session.get(DagModel, MAINTENANCE)
-        if dag is None:
-            return _unseen(MAINTENANCE)
-        if not dag.is_paused:
-            return Finding(MAINTENANCE, "is on")
-        dag.is_paused = False
+def _turn_on_maintenance(dags: Mapping[str, bool]) -> Finding:
+    if MAINTENANCE not in dags:
+        return _unseen(MAINTENANCE)
+    if not dags[MAINTENANCE]:
+        return Finding(MAINTENANCE, "is on")
+    turn_on(MAINTENANCE)
     return Finding(MAINTENANCE, "was paused, and is on now: it removes old personal data")
-
-
-def _import_dags() -> Finding:
-    with create_session() as session:
-        ids = session.scalars(select(DagModel.dag_id).where(DagModel.is_stale.is_(False)))
-        found = sorted(name for name in ids if dag_of(name) is not None)
-    if not found:
-        return _unseen(ImportType.DIRECT.dag_id)
-    return Finding("DAGs", ", ".join(found))
 
 
 def _unseen(dag_id: str) -> Finding:
@@ -131,20 +121,14 @@ def _unseen(dag_id: str) -> Finding:
 def _look_at_roles(instances: Iterable[InstanceConfig]) -> Finding | None:
     """Say which roles are missing: Airflow refuses a DAG whose roles do not exist."""
     own = sorted({role for one in instances for role in one.roles})
-    if not conf.get("core", "auth_manager").endswith(_FAB):
-        if not own:
-            return None
+    names = [VIEWER, STARTER, *own]
+    missing = missing_roles(names)
+    if missing is None:
         message = (
             f"instances name the roles {', '.join(own)}, and only Airflow's FAB auth manager has roles: here "
             "they keep nobody from anything"
         )
-        return Finding("roles", message, is_warning=True)
-    from airflow.providers.fab.auth_manager.models import Role  # noqa: PLC0415 - may not be installed
-
-    names = [VIEWER, STARTER, *own]
-    with create_session() as session:
-        have = set(session.scalars(select(Role.name).where(Role.name.in_(names))))
-    missing = [name for name in names if name not in have]
+        return Finding("roles", message, is_warning=True) if own else None
     if missing:
         message = f"not there yet: {', '.join(missing)}. Hint: {_IMPORT_ROLES}"
         return Finding("roles", message, is_warning=True)
