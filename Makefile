@@ -49,6 +49,31 @@ demo: $(STAMP) ## Sandbox, Airflow and the three imports; ONCE=1 ends when they 
 clean-demo: ## Forget the demo's state: Airflow, sandbox, imported customers
 	rm -rf $(DEMO_HOME)
 
+# Passwords stand in addresses, so they are letters and digits; Airflow's keys are longer, and one has a form of its own.
+define WRITE_ENV
+import base64, os, re, secrets, sys
+def secret(name):
+    if name == "AIRFLOW_FERNET_KEY":
+        return base64.urlsafe_b64encode(os.urandom(32)).decode()
+    return secrets.token_hex(48 if name in ("AIRFLOW_SECRET_KEY", "AIRFLOW_JWT_SECRET") else 16)
+path = sys.argv[1]
+example = open(".env.example").read()
+try:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+except FileExistsError:
+    sys.exit(f"{path} is there already and was left as it is: new secrets would lock you out of what the old ones protect. Hint: .env.example names what may be missing in it")
+with open(handle, "w") as file:
+    file.write(re.sub(r"^(\w+)=$$", lambda found: found[0] + secret(found[1]), example, flags=re.MULTILINE))
+print(f"Wrote {path}. Airflow's first user is admin; the password is AIRFLOW_ADMIN_PASSWORD in it.")
+endef
+export WRITE_ENV
+
+ENV_FILE ?= .env
+
+.PHONY: env
+env: ## Write .env for docker compose, with random secrets; one that is there is left as it is
+	@$(PYTHON) -c "$$WRITE_ENV" $(ENV_FILE)
+
 .PHONY: results
 results: $(STAMP) ## The latest run of each import type, one JSON object a line
 	@AIRFLOW_HOME=$(AIRFLOW_HOME) $(BIN)/python -m customer_import.cli results --json

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 from sandbox.clouds import Cloud
 from sandbox.config import ClassMix, RateLimit, RateWindow, SandboxConfig
 from sandbox.faults import FaultRule
+from sandbox.info import SandboxInfo
 from sandbox.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from sandbox.info import SandboxInfo
 
 _CHECK_TIMEOUT_S = 60
 
@@ -35,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     if options.command == "check":
-        return _check(options.url)
+        return _check(options.url or SandboxInfo.read(options.info_file).control_url)
     asyncio.run(_serve(_config(options)))
     return 0
 
@@ -45,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_serve(commands.add_parser("serve", help="run Entra ID, Partner Center and the BSS"))
     check = commands.add_parser("check", help="check what stands in a running sandbox's BSS")
-    check.add_argument("--url", required=True, help="base of the control API")
+    which = check.add_mutually_exclusive_group(required=True)
+    which.add_argument("--url", help="base of the control API")
+    which.add_argument("--info-file", type=Path, help="what it wrote when it was ready")
     return parser
 
 
@@ -85,6 +86,13 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     )
     add("--keep-requests", action="store_true", help="keep single requests, not only counts")
     add("--fault", type=FaultRule.parse, action="append", default=[], metavar="SPEC")
+    add(
+        "--faults",
+        type=FaultRule.parse_all,
+        default=(),
+        metavar="SPECS",
+        help="several, separated by semicolons",
+    )
 
 
 def _config(options: argparse.Namespace) -> SandboxConfig:
@@ -116,7 +124,7 @@ def _config(options: argparse.Namespace) -> SandboxConfig:
         existing_accounts=options.existing_accounts,
         serve_bodies=options.serve_bodies,
         keeps_request_log=options.keep_requests,
-        faults=tuple(options.fault),
+        faults=(*options.fault, *options.faults),
     )
 
 

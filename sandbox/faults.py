@@ -91,6 +91,15 @@ class FaultRule:
         return cls.from_values(dict(_pair(part) for part in spec.split(",")))
 
     @classmethod
+    def parse_all(cls, specs: str) -> tuple[FaultRule, ...]:
+        """Read several, separated by semicolons; none of an empty text.
+
+        Raises:
+            ValueError: As for `parse`.
+        """
+        return tuple(cls.parse(spec) for spec in specs.split(";") if spec.strip())
+
+    @classmethod
     def from_values(cls, values: Mapping[str, object]) -> FaultRule:
         """Make a rule from named values, as text or as JSON gives them.
 

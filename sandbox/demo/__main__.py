@@ -27,6 +27,7 @@ from sandbox.demo.settings import (
     variables,
     write_instances,
 )
+from sandbox.demo.taken_names import refuse_taken_names
 from sandbox.info import SandboxInfo
 
 if TYPE_CHECKING:
@@ -197,7 +198,9 @@ def _dags_are_there(api: AirflowApi) -> bool:
 
 
 def _configure(api: AirflowApi, info: SandboxInfo) -> None:
-    for connection in connections(info):
+    wanted = connections(info)
+    refuse_taken_names(wanted, api.hosts(each["connection_id"] for each in wanted))
+    for connection in wanted:
         api.put_connection(connection)
     for key, value in variables(info).items():
         api.put_variable(key, value)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 TIMEOUT_S = 60.0
 READ_RETRIES = 4
@@ -50,6 +53,16 @@ class AirflowApi:
         # Airflow is up, so on a busy machine an answer may be late, which must not end the demo.
         retries = Retry(READ_RETRIES, backoff_factor=1, allowed_methods=["GET"])
         self.http.mount(self.url, HTTPAdapter(max_retries=retries))
+
+    def hosts(self, connection_ids: Iterable[str]) -> dict[str, str | None]:
+        """Return the host of each of these connections that Airflow has."""
+        found = {}
+        for name in connection_ids:
+            answer = self.http.get(f"{self.url}/api/v2/connections/{name}", timeout=TIMEOUT_S)
+            if answer.status_code != _NOT_FOUND:
+                answer.raise_for_status()
+                found[name] = answer.json()["host"]
+        return found
 
     def put_connection(self, connection: dict[str, Any]) -> None:
         """Create a connection, or bring it up to date."""

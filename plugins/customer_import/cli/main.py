@@ -133,6 +133,17 @@ def results(*, as_json: AsJson = False) -> None:
     typer.echo("\n".join(map(_json, runs)) if as_json else as_table(runs))
 
 
+@app.command()
+def roles() -> None:
+    """Print the roles of Airflow's FAB auth manager, for: customer-import roles | airflow roles import /dev/stdin."""
+    from customer_import.cli.roles import known_roles  # noqa: PLC0415
+
+    wanted, problems = known_roles()
+    for problem in problems:
+        typer.echo(problem, err=True)
+    typer.echo(orjson.dumps(wanted, option=orjson.OPT_INDENT_2).decode())
+
+
 def _which_instance(command: str) -> NoReturn:
     from customer_import.cli.check import known_instances  # noqa: PLC0415
 

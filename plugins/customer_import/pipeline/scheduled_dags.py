@@ -6,11 +6,12 @@ What is wrong with one instance is no fault of the others: its DAG stays, withou
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from airflow.sdk import CronTriggerTimetable
 
 from customer_import.config.instance_names import instance_titles, is_unreadable, with_schedules
+from customer_import.config.roles import DAG_RIGHTS
 from customer_import.errors import ConfigurationError
 from customer_import.pipeline.documentation import describe
 from customer_import.pipeline.import_dag import build_dag
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 
     from customer_import.config.instances import InstanceConfig
 
-_RIGHTS: Final = {
-    "see": {"DAGs": {"can_read"}, "DAG Runs": {"can_read"}},
-    "start": {"DAGs": {"can_read", "can_edit"}, "DAG Runs": {"can_read", "can_create"}},
-}
-"""In the words of Airflow's FAB auth manager."""
 _WRONG = "wrong configuration"
 
 
@@ -90,4 +86,4 @@ def _broken(import_type: ImportType, name: str, error: ConfigurationError) -> DA
 
 def roles_of(instance: InstanceConfig) -> dict[str, dict[str, set[str]]] | None:
     """Return what roles may do with an instance's DAGs; ``None`` when there are no roles."""
-    return {role: _RIGHTS[right] for role, right in instance.roles.items()} or None
+    return {role: DAG_RIGHTS[right] for role, right in instance.roles.items()} or None
