@@ -313,9 +313,10 @@ def _healthcheck(where: str, value: Any) -> HealthCheck | None:
         case _:
             message = f"{where}.test: {test!r} is not understood"
             raise ComposeError(message)
-    given = {f"{name}_s": seconds(value[name]) for name in times if name in value}
-    retries = {"retries": int(value["retries"])} if "retries" in value else {}
-    return HealthCheck(tuple(words), **given, **retries)
+    given: dict[str, Any] = {f"{name}_s": seconds(value[name]) for name in times if name in value}
+    if "retries" in value:
+        given["retries"] = int(value["retries"])
+    return HealthCheck(tuple(words), **given)
 
 
 def _port(where: str, value: Any) -> tuple[str, str]:

@@ -91,9 +91,6 @@ class Container:
     def spawn(self, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
         """Start a program in the container."""
         account = self.launch.account
-        whose = (
-            {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
-        )
         with self.launch.log.open("ab") as log:
             return subprocess.Popen(
                 command,
@@ -104,7 +101,9 @@ class Container:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 preexec_fn=prepare_child,  # noqa: PLW1509 - there are no threads
-                **whose,
+                user=account.pw_uid if account else None,
+                group=account.pw_gid if account else None,
+                extra_groups=[] if account else None,
             )
 
     def tick(self) -> None:

@@ -12,8 +12,9 @@ from sandbox.demo.settings import DAG_INSTANCES, ROOT
 from sandbox.info import SandboxInfo
 from tests.distributed.compose_file import Service, read_compose
 from tests.distributed.control import SandboxControl
+from tests.distributed.host import take_ports
 from tests.distributed.places import LOOPBACK
-from tests.distributed.stack import UP_TIMEOUT_S, Stack, take_ports
+from tests.distributed.stack import UP_TIMEOUT_S, Stack
 from tests.support.airflow_api import SOON, WatchingApi
 
 if TYPE_CHECKING:

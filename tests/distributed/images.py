@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from tests.distributed.compose_file import Service
 
-_HERE = Path(__file__).parent / "images"
+_HERE = Path(__file__).parent / "stand_ins"
 _ACCOUNT = "pgserver"
 _REDIS = Path(__redis_executable__).parent
 _POSTGRES = Path(POSTGRES_VERSIONS[16])

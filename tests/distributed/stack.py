@@ -5,16 +5,13 @@ Nothing runs beside the caller: whoever waits calls ``tick``, or ``wait``, which
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from typing import TYPE_CHECKING, Self
 
-from sandbox.demo.processes import free_port
 from tests.distributed.compose_file import Condition
-from tests.distributed.container import Container, Health, Launch, exit_in_words, tail
-from tests.distributed.images import IMAGES, account_of, image_of
-from tests.distributed.places import LISTENERS, Places
+from tests.distributed.container import Container, Health, exit_in_words, tail
+from tests.distributed.host import Host
+from tests.distributed.images import IMAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
     from tests.distributed.images import Image
 
 UP_TIMEOUT_S = 600.0
-_FIRST_PORT = 20_480  # below those that the kernel gives to clients
 _TICK_S = 0.1
 
 
@@ -40,7 +36,7 @@ class Stack:
         services: As ``read_compose`` gives them.
         ports: Service and port to the port that stands for it (``take_ports``).
         replicas: How many containers a service has; 1 when it is not named.
-        extra: Service to further variables.
+        extra: Variables of a service beside those of the compose file.
         images: What stands in for the images.
     """
 
@@ -53,14 +49,10 @@ class Stack:
         extra: Callable[[Service], Mapping[str, str]] = lambda _: {},
         images: Mapping[str, Image] = IMAGES,
     ) -> None:
-        self.folder = folder
         self._services = services
-        self._ports = ports
         self._replicas = replicas or {}
-        self._extra = extra
-        self._images = images
+        self._host = Host(folder, ports, extra, images)
         self._numbers: dict[str, int] = {}
-        self._next_port = max(ports.values(), default=_FIRST_PORT) + 1
         self.containers: dict[str, list[Container]] = {name: [] for name in services}
         for name in _in_order(services):
             for _ in range(self._replicas.get(name, 1)):
@@ -92,6 +84,11 @@ class Stack:
                 raise StackError(message)
             time.sleep(_TICK_S)
         return time.monotonic() - started
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, while the stack goes on."""
+        until = time.monotonic() + seconds
+        self.wait("", lambda: time.monotonic() >= until, seconds + 1)
 
     def up(self, timeout_s: float = UP_TIMEOUT_S) -> None:
         """Start what does not run, each service once what it depends on is as it wants; wait until all are well.
@@ -199,109 +196,9 @@ class Stack:
     def _create(self, name: str) -> Container:
         number = self._numbers[name] = self._numbers.get(name, 0) + 1
         service = self._services[name]
-        container = Container(service, number, self._launch(service, number))
+        container = Container(service, number, self._host.prepare(service, number))
         self.containers[name].append(container)
         return container
-
-    def _launch(self, service: Service, number: int) -> Launch:
-        """Make the folders and files of a container, and say how it is started."""
-        image = image_of(service, self._images)
-        account = account_of(image)
-        name = f"{service.name}-{number}"
-        root = self.folder / "containers" / name
-        owned = [root]
-        for folder in image.folders:
-            owned.append(root / folder[1:])
-            owned[-1].mkdir(parents=True)
-        root.mkdir(parents=True, exist_ok=True)
-        for mount in service.mounts:
-            source = self.folder / "volumes" / mount.source if mount.is_volume else mount.source
-            if mount.is_volume:
-                source.mkdir(parents=True, exist_ok=True)
-                owned.append(source)
-            _link(root / mount.target[1:], source)
-        for config in service.configs:
-            file = root / config.target[1:]
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(config.content, encoding="utf-8")
-            file.chmod(config.mode)
-        for folder in owned if account else ():
-            os.chown(folder, account.pw_uid, account.pw_gid)
-        own_ports = self._own_ports(service, number)
-        targets = (
-            *image.folders,
-            *(m.target for m in service.mounts),
-            *(c.target for c in service.configs),
-        )
-        places = Places(service.name, root, targets, own_ports, self._ports)
-        told = {LISTENERS[service.name, port]: str(own) for port, own in own_ports.items()}
-        variables = {**image.environment, **service.environment, **self._extra(service)}
-        environment = {
-            "HOME": str(root),
-            "HOSTNAME": name,
-            "LANG": "C.UTF-8",
-            **{name: value for name, value in told.items() if name},
-            **image.native,
-            **places.rewrite_variables(variables),
-            "PATH": os.pathsep.join(
-                [*map(str, image.programs), "/usr/local/bin", "/usr/bin", "/bin"]
-            ),
-        }
-        entrypoint = image.entrypoint if service.entrypoint is None else service.entrypoint
-        # As Docker does: who says what runs the command says the command too.
-        command = image.command if service.entrypoint is None else ()
-        words = (
-            service.entrypoint or (),
-            service.command if service.command is not None else command,
-        )
-        rewritten = [tuple(map(places.rewrite, part)) for part in words]
-        check = service.healthcheck
-        return Launch(
-            command=(*(rewritten[0] or entrypoint), *rewritten[1]),
-            environment=environment,
-            folder=root,
-            log=self._log(name),
-            account=account,
-            stop_signal=_signal(service.stop_signal) or image.stop_signal,
-            is_signalled_whole=image.is_signalled_whole
-            and environment.get("DUMB_INIT_SETSID") != "0",
-            health_command=tuple(map(places.rewrite, check.test)) if check else (),
-        )
-
-    def _own_ports(self, service: Service, number: int) -> dict[int, int]:
-        """The first container of a service has the ports by which others find it, further ones have their own."""
-        mine = {port: own for (name, port), own in self._ports.items() if name == service.name}
-        if number > 1:
-            for port in list(mine):
-                self._next_port = free_port(self._next_port) + 1
-                mine[port] = self._next_port - 1
-        return mine
-
-    def _log(self, name: str) -> Path:
-        folder = self.folder / "logs"
-        folder.mkdir(exist_ok=True)
-        return folder / f"{name}.log"
-
-
-def take_ports() -> dict[tuple[str, int], int]:
-    """Find a port of this machine for each one that a service may listen at."""
-    taken: dict[tuple[str, int], int] = {}
-    following = _FIRST_PORT
-    for listener in LISTENERS:
-        taken[listener] = free_port(following)
-        following = taken[listener] + 1
-    return taken
-
-
-def _link(path: Path, target: Path | str) -> None:
-    if path.is_dir():
-        path.rmdir()  # the image's own, which the mount hides
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.symlink_to(target)
-
-
-def _signal(name: str | None) -> signal.Signals | None:
-    return signal.Signals[name if name.startswith("SIG") else f"SIG{name}"] if name else None
 
 
 def _levels(services: Mapping[str, Service]) -> Iterator[list[str]]:

@@ -18,8 +18,9 @@ from tests.distributed.compose_file import (
     seconds,
 )
 from tests.distributed.deployment import read_deployment
+from tests.distributed.host import take_ports
 from tests.distributed.images import image_of
-from tests.distributed.stack import Stack, take_ports
+from tests.distributed.stack import Stack
 
 if TYPE_CHECKING:
     from pathlib import Path
