@@ -35,7 +35,7 @@ def test_wrong_usage_is_told(call: Call, arguments: tuple[str, ...], words: str)
     assert words in said.out + said.err
 
 
-@pytest.mark.parametrize("command", ["check", "results", "version"])
+@pytest.mark.parametrize("command", ["check", "results", "roles", "version"])
 def test_every_command_is_in_the_help(call: Call, command: str) -> None:
     assert f"  {command} " in call("--help").out
     assert call(command, "--help").code == 0

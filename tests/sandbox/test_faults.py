@@ -141,3 +141,11 @@ def test_faults_are_set_while_running(sandbox, bss, control):
     assert call("GET", "/faults").json()["counts"] == {f"{CREATE} status": 1}
     assert call("PUT", "/faults", answer.json() | {"counts": {}}).status_code == 200
     assert call("PUT", "/faults", {"rules": ["nonsense"]}).status_code == 400
+
+
+def test_several_rules_stand_in_one_text():
+    one, other = "endpoint=bss.accounts.create,kind=reset_after", "endpoint=*,kind=delay,delay_s=2"
+    assert FaultRule.parse_all(f"{one}; {other}") == (FaultRule.parse(one), FaultRule.parse(other))
+    assert FaultRule.parse_all("") == FaultRule.parse_all(" ;") == ()
+    with pytest.raises(ValueError, match="needs endpoint and kind"):
+        FaultRule.parse_all(f"{one};kind=delay")

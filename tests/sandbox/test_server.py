@@ -140,6 +140,12 @@ def test_check_command_tells_figures_and_fails_when_one_is_not_zero(sandbox, bss
     assert "total accounts_without_contact 1" in capsys.readouterr().out.splitlines()
 
 
+def test_check_command_takes_the_address_from_what_the_sandbox_wrote(sandbox, tmp_path, capsys):
+    sandbox.info.write(tmp_path / "info.json")
+    assert main(["check", "--info-file", str(tmp_path / "info.json")]) == 0
+    assert "total duplicate_accounts 0" in capsys.readouterr().out.splitlines()
+
+
 def test_start_on_a_port_in_use_fails_with_its_cause(sandbox, start):
     port = int(sandbox.info.bss_url.rpartition(":")[2])
     with pytest.raises(RuntimeError, match="did not start") as failure:

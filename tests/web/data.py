@@ -18,7 +18,7 @@ from customer_import.database.tables import (
     staged_customers,
     tenant_links,
 )
-from customer_import.vocabulary import ImportType, Outcome
+from customer_import.vocabulary import ImportType, Outcome, dag_id_of
 from customer_import.web.rights import Rights
 
 if TYPE_CHECKING:
@@ -150,6 +150,20 @@ def add_link(engine: Engine, number: int, **values: Any) -> None:
     } | values
     with engine.begin() as connection:
         connection.execute(insert(tenant_links).values(row))
+
+
+def add_two_instances(engine: Engine) -> dict[str, int]:
+    """Store two runs, a customer and a link of each of the instances north and south; return the newest runs' keys."""
+    keys = {}
+    for number, name in enumerate(("north", "south")):
+        for dag_id in (dag_id_of(ImportType.DIRECT, name), ImportType.DIRECT.dag_id):
+            key = add_run(engine, dag_id=dag_id, airflow_run_id=f"run-{name}", instance=name)
+            company = {"tenant_id": tenant_id(number), "tenant_name": f"{name.title()} company"}
+            add_results(engine, key, company, instance=name)
+            add_staged(engine, key, company)
+            keys[name] = key
+        add_link(engine, number, instance=name, account_id=5000 + number)
+    return keys
 
 
 def add_sent(engine: Engine, run_key: int, number: int, *, before: dict[str, Any]) -> None:

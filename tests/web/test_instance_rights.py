@@ -12,7 +12,7 @@ from customer_import.config.paths import INSTANCES_VARIABLE
 from customer_import.vocabulary import ImportType, dag_id_of, dag_of
 from customer_import.web.rights import Rights
 from tests.web.conftest import PREFIX
-from tests.web.data import add_link, add_results, add_run, add_staged, tenant_id
+from tests.web.data import add_two_instances, tenant_id
 from tests.web.test_access import addresses
 
 if TYPE_CHECKING:
@@ -62,16 +62,7 @@ def instances(tmp_path: Path, database: Engine, monkeypatch: pytest.MonkeyPatch)
     path = tmp_path / "two.yaml"
     path.write_text(yaml.safe_dump({"version": 1, "instances": own}))
     monkeypatch.setenv(INSTANCES_VARIABLE, str(path))
-    keys = {}
-    for number, name in enumerate(own):
-        for dag_id in (dag_id_of(DIRECT, name), DIRECT.dag_id):
-            key = add_run(database, dag_id=dag_id, airflow_run_id=f"run-{name}", instance=name)
-            company = {"tenant_id": tenant_id(number), "tenant_name": f"{name.title()} company"}
-            add_results(database, key, company, instance=name)
-            add_staged(database, key, company)
-            keys[name] = key
-        add_link(database, number, instance=name, account_id=5000 + number)
-    return keys
+    return add_two_instances(database)
 
 
 def views(keys: dict[str, int]) -> list[str]:

@@ -107,3 +107,29 @@ def test_the_instances_file_is_one_that_the_import_takes(exported: Path):
     assert instances["sandbox"].import_types == (ImportType.DIRECT, ImportType.INDIRECT)
     assert instances["sandbox_reseller"].reseller_mpn_id == "4847383"
     assert instances["sandbox_reseller"].bss.conn_id == "sandbox_bss_reseller"
+
+
+def existing(folder: Path, name: str, host: str | None) -> str:
+    """Write what Airflow exports: a connection of that name, and one of a real service."""
+    path = folder / "existing.json"
+    other = {"conn_type": "partner_center", "host": "api.partnercenter.microsoft.com"}
+    path.write_bytes(orjson.dumps({"partner_center_default": other, name: {"host": host}}))
+    return str(path)
+
+
+def test_a_name_that_leads_elsewhere_is_refused_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    info, folder = tmp_path / "sandbox.json", tmp_path / "out"
+    INFO.write(info)
+    folder.mkdir()
+    arguments = ["--info-file", str(info), "--folder", str(folder), "--existing"]
+    for host in ("bss.partner.example", None):
+        assert main([*arguments, existing(tmp_path, "sandbox_bss", host)]) == 1
+        said = capsys.readouterr().err
+        assert f"a connection sandbox_bss to {host or 'no host'}" in said
+        assert "this sandbox is at bss.example" in said
+        assert "Nothing was changed" in said
+        assert list(folder.iterdir()) == []
+    assert main([*arguments, existing(tmp_path, "sandbox_bss", "bss.example")]) == 0
+    assert main([*arguments, existing(tmp_path, "bss_default", "bss.partner.example")]) == 0
