@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -18,6 +19,7 @@ from tests.chaos.environment import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import FrameType
 
     from tests.distributed.scene import Scene
 
@@ -37,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--keep", action="store_true", help="keep databases and logs")
     options = parser.parse_args(arguments)
+    for ending in (signal.SIGINT, signal.SIGTERM):  # else what was started would stay behind
+        signal.signal(ending, _interrupt)
     folder = Path(tempfile.mkdtemp(prefix="customer-import-distributed-"))
     folder.chmod(0o755)  # PostgreSQL's user enters it
     prepare(folder)
@@ -124,6 +128,10 @@ def _run(scene: Scene, options: argparse.Namespace) -> None:
         step(scene)
     scene.pace(0)
     scene.wait_for_end()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

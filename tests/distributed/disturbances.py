@@ -19,7 +19,7 @@ _WELL_TIMEOUT_S = 300.0
 def lose_worker(scene: Scene) -> None:
     """Kill a worker that loads, with all its processes, for good; start another one."""
     stack = scene.deployment.stack
-    scene.wait("no load was at work", lambda: bool(scene.loads()))
+    scene.wait_for_load("no load was at work", lambda: bool(scene.loads()))
     hosts = [task["hostname"] for _, task in scene.loads()]
     workers = sorted(stack.containers[WORKER], key=lambda one: hosts.count(one.name))
     processes = stack.remove(workers[-1])
@@ -69,7 +69,7 @@ def take_api_server_away(scene: Scene, seconds: float) -> None:
 def fail_and_clear(scene: Scene) -> None:
     """Mark a load at work failed, then clear it, as a person does."""
     api = scene.deployment.api
-    scene.wait("no load was at work", lambda: bool(scene.loads()))
+    scene.wait_for_load("no load was at work", lambda: bool(scene.loads()))
     dag_id, task = scene.loads()[0]
     which = (dag_id, scene.runs[dag_id], LOAD, task["map_index"])
     api.mark_failed(*which)
@@ -98,7 +98,7 @@ def stop_and_start(scene: Scene) -> None:
         rise()
         return scene.control.accounts() > before
 
-    scene.restart_s = scene.wait("the load did not go on", goes_on)
+    scene.restart_s = scene.wait_for_load("the load did not go on", goes_on)
     scene.wait("the stack was not up", rise)
     scene.restarts += 1
     scene.say(

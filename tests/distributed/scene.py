@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LOAD = "load_customers"
 RUN_TIMEOUT_S = 1_800.0
+_LOOK_EVERY_S = 5.0
 _ENDED = frozenset({"success", "failed"})
 
 
@@ -59,10 +60,10 @@ class Scene:
     def wait(
         self, what: str, is_true: Callable[[], bool], timeout_s: float = RUN_TIMEOUT_S
     ) -> float:
-        """Wait while the stack goes on; the API server may be away for a while, a run may not have ended.
+        """Wait while the stack goes on; the API server may be away for a while.
 
         Raises:
-            StackError: It did not become true in time, or a run failed.
+            StackError: It did not become true in time.
         """
 
         def is_so() -> bool:
@@ -77,10 +78,35 @@ class Scene:
 
         return self.deployment.stack.wait(what, is_so, timeout_s)
 
+    def wait_for_load(self, what: str, is_true: Callable[[], bool]) -> float:
+        """Wait for something that the load does.
+
+        Raises:
+            StackError: It did not do it in time, or a run failed.
+        """
+        api = self.deployment.api
+        next_look = time.monotonic() + _LOOK_EVERY_S
+
+        def is_so() -> bool:
+            nonlocal next_look
+            if is_true():
+                return True
+            if time.monotonic() > next_look:
+                next_look = time.monotonic() + _LOOK_EVERY_S
+                for dag_id, run_id in self.runs.items():
+                    if api.run_state(dag_id, run_id) == "failed":
+                        message = f"{what}: {dag_id} failed"
+                        raise StackError(message)
+            return False
+
+        return self.wait(what, is_so)
+
     def wait_for_share(self, share: float) -> None:
         """Wait until a share of the accounts that the imports create is there."""
         wanted = share * self.reference.accounts
-        self.wait(f"{share:.0%} were not loaded", lambda: self.control.accounts() >= wanted)
+        self.wait_for_load(
+            f"{share:.0%} were not loaded", lambda: self.control.accounts() >= wanted
+        )
 
     def loads(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the load tasks that are at work, with their DAG ids."""
