@@ -51,8 +51,8 @@ TAGS = ("customer-import", "partner-center", "bss")
 OWNER = "customer-import"
 MAX_ACTIVE_LOADS = 4
 LOAD_RETRIES = 10
-"""More than other tasks: a load is long, each machine or database that goes away costs it a try, and a try goes on where
-the one before was ended."""
+"""More than other tasks: a load is long, each machine or database that goes away costs it a try, and a try goes on
+where the one before was ended."""
 
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
