@@ -24,6 +24,7 @@ CUSTOMERS ?= 600
 PORT ?= 8080
 EXAMPLES ?= 10000
 LENGTHS ?= 20 60
+AWAY_S ?= 60
 
 .PHONY: help
 help: ## List the targets
@@ -105,6 +106,11 @@ coverage: $(STAMP) ## Which lines and branches of the library the fast tests run
 .PHONY: chaos
 chaos: $(STAMP) ## Kill, storm, ambiguous writes, overlapping runs: same BSS state as undisturbed? (takes long)
 	$(BIN)/python -W ignore -m tests.chaos
+
+.PHONY: test-distributed
+test-distributed: CUSTOMERS := 2000
+test-distributed: $(STAMP) ## The compose file's deployment, disturbed while it imports: CUSTOMERS=2000 AWAY_S=60 (half an hour)
+	$(BIN)/python -W ignore -m tests.distributed --customers $(CUSTOMERS) --away-s $(AWAY_S)
 
 .PHONY: memory
 memory: $(STAMP) ## Is what runs remember true? 60 runs of all kinds, each compared with a fresh import, on both databases (half an hour)

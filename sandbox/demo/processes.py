@@ -61,7 +61,7 @@ class ChildProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_prepare_child,  # noqa: PLW1509 - no threads yet
+                preexec_fn=prepare_child,  # noqa: PLW1509 - no threads yet
             )
         return self
 
@@ -128,7 +128,7 @@ def free_port(wanted: int, tries: int = 50) -> int:
     raise DemoError(message)
 
 
-def _prepare_child() -> None:
+def prepare_child() -> None:
     """Let the child end by Ctrl-C's signal, which a shell's background job ignores and its children inherit.
 
     On Linux it gets that signal when the demo itself is killed.

@@ -34,8 +34,8 @@ from tests.support.library_run import INSTANCES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.chaos.airflow_process import Attempt
     from tests.chaos.arena import Case, Undisturbed
+    from tests.support.airflow_api import Attempt
 
 IMPORT = ImportType.DIRECT
 RUN_TIMEOUT_S = 300.0

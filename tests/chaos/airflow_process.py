@@ -12,17 +12,15 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING, Self
 
 import orjson
 import psutil
 
-from sandbox.demo.airflow_api import AirflowApi
 from sandbox.demo.processes import ChildProcess, free_port
 from sandbox.demo.settings import airflow_environment, connections, variables
+from tests.support.airflow_api import SOON, WatchingApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,94 +30,10 @@ if TYPE_CHECKING:
 
 START_TIMEOUT_S = 180.0
 _USER, _PASSWORD = "admin", "chaos-tests"
-_SOON = {
-    # How soon Airflow notices deaths. By default: 300 s without a task's heartbeat, 30 s without a
-    # scheduler's, then up to 300 s until the next look.
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
-    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "3",
-}
 
 
 class LateError(Exception):
     """Something did not happen in time; the message says what."""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """The current attempt of a task instance.
-
-    Attributes:
-        task_id: The task.
-        map_index: Which of a mapped task's instances; -1 for other tasks.
-        number: From 1.
-        state: Airflow's.
-        pid: Of the process that runs the task's code; 0 before the first one.
-    """
-
-    task_id: str
-    map_index: int
-    number: int
-    state: str | None
-    pid: int
-
-    @property
-    def is_running(self) -> bool:
-        return self.state == "running" and self.pid > 0
-
-    @property
-    def instance(self) -> tuple[str, int]:
-        return self.task_id, self.map_index
-
-
-class _Api(AirflowApi):
-    def attempts(self, dag_id: str, run_id: str) -> list[Attempt]:
-        """Return the current attempt of every task instance of a run."""
-        return [
-            Attempt(
-                one["task_id"], one["map_index"], one["try_number"], one["state"], one["pid"] or 0
-            )
-            for one in self.tasks(dag_id, run_id)
-        ]
-
-    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """Return every task instance of a run as the REST API gives it."""
-        found: list[dict[str, Any]] = self._get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances")[
-            "task_instances"
-        ]
-        return found
-
-    def assets(self, name: str) -> list[dict[str, Any]]:
-        """Return the assets of a name."""
-        found: list[dict[str, Any]] = self._get(f"assets?name_pattern={name}")["assets"]
-        return found
-
-    def create_asset_event(self, asset_id: int, extra: dict[str, Any]) -> None:
-        """Say that an asset has changed."""
-        body = {"asset_id": asset_id, "extra": extra}
-        answer = self.http.post(f"{self.url}/api/v2/assets/events", json=body, timeout=60)
-        answer.raise_for_status()
-
-    def asset_events(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """Return the asset events of a run."""
-        asked = {"source_dag_id": dag_id, "source_run_id": run_id}
-        found: list[dict[str, Any]] = self._get(f"assets/events?{urlencode(asked)}")["asset_events"]
-        return found
-
-    def log(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
-        """Return the log of a task's first attempt, as JSON."""
-        task = f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances/{task_id}"
-        found = self._get(f"{task}/logs/1?map_index={map_index}&full_content=true")
-        return orjson.dumps(found).decode()
-
-    def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        """Return the runs of a DAG, oldest first; none of a DAG that is not there."""
-        if not self.has_dag(dag_id):
-            return []
-        found: list[dict[str, Any]] = self._get(f"dags/{dag_id}/dagRuns?order_by=id")["dag_runs"]
-        return found
 
 
 class RealAirflow:
@@ -137,11 +51,11 @@ class RealAirflow:
         self._home = home
         port = free_port(18_480)
         environment = airflow_environment(home / "airflow", instances, port)
-        self._environment = environment | _SOON | dict(settings or {})
+        self._environment = environment | SOON | dict(settings or {})
         self._stack = ExitStack()
         self._sessions: list[int] = []
         self._scheduler: ChildProcess | None = None
-        self.api = _Api(f"http://localhost:{port}", _USER, _PASSWORD)
+        self.api = WatchingApi(f"http://localhost:{port}", _USER, _PASSWORD)
 
     def __enter__(self) -> Self:
         """Start it and wait until DAGs can run."""

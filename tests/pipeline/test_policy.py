@@ -95,6 +95,14 @@ def test_a_dag_runs_alone_and_says_what_it_does(dags: dict[str, DAG], dag_id: st
     assert dag.description
 
 
+@pytest.mark.parametrize("dag_id", [kind.dag_id for kind in ImportType])
+def test_a_load_is_tried_again_more_often_than_a_deployment_breaks_in_an_hour(
+    dags: dict[str, DAG], dag_id: str
+) -> None:
+    """Each machine, broker or database that goes away costs the loads at work a try; four were too few."""
+    assert (dags[dag_id].get_task("load_customers").retries or 0) >= 10
+
+
 @pytest.mark.parametrize("dag_id", every_dag())
 def test_every_task_has_owner_retries_policy_timeout_and_doc(
     dags: dict[str, DAG], dag_id: str

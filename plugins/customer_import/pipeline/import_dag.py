@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 TAGS = ("customer-import", "partner-center", "bss")
 OWNER = "customer-import"
 MAX_ACTIVE_LOADS = 4
+LOAD_RETRIES = 10
+"""More than other tasks: a load is long, each machine or database that goes away costs it a try, and a try goes on
+where the one before was ended."""
 
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
@@ -279,7 +282,7 @@ def list_accounts(run_key: int) -> dict[str, Any]:
 @task(
     doc_md="Write one batch of customers to the BSS, each exactly once.",  # a mapped task has no docstring
     max_active_tis_per_dagrun=MAX_ACTIVE_LOADS,
-    retries=3,
+    retries=LOAD_RETRIES,
     map_index_template="batch {{ task.op_kwargs['batch'] }}",
     **_LONG,
 )
