@@ -8,6 +8,8 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING
 
+from requests.adapters import HTTPAdapter
+
 from sandbox.demo.settings import DAG_INSTANCES, ROOT
 from sandbox.info import SandboxInfo
 from tests.distributed.compose_file import Service, read_compose
@@ -89,6 +91,8 @@ class Deployment:
         """Start everything, wait until the DAGs are there, and let them run; return the sandbox's control."""
         self.stack.up()
         self.api.log_in()
+        # A call that tries again while the API server is away would keep the stack from going on.
+        self.api.http.mount(self.api.url, HTTPAdapter())
         for dag_id in DAG_INSTANCES:
             is_there = partial(self.api.has_dag, dag_id)
             self.stack.wait(f"{dag_id} was not parsed", is_there, UP_TIMEOUT_S)
