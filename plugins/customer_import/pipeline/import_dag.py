@@ -40,7 +40,13 @@ from customer_import.pipeline.approval import ApproveLoad
 from customer_import.pipeline.database_outage import LONGEST_S, outlasting_database
 from customer_import.pipeline.documentation import describe
 from customer_import.pipeline.parameters import import_params
-from customer_import.pipeline.task_run import attempt_of, open_task, results_url, wait_for_turn
+from customer_import.pipeline.task_run import (
+    attempt_of,
+    open_task,
+    results_url,
+    wait_for_cleared,
+    wait_for_turn,
+)
 from customer_import.vocabulary import ImportType, RunState, Scope, TaskId, dag_id_of
 
 if TYPE_CHECKING:
@@ -322,11 +328,11 @@ def finish_run(import_type: str) -> dict[str, Any]:
     if run_key is None:
         message = "start_run failed before it could record the run; its log says why"
         raise AirflowFailException(message)
-    states = instance.get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])
+    found = instance.get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])
+    states = found.get(dag_run.run_id, {})
+    wait_for_cleared(states)
     failed = {
-        name: state
-        for name, state in states.get(dag_run.run_id, {}).items()
-        if state in {"failed", "upstream_failed"}
+        name: state for name, state in states.items() if state in {"failed", "upstream_failed"}
     }
     url = results_url(dag_run.dag_id, dag_run.run_id)
     with record_task(engine, attempt_of(run_key, TaskId.FINISH_RUN)):

@@ -16,7 +16,7 @@ from airflow.sdk import get_current_context
 from customer_import import PAGES_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Engine
 
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 _TURN = timedelta(seconds=20)
 """How long a run that waits for another stays away."""
+_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+"""Airflow's states of a task that does nothing more unless it is cleared."""
 
 
 def pages_url() -> str:
@@ -65,6 +67,26 @@ def wait_for_turn(run_key: int) -> None:
             raise AirflowRescheduleException(  # type: ignore[no-untyped-call]
                 datetime.now(UTC) + _TURN
             )
+
+
+def wait_for_cleared(states: Mapping[str, str | None]) -> None:
+    """Come back later while tasks of the run are at work again, because somebody cleared them as the run was closing.
+
+    Args:
+        states: Airflow's states of the run's tasks, by name.
+
+    Raises:
+        AirflowRescheduleException: There are such tasks; Airflow starts this task again after a while.
+    """
+    from airflow.sdk.exceptions import AirflowRescheduleException  # noqa: PLC0415
+
+    own = get_current_context()["ti"].task_id
+    working = sorted(name for name, state in states.items() if name != own and state not in _ENDED)
+    if working:
+        log.info("Waits until these have ended: %s", ", ".join(working))
+        raise AirflowRescheduleException(  # type: ignore[no-untyped-call]
+            datetime.now(UTC) + _TURN
+        )
 
 
 @contextmanager
