@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 60.0
 READ_RETRIES = 4
-_NOT_FOUND = 404
+_NOT_FOUND, _BROKEN = 404, 500
 _CONFLICT = 409
 
 
@@ -50,8 +51,14 @@ class AirflowApi:
         )
         answer.raise_for_status()
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        # Airflow is up, so on a busy machine an answer may be late, which must not end the demo.
-        retries = Retry(READ_RETRIES, backoff_factor=1, allowed_methods=["GET"])
+        # Airflow is up, so on a busy machine an answer may be late, or its SQLite locked: neither must end the demo.
+        retries = Retry(
+            READ_RETRIES,
+            backoff_factor=1,
+            allowed_methods=["GET", "PATCH"],
+            status_forcelist=[_BROKEN],
+            raise_on_status=False,
+        )
         self.http.mount(self.url, HTTPAdapter(max_retries=retries))
 
     def hosts(self, connection_ids: Iterable[str]) -> dict[str, str | None]:
@@ -132,9 +139,13 @@ class AirflowApi:
         return answer.json()
 
     def _put(self, kind: str, body: dict[str, Any], key: str) -> None:
-        answer = self.http.patch(
-            f"{self.url}/api/v2/{kind}/{body[key]}", json=body, timeout=TIMEOUT_S
-        )
-        if answer.status_code == _NOT_FOUND:
-            answer = self.http.post(f"{self.url}/api/v2/{kind}", json=body, timeout=TIMEOUT_S)
+        for _ in range(READ_RETRIES):
+            answer = self.http.patch(
+                f"{self.url}/api/v2/{kind}/{body[key]}", json=body, timeout=TIMEOUT_S
+            )
+            if answer.status_code == _NOT_FOUND:
+                answer = self.http.post(f"{self.url}/api/v2/{kind}", json=body, timeout=TIMEOUT_S)
+            if answer.status_code != _BROKEN:
+                break
+            time.sleep(1)  # as above; what was created all the same is changed the next time
         answer.raise_for_status()
