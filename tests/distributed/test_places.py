@@ -11,7 +11,7 @@ from tests.distributed.places import Places
 
 _PLACES = Places(
     service="airflow-apiserver",
-    root=Path("/root/of-it"),
+    root=Path("/native"),
     paths=("/opt/airflow", "/import-database.sql"),
     own_ports={8080: 20_001},
     ports={
@@ -33,9 +33,9 @@ _PLACES = Places(
         ("--bss-port=8080", "--bss-port=20001"),
         ("--public-host=sandbox", "--public-host=127.0.0.1"),
         ("--host=0.0.0.0", "--host=127.0.0.1"),
-        ("/opt/airflow/dags", "/root/of-it/opt/airflow/dags"),
-        ("--file=/import-database.sql", "--file=/root/of-it/import-database.sql"),
-        ('x > "/opt/airflow/a" 2>/dev/null', 'x > "/root/of-it/opt/airflow/a" 2>/dev/null'),
+        ("/opt/airflow/dags", "/native/opt/airflow/dags"),
+        ("--file=/import-database.sql", "--file=/native/import-database.sql"),
+        ('x > "/opt/airflow/a" 2>/dev/null', 'x > "/native/opt/airflow/a" 2>/dev/null'),
         ("celery@$HOSTNAME", "celery@$HOSTNAME"),
     ],
 )

@@ -37,10 +37,18 @@ class Service:
     posts: int = 0
     made: list[str] = field(default_factory=list)
     lost: int = 0
+    told_s: dict[str, int] = field(default_factory=dict)
+    told_at: dict[str, float] = field(default_factory=dict)
+    early: list[str] = field(default_factory=list)
 
     async def thing(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         self.asked[name] += 1
+        if name in self.told_s and name not in self.told_at:
+            self.told_at[name] = time.monotonic()
+            return web.Response(status=503, headers={"Retry-After": str(self.told_s[name])})
+        if name in self.told_s and time.monotonic() < self.told_at[name] + self.told_s[name]:
+            self.early.append(name)
         if self.is_away or name in self.broken:
             return web.Response(status=503)
         return web.json_response({"name": name})
@@ -106,6 +114,23 @@ async def test_an_outage_costs_no_request_its_tries_and_few_requests_are_sent(
         *found, _ = await asyncio.gather(*(read(session, name) for name in names), come_back())
     assert len(found) == 16
     assert sum(service.asked.values()) < 16 + 16 + 1.5 / 0.05 + 5
+
+
+async def test_what_a_request_was_told_to_wait_holds_also_in_an_outage(
+    service: Service, tokens: Tokens
+) -> None:
+    service.is_away = True
+    service.told_s = {"told": 1}
+
+    async def come_back() -> None:
+        await asyncio.sleep(0.3)
+        service.is_away = False
+
+    async with open_session(service, tokens) as session:
+        names = ["told", *(f"n{number}" for number in range(8))]
+        *found, _ = await asyncio.gather(*(read(session, name) for name in names), come_back())
+    assert len(found) == 9
+    assert service.early == []
 
 
 async def test_a_request_that_fails_while_others_are_answered_is_given_up(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -116,6 +117,7 @@ class _Circuit:
         self.failing_since: float | None = None
         self.troubled: set[Trial] = set()
         self.pause_s = 0.0
+        self.not_before = -math.inf
         self._breaker = breaker
         self._failures = 0
         self._probes = 0
@@ -150,8 +152,11 @@ class _Circuit:
             self._probes += 1
             if not self._is_told:
                 self._tell(error)
+        if error.retry_after is not None:
+            self.not_before = max(self.not_before, self._breaker.clock() + error.retry_after)
         if self.is_open:
-            self.pause_s = self._breaker.pause_s(self._probes + 1, error.retry_after)
+            chosen = self._breaker.pause_s(self._probes + 1, error.retry_after)
+            self.pause_s = max(chosen, self.not_before - self._breaker.clock())
         self.release(trial)
 
     async def ask_again(self, trial: Trial) -> bool:
@@ -217,6 +222,7 @@ class Trial:
         self._error: RetriableError | None = None
         self._failing_since: float | None = None
         self._waited_s = 0.0
+        self._told = (0.0, 0.0, 0.0)
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -230,7 +236,7 @@ class Trial:
         self._circuit.release(self)
 
     async def turn(self) -> None:
-        """Wait until this request may leave: at once, unless the endpoint answers nobody.
+        """Wait until this request may leave: at once, unless the endpoint answers nobody or asked it to wait.
 
         Raises:
             OutageError: As ``pause``.
@@ -238,9 +244,11 @@ class Trial:
         while await self._circuit.turn(self):
             await self._wait(self._circuit.pause_s)
             if await self._circuit.ask_again(self):
-                return
+                break
             if self._is_late:
                 raise self._outage() from self._error
+        if self._left_s > 0:
+            await self._wait(self._left_s)
 
     def answered(self, again: Again | None = None) -> None:
         """Note an answer, be it a refusal: the service is there.
@@ -258,6 +266,7 @@ class Trial:
         self._failures += 1
         if self._failing_since is None:
             self._failing_since = self._breaker.clock()
+        self._told = (error.retry_after or 0.0, self._breaker.clock(), self._waited_s)
         if not is_throttled:
             circuit.failed(self, error)
         self._is_own = circuit.answers != self._answers or (
@@ -302,6 +311,12 @@ class Trial:
         if self._circuit.is_open and not self._is_own:
             return self._circuit.pause_s
         return self._breaker.pause_s(self._failures, asked)
+
+    @property
+    def _left_s(self) -> float:
+        """What is left of the wait that the last answer asked for."""
+        told_s, at, waited_s = self._told
+        return told_s - max(self._breaker.clock() - at, self._waited_s - waited_s)
 
     @property
     def _spent_s(self) -> float:
