@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Self
 
+from airflow.sdk.configuration import conf  # here, because the first request must not wait for it
 from opentelemetry import trace
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ class Metric(StrEnum):
 @cache
 def has_metrics() -> bool:
     """Whether Airflow is set to send metrics; looked up once a process."""
-    from airflow.sdk.configuration import conf  # noqa: PLC0415
-
     return any(conf.getboolean("metrics", name, fallback=False) for name in _SWITCHES)
 
 
