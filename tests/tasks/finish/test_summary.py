@@ -264,7 +264,7 @@ def test_the_log_names_who_waits_for_a_person_by_what_there_is_to_do(
     close_run(book.engine, run.key, {}, "https://airflow.example/customer-import/?run_id=1")
 
     text = caplog.text
-    assert "Customers that wait for a person: 252" in text
+    assert "Customers that need a person: 252" in text
     assert f"validation, 250: {MENDS[ReasonCode.VALIDATION]}" in text
     assert f"same_name, 2: {MENDS[ReasonCode.SAME_NAME]}" in text
     named = [each for each in (*rejected, *ambiguous) if f"({each})" in text]

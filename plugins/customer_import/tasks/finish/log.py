@@ -128,10 +128,10 @@ def log_comparison(comparison: Comparison) -> None:
 
 
 def log_to_mend(to_mend: Sequence[ToMend], results_url: str) -> None:
-    """Log the customers that wait for a person, by what that person has to do."""
+    """Log the customers that need a person, by what that person has to do."""
     if not to_mend:
         return
-    log.warning("Customers that wait for a person: %d", sum(group.count for group in to_mend))
+    log.warning("Customers that need a person: %d", sum(group.count for group in to_mend))
     for group in to_mend:
         log.warning("  %s, %d: %s", group.reason_code, group.count, MENDS[group.reason_code])
         for name in group.named:

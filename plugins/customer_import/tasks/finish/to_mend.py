@@ -1,4 +1,4 @@
-"""The customers of a run that wait for a person, grouped by what that person has to do."""
+"""The customers of a run that need a person, grouped by what that person has to do."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ToMend:
 
 
 def find_to_mend(connection: Connection, run_key: int) -> tuple[ToMend, ...]:
-    """Return a run's customers that wait for a person, the rarest reason first; at most ``NAMED`` have names.
+    """Return a run's customers that need a person, the rarest reason first; at most ``NAMED`` have names.
 
     A reason of hundreds is one fault; a rare one would be lost behind it.
     """
