@@ -41,14 +41,22 @@ class Service:
     told_at: dict[str, float] = field(default_factory=dict)
     early: list[str] = field(default_factory=list)
 
+    def _told(self, name: str) -> web.Response | None:
+        """Tell who asks for the first time to wait, and note who does not."""
+        if name not in self.told_s:
+            return None
+        if name not in self.told_at:
+            self.told_at[name] = time.monotonic()
+            return web.Response(status=503, headers={"Retry-After": str(self.told_s[name])})
+        if time.monotonic() < self.told_at[name] + self.told_s[name]:
+            self.early.append(name)
+        return None
+
     async def thing(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         self.asked[name] += 1
-        if name in self.told_s and name not in self.told_at:
-            self.told_at[name] = time.monotonic()
-            return web.Response(status=503, headers={"Retry-After": str(self.told_s[name])})
-        if name in self.told_s and time.monotonic() < self.told_at[name] + self.told_s[name]:
-            self.early.append(name)
+        if (told := self._told(name)) is not None:
+            return told
         if self.is_away or name in self.broken:
             return web.Response(status=503)
         return web.json_response({"name": name})
@@ -64,6 +72,8 @@ class Service:
 
     async def other(self, _: web.Request) -> web.Response:
         self.asked["other"] += 1
+        if (told := self._told("other")) is not None:
+            return told
         return web.Response(status=503 if self.is_away else 404)
 
 
@@ -131,6 +141,18 @@ async def test_what_a_request_was_told_to_wait_holds_also_in_an_outage(
         *found, _ = await asyncio.gather(*(read(session, name) for name in names), come_back())
     assert len(found) == 9
     assert service.early == []
+
+
+async def test_whether_a_service_is_up_is_not_asked_sooner_than_it_said(
+    service: Service, tokens: Tokens
+) -> None:
+    service.broken = {"broken"}
+    service.told_s = {"other": 1}
+    async with open_session(service, tokens) as session:
+        with pytest.raises(RetriableError):
+            await read(session, "broken")
+    assert service.early == []
+    assert service.asked["other"] > 1
 
 
 async def test_a_request_that_fails_while_others_are_answered_is_given_up(

@@ -112,6 +112,7 @@ class ApiSession:
         )
         self._retry = retry or RetrySettings()
         self._probe = probe
+        self._is_away_until = 0.0
         self._breaker = Breaker(
             service, self._retry, self._is_up, concurrency, sleep=sleep, jitter=jitter
         )
@@ -316,9 +317,12 @@ class ApiSession:
         """Whether the service answers a request that concerns no customer; a refusal is an answer, too."""
         if self._probe is None:
             return True
+        if time.monotonic() < self._is_away_until:
+            return False
         try:
             await self._exchange("GET", self._probe, f"GET {self._probe.partition('?')[0]}", None)
         except RetriableError as error:
+            self._is_away_until = time.monotonic() + (error.retry_after or 0)
             return error.status is not None and not is_transient(error.status)
         except ApiError:
             pass
