@@ -56,7 +56,7 @@ TWIN = "twin"
 LATE_S = 4.0
 """An answer that is later than this client waits."""
 MOST_ATTEMPTS = 30
-ATTEMPT_TIMEOUT_S = 300
+ATTEMPT_TIMEOUT_S = 600
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(["tests.chaos.worker"])
