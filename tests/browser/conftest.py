@@ -78,6 +78,7 @@ class World:
     url: str
     api: AirflowApi
     info: SandboxInfo
+    instances: Path
     tokens: dict[str, str] = field(repr=False)
     runs: dict[str, str] = field(default_factory=dict)
 
@@ -102,6 +103,16 @@ class World:
 
     def edit_account(self, account_id: int, path: str, value: str) -> None:
         """Change a field of an account in the BSS, as a person does there."""
+        change = [{"op": "replace", "path": path, "value": value}]
+        self._write_account("PATCH", f"/{account_id}", change, "application/json-patch+json")
+
+    def create_account(self, name: str) -> int:
+        """Enter an account in the BSS, as a person does there, and return its number."""
+        body = {"name": name}
+        number: int = self._write_account("POST", "", body, "application/json")["id"]
+        return number
+
+    def _write_account(self, method: str, path: str, body: object, kind: str) -> Any:
         own, session = self.info.provider, _local()
         form = {"grant_type": "password", "username": own.username, "password": own.password}
         keys = (own.client_key, own.client_secret)
@@ -110,11 +121,12 @@ class World:
         headers = {
             "Authorization": f"Bearer {answer.json()['access_token']}",
             "X-Api-Version": "3",
-            "Content-Type": "application/json-patch+json",
+            "Content-Type": kind,
         }
-        url = f"{self.info.bss_url}/api/accounts/{account_id}"
-        change = [{"op": "replace", "path": path, "value": value}]
-        session.patch(url, json=change, headers=headers).raise_for_status()
+        url = f"{self.info.bss_url}/api/accounts{path}"
+        answer = session.request(method, url, data=orjson.dumps(body), headers=headers)
+        answer.raise_for_status()
+        return answer.json()
 
     def add_customer(self, name: str, kind: str = "direct") -> None:
         changes = {"document": {"companyProfile": {"companyName": name}}}
@@ -183,7 +195,8 @@ def _start_airflow(stack: ExitStack, home: Path, info: SandboxInfo) -> World:
         api.put_variable(key, value)
     for dag_id in dag_ids:
         api.unpause(dag_id)
-    return World(api.url, api, info, {name: _token(api.url, name) for name in (USER, VIEWER)})
+    tokens = {name: _token(api.url, name) for name in (USER, VIEWER)}
+    return World(api.url, api, info, instances, tokens)
 
 
 def _token(url: str, username: str) -> str:

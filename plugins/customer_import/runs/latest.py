@@ -8,7 +8,7 @@ from sqlalchemy import case, func, select
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, import_runs
-from customer_import.vocabulary import SUCCEEDED, ImportType, Mode, Outcome, ReasonCode
+from customer_import.vocabulary import LEFT, SUCCEEDED, ImportType, Mode, Outcome, ReasonCode
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Row
@@ -38,6 +38,19 @@ def find_last_complete(engine: Engine, run: Run) -> Row[*tuple[Any, ...]] | None
     )
     with reading(engine) as connection:
         return connection.execute(statement).one_or_none()
+
+
+def count_remaining(run: Row[*tuple[Any, ...]]) -> int | None:
+    """Return how many of an ended run's discovered customers had not left; ``None`` when it did not come to discover.
+
+    Args:
+        run: With ``discovered`` and ``summary``.
+    """
+    if run.discovered is None:
+        return None
+    discovered: int = run.discovered
+    reasons: dict[str, int] = (run.summary or {}).get("reasons", {})
+    return discovered - sum(reasons.get(reason.value, 0) for reason in LEFT)
 
 
 def is_unseen(

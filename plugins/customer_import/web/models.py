@@ -162,6 +162,7 @@ class RunView(View):
         ended_at: UTC.
         listed: Tenants that Partner Center listed.
         discovered: Tenants of the import type among them.
+        remaining: Those of the discovered who had not left by then.
         unclassified: Tenants of which no answer told whose they are; they count as failed, not as discovered.
         outcomes: Count per outcome that occurs.
         warnings: Customers with a warning; known when the run has ended.
@@ -187,6 +188,7 @@ class RunView(View):
     ended_at: datetime | None
     listed: int | None = None
     discovered: int | None = None
+    remaining: int | None = None
     unclassified: int = 0
     outcomes: dict[Outcome, int] = {}
     warnings: int | None = None

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from customer_import.database.engine import clock
 from customer_import.database.tables import import_results, import_runs, staged_customers
 from customer_import.runs.approvals import find_approval
+from customer_import.runs.latest import count_remaining
 from customer_import.runs.run import as_utc
 from customer_import.runs.tasks import last_attempts, silent_tasks
 from customer_import.vocabulary import (
@@ -259,6 +260,7 @@ def _view(
         ended_at=as_utc(row.ended_at) if row.ended_at else None,
         listed=row.listed,
         discovered=row.discovered,
+        remaining=count_remaining(row),
         unclassified=unclassified,
         outcomes=counts,
         warnings=summary.get("warnings"),

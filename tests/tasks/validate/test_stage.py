@@ -180,6 +180,28 @@ def test_a_person_can_say_once_that_nobody_is_right(engine):
 
 
 @pytest.mark.parametrize(
+    ("had_left", "left", "stayed", "is_stopped"),
+    [(2, 2, 10, True), (0, 1, 1, False), (2, 2, 0, False), (2, 3, 0, False)],
+    ids=["all others are lost", "the last one leaves", "nobody was left", "one leaves late"],
+)
+def test_who_had_left_by_the_last_run_is_nobody(engine, had_left, left, stayed, is_stopped):
+    earlier_run(engine, discovered=had_left + stayed)
+    with engine.begin() as connection:
+        connection.execute(
+            update(import_runs).values(summary={"reasons": {"customer_left": had_left}})
+        )
+        key = connection.execute(select(import_runs.c.id)).scalar_one()
+        for number in range(had_left):
+            connection.execute(insert(import_results).values(result_left(key, number)))
+    run = stage_run(engine, [customer(number, **LEFT) for number in range(left)])
+    if is_stopped:
+        with pytest.raises(DataQualityError, match=f"discovered {stayed}"):
+            validate_customers(run, engine)
+    else:
+        validate_customers(run, engine)
+
+
+@pytest.mark.parametrize(
     ("size", "failed", "limit", "is_stopped"),
     [
         (20, 2, 5, True),
@@ -203,6 +225,18 @@ def test_a_run_that_could_not_read_too_many_stops_before_the_load(
         validate_customers(run, engine)
 
 
+def result_left(run_key, number):
+    return {
+        "run_id": run_key,
+        "tenant_id": tenant(number),
+        "import_type": "direct",
+        "instance": "default",
+        "outcome": "skipped",
+        "reason_code": "customer_left",
+        "recorded_at": datetime.now(UTC),
+    }
+
+
 LEFT = {"state": "left", "outcome": "skipped", "reason_code": "customer_left"}
 
 
@@ -213,17 +247,7 @@ def complete_run(engine, left):
         statement = update(import_runs).where(import_runs.c.id == run.key)
         connection.execute(statement.values(state="success", is_complete=True, discovered=40))
         for number in range(left):
-            connection.execute(
-                insert(import_results).values(
-                    run_id=run.key,
-                    tenant_id=tenant(number),
-                    import_type="direct",
-                    instance="default",
-                    outcome="skipped",
-                    reason_code="customer_left",
-                    recorded_at=datetime.now(UTC),
-                )
-            )
+            connection.execute(insert(import_results).values(result_left(run.key, number)))
 
 
 @pytest.mark.parametrize(

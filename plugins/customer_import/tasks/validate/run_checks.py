@@ -14,7 +14,7 @@ from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, import_runs, staged_customers
 from customer_import.decisions.store import read_standing
 from customer_import.errors import DataQualityError
-from customer_import.runs.latest import find_last_complete
+from customer_import.runs.latest import count_remaining, find_last_complete
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.shares import is_too_many
 from customer_import.vocabulary import LEFT, SUCCEEDED, Mode, StagedState
@@ -89,15 +89,9 @@ def check_left(engine: Engine, run: Run) -> None:
     before = find_last_complete(engine, run)
     if before is None:
         return
-    had_left = select(import_results.c.tenant_id).where(
-        import_results.c.run_id == before.id, import_results.c.reason_code.in_(LEFT)
-    )
     discovered = _count_discovered(engine, run.key)
     newly = _count_discovered(
-        engine,
-        run.key,
-        staged_customers.c.reason_code.in_(LEFT),
-        staged_customers.c.tenant_id.not_in(had_left),
+        engine, run.key, staged_customers.c.reason_code.in_(LEFT), _had_not_left(before.id)
     )
     limit = run.params.max_failed_percent
     if is_too_many(newly, discovered, limit, even_in_small=newly > 1):
@@ -113,9 +107,9 @@ def check_left(engine: Engine, run: Run) -> None:
 def check_discovered(engine: Engine, run: Run) -> None:
     """Stop a run that discovered nobody although the last full run of its kind did.
 
-    A run that was asked for some tenants or resellers only may well find none; it is not judged. A person says once, by
-    ``expect_none``, that nobody is right; the run that was told so is the last one for those that follow. A decision
-    ``empty`` says it of every run.
+    Who had left by then is nobody any more. A run that was asked for some tenants or resellers only may well find none;
+    it is not judged. A person says once, by ``expect_none``, that nobody is right; the run that was told so is the last
+    one for those that follow. A decision ``empty`` says it of every run.
 
     Raises:
         DataQualityError: The last successful import of all customers, of the same type and
@@ -125,7 +119,8 @@ def check_discovered(engine: Engine, run: Run) -> None:
         return
     with reading(engine) as connection:
         decided = read_standing(connection, run.params.instance, [run.import_type.value])
-    discovered = _count_discovered(engine, run.key)
+    last, before = _last_full_discovery(engine, run)
+    discovered = _count_discovered(engine, run.key, _had_not_left(last))
     if decided and discovered:
         log.warning(
             "%d customers were discovered, but the %s import %s; %s Revoke that decision.",
@@ -138,7 +133,6 @@ def check_discovered(engine: Engine, run: Run) -> None:
         log.info("No customer was discovered, which is right; %s", decided[0].credit())
     if decided or discovered:
         return
-    before = _last_full_discovery(engine, run)
     if before:
         message = (
             f"No customer was discovered; the last {run.import_type} import of instance {run.params.instance} "
@@ -147,6 +141,15 @@ def check_discovered(engine: Engine, run: Run) -> None:
             "none, or start the import once with expect_none."
         )
         raise DataQualityError(message)
+
+
+def _had_not_left(run_key: int | None) -> ColumnElement[bool]:
+    """Whether a staged customer is none of those of whom that run said that they had left."""
+    results = import_results.c
+    had_left = select(results.tenant_id).where(
+        results.run_id == run_key, results.reason_code.in_(LEFT)
+    )
+    return staged_customers.c.tenant_id.not_in(had_left)
 
 
 def _count_discovered(engine: Engine, run_key: int, *conditions: ColumnElement[bool]) -> int:
@@ -163,9 +166,11 @@ def _count(engine: Engine, run_key: int, *conditions: ColumnElement[bool]) -> in
         return connection.execute(statement).scalar_one()
 
 
-def _last_full_discovery(engine: Engine, run: Run) -> int:
+def _last_full_discovery(engine: Engine, run: Run) -> tuple[int | None, int]:
+    """Return the key of the last import that was asked for all customers, and how many there were who had not left."""
+    runs = import_runs.c
     statement = (
-        select(import_runs.c.params, import_runs.c.discovered)
+        select(runs.id, runs.params, runs.discovered, runs.summary)
         .where(
             import_runs.c.id != run.key,
             import_runs.c.import_type == run.import_type.value,
@@ -178,5 +183,5 @@ def _last_full_discovery(engine: Engine, run: Run) -> int:
     with reading(engine) as connection:
         for row in connection.execute(statement):
             if not RunParams.parse(row.params).is_selective:
-                return row.discovered or 0
-    return 0
+                return row.id, count_remaining(row) or 0
+    return None, 0
