@@ -8,7 +8,6 @@ Why: docs/decisions/0005-own-transport.md.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
@@ -28,7 +27,7 @@ from customer_import.telemetry import ObservedRequest
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from customer_import.http.limiter import Limiter
 
@@ -68,6 +67,39 @@ class Answer:
     def is_success(self) -> bool:
         """Whether the status is of HTTP's class of success."""
         return 200 <= self.status < 300  # noqa: PLR2004
+
+
+class Slot:
+    """A place among the requests under way; one that comes free in a pause the server asked for is left to others.
+
+    Args:
+        slots: Those of the service.
+        limiter: Of the request's resource: knows of pauses.
+        sleep: Waits that many seconds.
+    """
+
+    __slots__ = ("_limiter", "_sleep", "_slots")
+
+    def __init__(
+        self,
+        slots: asyncio.Semaphore,
+        limiter: Limiter,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._slots, self._limiter, self._sleep = slots, limiter, sleep
+
+    async def __aenter__(self) -> None:
+        """Wait for the place."""
+        while True:
+            await self._slots.acquire()
+            if (pause := self._limiter.pause_s) <= 0:
+                return
+            self._slots.release()
+            await self._sleep(pause)
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Give it to the next."""
+        self._slots.release()
 
 
 class Transport:
@@ -130,19 +162,9 @@ class Transport:
             self._slots.release()
             self._in_use += 1
 
-    @asynccontextmanager
-    async def slot(self, limiter: Limiter) -> AsyncIterator[None]:
-        """Hold a slot; one that comes free when the server has asked for a pause is left to other resources."""
-        while True:
-            await self._slots.acquire()
-            if (pause := limiter.pause_s) <= 0:
-                break
-            self._slots.release()
-            await self._sleep(pause)
-        try:
-            yield
-        finally:
-            self._slots.release()
+    def slot(self, limiter: Limiter) -> Slot:
+        """Return a slot to hold while a request of that resource is under way."""
+        return Slot(self._slots, limiter, self._sleep)
 
     def turn(self) -> Turn:
         """Return a place among the answers that are large; they are taken in and parsed one after another."""

@@ -133,8 +133,11 @@ def _domains(customer: Json) -> list[object]:
 
 
 def _check_objects(customer: Json) -> None:
-    for path, keys in _split(_OBJECTS):
-        value = _follow(customer, keys)
+    plan = _plan(_OBJECTS)
+    objects = plan.objects_of(customer)
+    for path, holder, key in plan.leaves:
+        node = objects[holder]
+        value = None if node is None else node.get(key)
         if value is not None and not isinstance(value, dict):
             message = f"{path}: not an object"
             raise ValueError(message)
@@ -142,23 +145,52 @@ def _check_objects(customer: Json) -> None:
 
 def _take(customer: Json, paths: tuple[str, ...]) -> dict[str, object]:
     taken: dict[str, object] = {}
-    for path, keys in _split(paths):
-        value = _follow(customer, keys)
+    plan = _plan(paths)
+    objects = plan.objects_of(customer)
+    for path, holder, key in plan.leaves:
+        node = objects[holder]
+        if node is None or (value := node.get(key)) is None:
+            continue
         if isinstance(value, str):
             taken[path] = value if len(value) <= MAX_VALUE else value[:MAX_VALUE]
-        elif value is not None:
+        else:
             taken[path] = _EMPTY.get(type(value), value)
     return taken
 
 
-def _follow(node: object, keys: tuple[str, ...]) -> object:
-    for key in keys:
-        if not isinstance(node, dict):
-            return None
-        node = node.get(key)
-    return node
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How paths are followed: each object on their ways is looked up once.
+
+    Attributes:
+        objects: Number of the object that holds it, and its key; the body itself is number 0, and not among them.
+        leaves: Path, number of the object that holds its value, and the value's key.
+    """
+
+    objects: tuple[tuple[int, str], ...]
+    leaves: tuple[tuple[str, int, str], ...]
+
+    def objects_of(self, customer: Json) -> list[Json | None]:
+        """Return the objects of a body by number; ``None`` for what is none."""
+        found: list[Json | None] = [customer]
+        for holder, key in self.objects:
+            node = found[holder]
+            value = None if node is None else node.get(key)
+            found.append(value if isinstance(value, dict) else None)
+        return found
 
 
 @lru_cache(maxsize=16)
-def _split(paths: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple((path, tuple(path.split("."))) for path in paths)
+def _plan(paths: tuple[str, ...]) -> _Plan:
+    numbers = {"": 0}
+    objects, leaves = [], []
+    for path in paths:
+        *way, key = path.split(".")
+        name = ""
+        for step in way:
+            holder, name = numbers[name], f"{name}.{step}"
+            if name not in numbers:
+                numbers[name] = len(numbers)
+                objects.append((holder, step))
+        leaves.append((path, numbers[name], key))
+    return _Plan(tuple(objects), tuple(leaves))

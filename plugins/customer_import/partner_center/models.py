@@ -5,9 +5,9 @@ Shapes: docs/api/partner-center.md; unknown keys are ignored.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-import re2
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from customer_import.text import cut, trim, without_format
@@ -17,9 +17,9 @@ MAX_MPN_ID = 50
 _MAX_DOMAIN = 255
 _MAX_ID = 64
 MAX_OFFER_NAME = 200
-_DAY = re2.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _OPEN_END = "9999"
-_GUID = re2.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 class _Model(BaseModel):

@@ -19,6 +19,7 @@ from customer_import.database.tables import import_results, staged_customers
 from customer_import.decisions.store import standing_by_subject
 from customer_import.errors import EndlessListError, RejectedRequestError, RetriableError
 from customer_import.failpoints import reached
+from customer_import.garbage_collection import gc_frozen
 from customer_import.partner_center.client import PartnerCenterClient
 from customer_import.partner_center.error_body import (
     tells_that_customer_is_gone,
@@ -129,7 +130,8 @@ def extract_customers(
     """
     hook = hook or PartnerCenterHook(run.instance.partner_center.conn_id)
     hook.prepare()
-    return asyncio.run(_extract(run, engine, hook))
+    with gc_frozen():
+        return asyncio.run(_extract(run, engine, hook))
 
 
 async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> ExtractSummary:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from customer_import.bss.models import Organisation
 from customer_import.config.targets import OWNER_TARGETS
 from customer_import.errors import AuthenticationError
+from customer_import.garbage_collection import gc_frozen
 from customer_import.runs.reference_data import get_reference
 from customer_import.runs.staged_customers import has_values
 from customer_import.tasks.load.account_index import MatchRules
@@ -87,7 +88,8 @@ def load_batch(
         return LoadSummary(batch, {}, 0.0, 0)
     refusal = find_refusal(run, engine)
     holder = Holder(run.key, batch, attempt, secrets.token_hex(4))
-    requests = asyncio.run(_load(run, engine, holder, map_index, refusal))
+    with gc_frozen():
+        requests = asyncio.run(_load(run, engine, holder, map_index, refusal))
     log_results(engine, run, batch)
     seconds = time.monotonic() - started
     return summarise(engine, run, batch, seconds=seconds, requests=requests)
