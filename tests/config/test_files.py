@@ -56,7 +56,7 @@ def told(tmp_path: Path) -> Callable[[str | bytes], str]:
         ("    load_batch_size: 1.5\n", "must be a whole number greater than 0 and at most 10000, is 1.5"),
         ("    load_batch_size: 10001\n", "at most 10000, is 10001"),
         ("    load_batch_size: 0\n", "greater than 0 and at most 10000, is 0"),
-        ("    load_batch_size:\n", "must be a whole number greater than 0 and at most 10000, is empty"),
+        ("    max_load_batches:\n", "must be a whole number greater than 0 and at most 500, is empty"),
         ("    full_read_every_days: often\n", "must be a number greater than 0, is 'often'"),
         ("    group_by: subscription\n", "is 'subscription'. Hint: did you mean 'subscriptions'?"),
         ("    group_by: 5\n", "must be one of subscriptions, relationships, is 5"),

@@ -166,6 +166,34 @@ def test_a_cancelled_waiter_takes_no_place() -> None:
     assert run_in_virtual_time(main()) < WINDOW_S + 1
 
 
+def test_a_lower_budget_counts_when_no_more_are_under_way_and_without_one_nothing_leaves() -> None:
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        limiter = window_limiter(3, guard_s=0.0)
+
+        async def send(seconds: float) -> float:
+            async with limiter:
+                left = loop.time()
+                await asyncio.sleep(seconds)
+            return left
+
+        under_way = [asyncio.create_task(send(seconds)) for seconds in (10, 20, 30)]
+        await asyncio.sleep(1)
+        await limiter.set_budget(1)
+        lowered = loop.time()
+        await limiter.set_budget(0)
+        stopped = loop.time()
+        limiter.throttled(1)
+        late = asyncio.create_task(send(0))
+        await asyncio.sleep(200)
+        assert not late.done()
+        await limiter.set_budget(2)
+        await asyncio.gather(*under_way)
+        return [lowered, stopped, await late]
+
+    assert run_in_virtual_time(main()) == [20.0, 30.0, 230.0]
+
+
 def test_unlimited_stands_still_only_when_told() -> None:
     async def main() -> list[float]:
         loop = asyncio.get_running_loop()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from customer_import.pipeline.import_dag import active_loads
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
@@ -101,6 +102,15 @@ def test_a_load_is_tried_again_more_often_than_a_deployment_breaks_in_an_hour(
 ) -> None:
     """Each machine, broker or database that goes away costs the loads at work a try; four were too few."""
     assert (dags[dag_id].get_task("load_customers").retries or 0) >= 10
+
+
+@pytest.mark.parametrize("dag_id", every_import())
+def test_load_tasks_keep_several_workers_busy_and_are_few_on_one_machine(
+    dags: dict[str, DAG], dag_id: str
+) -> None:
+    load = dags[dag_id].get_task("load_customers")
+    assert load.max_active_tis_per_dagrun == active_loads("LocalExecutor") == 4
+    assert active_loads("CeleryExecutor") == active_loads("airflow.KubernetesExecutor") == 16
 
 
 @pytest.mark.parametrize("dag_id", every_dag())

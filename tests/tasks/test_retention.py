@@ -12,6 +12,7 @@ from customer_import.database.tables import (
     import_results,
     import_runs,
     name_beginnings,
+    service_slots,
     staged_accounts,
     staged_contacts,
     staged_customers,
@@ -127,3 +128,16 @@ def test_names_of_customers_whose_last_run_is_deleted_go_with_it(engine: Engine)
     with engine.connect() as connection:
         left = connection.execute(select(name_beginnings.c.tenant_id)).scalars().all()
     assert left == [TENANT]
+
+
+def test_machines_that_are_no_more_are_forgotten(engine: Engine):
+    row = {"holder": "", "slots": 0}
+    with engine.begin() as connection:
+        for service, hours in (("old", 25), ("young", 23)):
+            until = NOW - timedelta(hours=hours)
+            connection.execute(
+                insert(service_slots).values(row | {"service": service, "lease_until": until})
+            )
+    apply_retention(engine, {}, now=NOW)
+    with engine.connect() as connection:
+        assert connection.execute(select(service_slots.c.service)).scalars().all() == ["young"]

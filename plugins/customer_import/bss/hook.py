@@ -141,7 +141,7 @@ class BssHook(HttpHook):
             tokens=TokenSource(fetch),
             read_detail=read_detail,
             headers=_headers(config.api_version),
-            concurrency=config.concurrency,
+            concurrency=config.slots,
             timeout_s=config.request_timeout_s,
             max_body=config.max_answer_mb * MEGABYTE,
             retry=RetrySettings(config.max_attempts, config.retry_budget_s),

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 NonEmptyStr = Annotated[str, Field(min_length=1)]
 
+MACHINE_CONCURRENCY = 16
+"""BSS requests of one machine under way at once, where an instance sets no ``concurrency``."""
+
 
 class PartnerCenterConfig(FrozenModel):
     """How to read one Partner Center tenant. Limits: docs/api/partner-center.md section 10."""
@@ -71,7 +74,8 @@ class BssConfig(FrozenModel):
     account_url: str | None = None
     """URL of an account's page, with ``{account_id}``; the Import Results page links to it."""
     contact_url: str | None = None
-    concurrency: Annotated[int, Field(gt=0, le=256)] = 16
+    concurrency: Annotated[int, Field(gt=0, le=256)] | None = None
+    """Requests under way at once, of all tasks on all machines; null: ``MACHINE_CONCURRENCY`` on each machine."""
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
     request_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     max_attempts: Annotated[int, Field(gt=0)] = 6
@@ -82,6 +86,11 @@ class BssConfig(FrozenModel):
     """A decompressed answer larger than this is malformed."""
     settle_delay_s: Annotated[float, Field(ge=0)] = 5.0
     """How long to wait before a write without an answer is looked for; the server may still be working on it."""
+
+    @property
+    def slots(self) -> int:
+        """How many requests may be under way: of all machines together, or of each when ``concurrency`` is not set."""
+        return MACHINE_CONCURRENCY if self.concurrency is None else self.concurrency
 
     @property
     def refused_targets(self) -> frozenset[str]:
@@ -137,8 +146,9 @@ class InstanceConfig(FrozenModel):
     """A run that nobody has approved by then writes nothing."""
     approvers: tuple[NonEmptyStr, ...] = ()
     """Ids of the Airflow users who may answer; empty: everybody who may answer the DAG's required actions."""
-    load_batch_size: Annotated[int, Field(gt=0, le=10_000)] = 500
-    max_load_batches: Annotated[int, Field(gt=0, le=500)] = 32
+    load_batch_size: Annotated[int, Field(gt=0, le=10_000)] | None = None
+    """Customers of a load task; null: a run of few is one task, a larger one is cut evenly for several workers."""
+    max_load_batches: Annotated[int, Field(gt=0, le=500)] = 16
     """A run has at most this many load tasks; larger runs have larger batches."""
     retention: RetentionConfig = RetentionConfig()
     notices: NoticesConfig | None = None

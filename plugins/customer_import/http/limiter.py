@@ -141,13 +141,13 @@ class WindowLimiter:
             self._reserved = block
         self._reserved -= 1
 
-    def set_rate(self, rate: float) -> None:
-        """Allow so many requests a second from now on."""
-        budget, window_s = budget_of(rate)
-        guard_s = self._hold_s - self.window_s
+    async def set_budget(self, budget: int) -> None:
+        """Let that many requests leave in a window, or none; returns when no more are under way."""
         self.budget = self._full_budget = budget
-        self.window_s, self._hold_s = window_s, window_s + guard_s
         self._freed.set()
+        while self._in_flight > self.budget:
+            self._freed.clear()
+            await self._freed.wait()
 
     def restore(self, ages: Iterable[float], open_requests: int = 0) -> None:
         """Take over the window of another process.
@@ -184,7 +184,7 @@ class WindowLimiter:
         if (
             self._clock() >= self._closed_until
         ):  # once per pause, not once per refused request of the same burst
-            self.budget = max(1, self.budget * 9 // 10)
+            self.budget = min(max(1, self.budget * 9 // 10), self._full_budget)
             self._changed_at = self._clock() + wait_s
             log.warning(
                 "The server's rate limit was hit: nothing leaves for %.0f s, then at most %s requests in %.0f s",

@@ -25,6 +25,7 @@ from airflow.sdk import (
     get_current_context,
     task,
 )
+from airflow.sdk.configuration import conf
 
 from customer_import.errors import (
     AuthenticationError,
@@ -56,10 +57,19 @@ if TYPE_CHECKING:
 
 TAGS = ("customer-import", "partner-center", "bss")
 OWNER = "customer-import"
-MAX_ACTIVE_LOADS = 4
 LOAD_RETRIES = 10
 """More than other tasks: a load is long, each machine or database that goes away costs it a try, and a try goes on
 where the one before was ended."""
+
+
+def active_loads(executor: str) -> int:
+    """Return how many load tasks of a run are at work at once: on one machine more would only share what it may send.
+
+    Args:
+        executor: As in Airflow's settings.
+    """
+    return 4 if executor.endswith("LocalExecutor") else 16
+
 
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
@@ -287,7 +297,7 @@ def list_accounts(run_key: int) -> dict[str, Any]:
 
 @task(
     doc_md="Write one batch of customers to the BSS, each exactly once.",  # a mapped task has no docstring
-    max_active_tis_per_dagrun=MAX_ACTIVE_LOADS,
+    max_active_tis_per_dagrun=active_loads(conf.get("core", "executor")),
     retries=LOAD_RETRIES,
     map_index_template="batch {{ task.op_kwargs['batch'] }}",
     **_LONG,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import and_, delete, or_, select
 
-from customer_import.database.engine import clock, insert_missing, reading, upsert
+from customer_import.database.engine import clock, reading, upsert
 from customer_import.database.tables import service_slots
 
 if TYPE_CHECKING:
@@ -133,11 +133,7 @@ class SlotShare:
         slots = service_slots.c
         nobody = {"service": self._service, "holder": _NOBODY, "slots": 0}
         with self._engine.begin() as connection:
-            insert_missing(connection, service_slots, [nobody | {"lease_until": self._now()}])
-            lock = select(slots.holder).where(
-                slots.service == self._service, slots.holder == _NOBODY
-            )
-            connection.execute(lock.with_for_update()).all()
+            upsert(connection, service_slots, [nobody | {"lease_until": self._now()}])  # locks it
             now = self._now()  # one moment, after any wait: what is not counted is deleted
             granted = max(self._due(self._held(connection, now)), self._slots)
             row = {"holder": self._holder, "slots": granted, "lease_until": now + LEASE}

@@ -22,6 +22,7 @@ from customer_import.database.tables import (
     import_results,
     import_runs,
     name_beginnings,
+    service_slots,
     staged_accounts,
     staged_contacts,
     staged_customers,
@@ -82,6 +83,7 @@ def apply_retention(
         counts += purge(engine, keep_days or kept.personal_data_days, now, instance=name)
         if kept.results_days is not None:
             counts += _delete_runs(engine, name, _before(kept.results_days, now))
+    _forget_slots(engine, _before(1, now))
     if counts.deleted_runs:
         log.info("%d runs with their results deleted", counts.deleted_runs)
     return counts
@@ -153,6 +155,12 @@ def _delete_runs(engine: Engine, instance: str, before: datetime) -> PurgeCounts
         with engine.begin() as connection:
             connection.execute(delete(name_beginnings).where(*_of_no_run()))
     return PurgeCounts(deleted_runs=len(old))
+
+
+def _forget_slots(engine: Engine, before: datetime) -> None:
+    """Forget machines that are no more: where each task has a container of its own they are many."""
+    with engine.begin() as connection:
+        connection.execute(delete(service_slots).where(service_slots.c.lease_until < before))
 
 
 def _of_no_run() -> list[ColumnElement[bool]]:

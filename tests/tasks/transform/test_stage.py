@@ -75,6 +75,18 @@ def test_larger_runs_have_larger_batches_not_more(engine):
     assert transform_customers(run, engine).batches == 3
 
 
+@pytest.mark.parametrize(
+    ("customers", "most", "batches", "size"),
+    [(200, 16, 1, 200), (201, 16, 5, 50), (201, 4, 4, 51)],
+)
+def test_a_small_run_is_one_batch_and_a_larger_one_has_some_for_each_of_several_workers(
+    engine, customers, most, batches, size
+):
+    staging = stage_run(engine, [customer(number) for number in range(customers)])
+    summary = transform_customers(with_batch_size(staging, None, most), engine)
+    assert (summary.batches, summary.batch_size) == (batches, size)
+
+
 def test_customers_with_equal_positions_are_not_lost_between_chunks(engine):
     run = stage_run(engine, [customer(number, position=7) for number in range(9)])
     assert transform_customers(run, engine, chunk_size=2).accounts == 9

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
+
+from airflow.sdk.configuration import conf
 
 from customer_import.bss.client import BssClient
 from customer_import.bss.hook import BssHook, rate_limiter
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from customer_import.http.limiter import WindowLimiter
     from customer_import.runs.run import Run
 
 
@@ -35,20 +37,36 @@ async def open_bss(run: Run, engine: Engine, batch: int | None = None) -> AsyncI
     hook = BssHook(config.conn_id)
     bind = bind_organisation if run.writes else check_organisation
     bind(engine, run, hook.organisation)
-    total = config.concurrency
     holder = f"run {run.key}" if batch is None else f"run {run.key} batch {batch}"
-    async with hook.session(config) as session:
-        limiter, rate = rate_limiter(config), config.requests_per_second
-        held = 0
+    machine = "" if config.concurrency is not None else f" on {_machine()}"
+    limiter = rate_limiter(config)
+    async with hook.session(config) as session, AsyncExitStack() as shares:
+        service = f"{hook.organisation}{machine}"
+        slots = SlotShare(engine, service, holder, config.slots, session.set_concurrency)
+        await shares.enter_async_context(slots)
+        if limiter is not None:
+            rate = _share_rate(engine, hook.organisation, holder, limiter)
+            await shares.enter_async_context(rate)
+        yield BssClient(session, limiter)
 
-        async def apply(slots: int) -> None:
-            nonlocal held
-            await session.set_concurrency(slots)
-            if limiter is not None and rate is not None and slots:
-                if slots > held:  # whoever had them may have used up this window
-                    await asyncio.sleep(limiter.window_s)
-                limiter.set_rate(rate * slots / total)
-            held = slots
 
-        async with SlotShare(engine, hook.organisation, holder, total, apply):
-            yield BssClient(session, limiter)
+def _share_rate(
+    engine: Engine, organisation: str, holder: str, limiter: WindowLimiter
+) -> SlotShare:
+    """Share the requests of a window among all tasks of all machines: each is a slot."""
+    held = 0
+
+    async def apply(slots: int) -> None:
+        nonlocal held
+        if slots > held:  # whoever had them may have used up this window
+            limiter.restore((), slots - held)
+        await limiter.set_budget(slots)
+        held = slots
+
+    return SlotShare(engine, f"{organisation} per window", holder, limiter.budget, apply)
+
+
+def _machine() -> str:
+    """Return the name of this machine, or container, as Airflow shows it with a task."""
+    get_hostname = conf.getimport("core", "hostname_callable")
+    return str(get_hostname())

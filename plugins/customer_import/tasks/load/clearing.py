@@ -106,7 +106,7 @@ async def _count_cleared(run: Run, engine: Engine, suspects: set[str]) -> Counte
     cleared: Counter[str] = Counter()
     async with open_bss(run, engine) as client:
         comparer = Comparer(client, organisation, run.mappings)
-        turn = asyncio.Semaphore(config.concurrency)
+        turn = asyncio.Semaphore(config.slots)
 
         async def compare(customer: StagedCustomer) -> None:
             async with turn:

@@ -120,7 +120,7 @@ async def _load(
         else:
             loader = TenantLoader(context, comparer)
         chunks = read_chunks(run, engine, holder.batch)
-        await _Batch(context, loader, comparer).run(chunks, config.concurrency * WORKERS_PER_SLOT)
+        await _Batch(context, loader, comparer).run(chunks, config.slots * WORKERS_PER_SLOT)
         return client.requests
 
 

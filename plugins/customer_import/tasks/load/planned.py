@@ -75,7 +75,7 @@ async def _count(run: Run, engine: Engine) -> _Counts:
     organisation = read_organisation(engine, run.key)
     async with open_bss(run, engine) as client:
         comparer = Comparer(client, organisation, run.mappings)
-        turn = asyncio.Semaphore(run.instance.bss.concurrency)
+        turn = asyncio.Semaphore(run.instance.bss.slots)
 
         async def compare(customer: StagedCustomer) -> None:
             async with turn:

@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_ONE_TASK = 200
+"""Customers that one load task writes sooner than several have begun."""
+_LEAST_BATCH = 50
+"""Customers of a batch, at least, in a larger run: beginning a task costs as much as some of them."""
+
 
 @dataclass(frozen=True)
 class TransformSummary:
@@ -70,10 +75,10 @@ def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) 
         CustomerImportError: A staged customer cannot be read.
     """
     if not has_values(engine, run.key, is_validated=True):
-        return TransformSummary(0, 0, run.instance.load_batch_size)
+        return TransformSummary(0, 0, _batch_size(run, 0))
     organisation = read_organisation(engine, run.key)
     total = count_customers(engine, run.key, is_validated=True)
-    batch_size = max(run.instance.load_batch_size, -(-total // run.instance.max_load_batches))
+    batch_size = _batch_size(run, total)
     _delete_earlier(engine, run.key)
     staged = unknown_states = 0
     cut: Counter[str] = Counter()
@@ -98,6 +103,14 @@ def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) 
         unknown_states,
     )
     return TransformSummary(staged, batches, batch_size, unknown_states, dict(cut))
+
+
+def _batch_size(run: Run, customers: int) -> int:
+    """Return how many customers a load task gets: docs/decisions/0016-workers.md."""
+    least = run.instance.load_batch_size
+    if least is None:
+        least = _ONE_TASK if customers <= _ONE_TASK else _LEAST_BATCH
+    return max(least, -(-customers // run.instance.max_load_batches))
 
 
 def _delete_earlier(engine: Engine, run_key: int) -> None:
