@@ -51,6 +51,7 @@ dag = build_import_dag(ImportType.DIRECT)
 FIELDS = {
     "partner_center": {
         "tenant_id",
+        "cloud",
         "flow",
         "refresh_token_variable",
         "authority",

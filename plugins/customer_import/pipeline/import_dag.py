@@ -25,7 +25,6 @@ from airflow.sdk import (
     get_current_context,
     task,
 )
-from airflow.sdk.configuration import conf
 
 from customer_import.errors import (
     AuthenticationError,
@@ -37,6 +36,7 @@ from customer_import.errors import (
     SupersededError,
     ThrottledError,
 )
+from customer_import.machines import has_several
 from customer_import.pipeline.approval import ApproveLoad
 from customer_import.pipeline.database_outage import LONGEST_S, outlasting_database
 from customer_import.pipeline.documentation import describe
@@ -60,16 +60,8 @@ OWNER = "customer-import"
 LOAD_RETRIES = 10
 """More than other tasks: a load is long, each machine or database that goes away costs it a try, and a try goes on
 where the one before was ended."""
-
-
-def active_loads(executor: str) -> int:
-    """Return how many load tasks of a run are at work at once: on one machine more would only share what it may send.
-
-    Args:
-        executor: As in Airflow's settings.
-    """
-    return 4 if executor.endswith("LocalExecutor") else 16
-
+ACTIVE_LOADS = 16 if has_several() else 4
+"""Load tasks of a run at work at once: on one machine more would only share what it may send."""
 
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
@@ -297,7 +289,7 @@ def list_accounts(run_key: int) -> dict[str, Any]:
 
 @task(
     doc_md="Write one batch of customers to the BSS, each exactly once.",  # a mapped task has no docstring
-    max_active_tis_per_dagrun=active_loads(conf.get("core", "executor")),
+    max_active_tis_per_dagrun=ACTIVE_LOADS,
     retries=LOAD_RETRIES,
     map_index_template="batch {{ task.op_kwargs['batch'] }}",
     **_LONG,

@@ -76,12 +76,18 @@ def test_larger_runs_have_larger_batches_not_more(engine):
 
 
 @pytest.mark.parametrize(
-    ("customers", "most", "batches", "size"),
-    [(200, 16, 1, 200), (201, 16, 5, 50), (201, 4, 4, 51)],
+    ("executor", "customers", "most", "batches", "size"),
+    [
+        ("CeleryExecutor", 200, 16, 1, 200),
+        ("CeleryExecutor", 201, 16, 5, 50),
+        ("CeleryExecutor", 201, 4, 4, 51),
+        ("LocalExecutor", 501, 16, 2, 500),
+    ],
 )
 def test_a_small_run_is_one_batch_and_a_larger_one_has_some_for_each_of_several_workers(
-    engine, customers, most, batches, size
+    engine, monkeypatch, executor, customers, most, batches, size
 ):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
     staging = stage_run(engine, [customer(number) for number in range(customers)])
     summary = transform_customers(with_batch_size(staging, None, most), engine)
     assert (summary.batches, summary.batch_size) == (batches, size)

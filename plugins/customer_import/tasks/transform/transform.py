@@ -18,6 +18,7 @@ from customer_import.database.bulk import insert_rows
 from customer_import.database.tables import staged_accounts, staged_contacts
 from customer_import.failpoints import reached
 from customer_import.garbage_collection import gc_frozen
+from customer_import.machines import has_several
 from customer_import.mapping.source_columns import source_columns
 from customer_import.runs.reference_data import read_organisation
 from customer_import.runs.run import record_progress
@@ -40,6 +41,8 @@ _ONE_TASK = 200
 """Customers that one load task writes sooner than several have begun."""
 _LEAST_BATCH = 50
 """Customers of a batch, at least, in a larger run: beginning a task costs as much as some of them."""
+_LOCAL_BATCH = 500
+"""The same on one machine, where more tasks bring nothing: so many are begun anew when one of them is lost."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,8 @@ def _batch_size(run: Run, customers: int) -> int:
     """Return how many customers a load task gets: docs/decisions/0016-workers.md."""
     least = run.instance.load_batch_size
     if least is None:
-        least = _ONE_TASK if customers <= _ONE_TASK else _LEAST_BATCH
+        spread = _ONE_TASK if customers <= _ONE_TASK else _LEAST_BATCH
+        least = spread if has_several() else _LOCAL_BATCH
     return max(least, -(-customers // run.instance.max_load_batches))
 
 
