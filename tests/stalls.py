@@ -1,13 +1,11 @@
 """Measures for how long an event loop stood still: the longest time in which nothing else could run.
 
-A machine with other work on it also stops a process; so only time counts in which this process was at work. What the
-process held before the watch began is not the watched code's: no garbage collection goes through it meanwhile.
+A machine with other work on it also stops a process; so only time counts in which this process was at work.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from typing import Self
 
@@ -24,7 +22,6 @@ class StallWatch:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        gc.freeze()
         self._task = asyncio.create_task(self._watch())
         await asyncio.sleep(0)
         return self
@@ -33,7 +30,6 @@ class StallWatch:
         await asyncio.sleep(2 * TICK_S)  # a stall just before the end counts
         assert self._task is not None
         self._task.cancel()
-        gc.unfreeze()
 
     async def _watch(self) -> None:
         while True:
