@@ -114,7 +114,8 @@ class SandboxServer:
     @property
     def exchanges(self) -> list[Exchange]:
         """Requests and answers as they were on the wire; empty unless keeping is switched on."""
-        return self.state.edge.exchanges or []
+        kept = self.state.edge.exchanges
+        return [] if kept is None else kept
 
     @property
     def faults(self) -> FaultPlan:
