@@ -1,1 +1,1 @@
-"""Whether the descriptions in ``sandbox/contracts`` are what the import sends and reads, and what the sandbox answers."""
+"""Whether ``sandbox/contracts`` describes what the import sends and reads, and what the sandbox answers."""

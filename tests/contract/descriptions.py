@@ -28,6 +28,10 @@ def shape(path: str) -> str:
     return _PARAMETER.sub("{}", path).rstrip("/").lower()
 
 
+def _pattern(path: str) -> str:
+    return "[^/]+".join(map(re.escape, shape(path).split("{}")))
+
+
 @dataclass(frozen=True)
 class Operation:
     """One method of one path."""
@@ -66,7 +70,9 @@ class Description:
         try:
             document = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError, yaml.YAMLError) as error:
-            message = f"{path}: cannot be read ({type(error).__name__}). Hint: give a JSON or YAML file"
+            message = (
+                f"{path}: cannot be read ({type(error).__name__}). Hint: give a JSON or YAML file"
+            )
             raise SystemExit(message) from error
         if isinstance(document, dict) and str(document.get("swagger")) == "2.0":
             document = converted(document)
@@ -106,7 +112,7 @@ class Description:
             each
             for each in self.operations
             if each.method == method.lower()
-            and re.fullmatch(shape(each.path).replace("{}", "[^/]+"), path.lower().rstrip("/"))
+            and re.fullmatch(_pattern(each.path), path.lower().rstrip("/"))
         ]
         return min(found, key=lambda each: each.path.count("{"), default=None)
 
@@ -130,9 +136,7 @@ class Description:
 
     def request(self, operation: Operation) -> Json | None:
         """Return the schema of a request's body; ``None`` when there is none."""
-        return self._schema(
-            self.resolve(operation.node.get("requestBody", {})).get("content", {})
-        )
+        return self._schema(self.resolve(operation.node.get("requestBody", {})).get("content", {}))
 
     def _schema(self, content: Json) -> Json | None:
         return next((media["schema"] for media in content.values() if "schema" in media), None)

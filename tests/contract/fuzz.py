@@ -1,4 +1,4 @@
-"""Schemathesis draws requests from our descriptions, right ones and wrong ones, and holds the sandbox's answers to them."""
+"""Schemathesis draws right and wrong requests from our descriptions, and holds the sandbox's answers to them."""
 
 from __future__ import annotations
 
@@ -82,10 +82,8 @@ def draw(
         drawn.operations += 1
         name = operation.definition.raw["operationId"]
         here = {**known.get("*", {}), **known.get(name, {})}
-        import time; t=time.time()
         for mode in GenerationMode:
             _draw(operation, mode, headers, here, examples, drawn)
-        print(name, round(time.time()-t,1), flush=True)
         _call_known(operation, name, url, headers, here, drawn)
 
 
@@ -128,7 +126,10 @@ def _draw(
     try:
         attempt()
     except Exception as error:  # noqa: BLE001 - of the generator, which is a finding, too
-        if "Unsatisfiable" not in type(error).__name__ and "skip" not in type(error).__name__.lower():
+        if (
+            "Unsatisfiable" not in type(error).__name__
+            and "skip" not in type(error).__name__.lower()
+        ):
             drawn.violations[f"{label}: cannot be drawn from ({type(error).__name__})"] += 1
 
 
@@ -165,8 +166,10 @@ def _call_known(
     drawn.cases += 1
     answer._content = answer.content.removeprefix(_BOM)
     drawn.statuses.setdefault(operation.label, set()).add(answer.status_code)
-    if answer.status_code >= 300:  # noqa: PLR2004 - whatever is no success
-        drawn.violations[f"{operation.label}: {answer.status_code} to the request that must succeed ({name})"] += 1
+    if answer.status_code >= 300:
+        drawn.violations[
+            f"{operation.label}: {answer.status_code} to the request that must succeed ({name})"
+        ] += 1
     try:
         case.validate_response(answer, checks=CHECKS)
     except (FailureGroup, Failure) as failure:

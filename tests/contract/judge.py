@@ -25,8 +25,17 @@ if TYPE_CHECKING:
 _BOM = b"\xef\xbb\xbf"
 _PATCH = "application/json-patch+json"
 _OF_HTTP = frozenset(
-    "accept accept-encoding authorization connection content-length content-type host user-agent traceparent "
-    "tracestate baggage".split()  # noqa: SIM905 - a list would be a dozen lines
+    {
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "traceparent",
+        "user-agent",
+    }
 )
 _VALUE = re.compile(r"'[^']*'|\"[^\"]*\"|\{.*|\[.*|-?\d+(\.\d+)?")
 _MOST_CAUSES = 3
@@ -87,12 +96,18 @@ def judge_reads(description: Description, reads: Reads, service: str, verdict: V
             continue
         schema = description.answer(operation, status)
         words = dotted(path)
-        if schema is None or not description.follow(schema, path):
-            verdict.add(operation.name, f"answer {status}: the import reads {words}, which is not described")
+        # A model that may be filled by its own names looks for both.
+        spelt = (*path[:-1], _camel(path[-1]))
+        if schema is None or not any(description.follow(schema, each) for each in (path, spelt)):
+            verdict.add(
+                operation.name, f"answer {status}: the import reads {words}, which is not described"
+            )
         verdict.fields.add((operation.name, f"{status} {words}"))
 
 
-def judge_writes(description: Description, written: dict[str, Iterable[str]], verdict: Verdict) -> None:
+def judge_writes(
+    description: Description, written: dict[str, Iterable[str]], verdict: Verdict
+) -> None:
     """Look whether every field that a mapping may fill can be sent.
 
     Args:
@@ -108,7 +123,9 @@ def judge_writes(description: Description, written: dict[str, Iterable[str]], ve
             continue
         for name in names:
             if not description.follow(schema, tuple(name.split(".")), is_lenient=False):
-                verdict.add(operation.name, f"request: the import writes {name}, which is not described")
+                verdict.add(
+                    operation.name, f"request: the import writes {name}, which is not described"
+                )
             verdict.fields.add((operation.name, name))
 
 
@@ -116,6 +133,11 @@ def unread_leniences(description: Description, reads: Reads, service: str) -> li
     """Return the names in ``x-also-read`` that nothing looks at any more."""
     looked_at = {step for (owner, *_, path) in reads.found if owner == service for step in path}
     return sorted({name for name in _leniences(description.document) if name not in looked_at})
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 def dotted(path: tuple[str, ...]) -> str:
@@ -137,7 +159,9 @@ def _request(exchange: Exchange) -> MockRequest:
         f"{url.scheme}://{url.netloc}",
         exchange.method.lower(),
         url.path,
-        args=ImmutableMultiDict([(name, value) for name, values in args.items() for value in values]),
+        args=ImmutableMultiDict(
+            [(name, value) for name, values in args.items() for value in values]
+        ),
         headers=dict(exchange.headers),
         data=exchange.body,
         content_type=_type(exchange.headers) or "",
@@ -203,8 +227,16 @@ def _unknown_names(operation: Operation, exchange: Exchange) -> list[str]:
     query = parse_qs(urlsplit(exchange.url).query, keep_blank_values=True)
     known = operation.names("header") | _OF_HTTP
     return [
-        *(f"query parameter {name} is not described" for name in query if name.lower() not in operation.names("query")),
-        *(f"header {name} is not described" for name in exchange.headers if name.lower() not in known),
+        *(
+            f"query parameter {name} is not described"
+            for name in query
+            if name.lower() not in operation.names("query")
+        ),
+        *(
+            f"header {name} is not described"
+            for name in exchange.headers
+            if name.lower() not in known
+        ),
     ]
 
 

@@ -88,7 +88,9 @@ def _bss(scene: Scene) -> dict[str, dict[str, object]]:
             ],
         },
         "accounts.custom_fields.put": {"json": [marker]},
-        "sync_options.post": {"json": [{"alias": setup.microsoft.options[0].alias, "value": "known"}]},
+        "sync_options.post": {
+            "json": [{"alias": setup.microsoft.options[0].alias, "value": "known"}]
+        },
         "contacts.create": {"json": {"accountId": contact.account_id, "lastName": "Known"}},
         "contacts.get": {"id": contact.id},
         "contacts.patch": {
@@ -104,7 +106,9 @@ def _bss(scene: Scene) -> dict[str, dict[str, object]]:
 def _partner_center(scene: Scene) -> dict[str, dict[str, object]]:
     source = scene.sandbox.source
     customer = next(
-        one for one in source.customers.values() if one.document.get("billingProfile") and one.access == "open"
+        one
+        for one in source.customers.values()
+        if one.document.get("billingProfile") and one.access == "open"
     )
     reseller = next(iter(source.resellers.values()))
     today = datetime.now(UTC).date().isoformat()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from customer_import.config.mapping import ORDERING_FIELDS
@@ -21,6 +20,7 @@ from tests.contract.samples import judge_samples
 from tests.contract.templates import client_paths
 
 if TYPE_CHECKING:
+    from collections import Counter
     from pathlib import Path
 
     from tests.contract.descriptions import Description
@@ -39,12 +39,14 @@ def against_ours(
     verdict, drawn = Verdict(), Drawn()
     described, covered = 0, 0
     for service, description in ours.items():
-        import time; t=time.time()
-        _judge(description, service, stage, verdict, is_ours=True); print('judge',time.time()-t)
+        _judge(description, service, stage, verdict, is_ours=True)
         used = {each.name for each in description.operations if each.is_used}
         described, covered = described + len(used), covered + len(used & verdict.used)
         for name in sorted(used - verdict.used):
-            verdict.add(name, "no run called it. Hint: play it in tests/contract/scenario.py, or say why it is unused")
+            verdict.add(
+                name,
+                "no run called it. Hint: play it in tests/contract/scenario.py, or say why it is unused",
+            )
         for each in description.operations:
             if not each.is_used and each.name in verdict.used:
                 verdict.add(each.name, "was called, though it is said to be unused")
@@ -70,7 +72,9 @@ def against_vendor(
 ) -> tuple[Counter[str], str]:
     """Hold what the import sends and reads to a vendor's file, of the service that it describes most of."""
     shapes = {shape(each.path) for each in vendor.operations}
-    service = max(ours, key=lambda name: len(shapes & {shape(o.path) for o in ours[name].operations}))
+    service = max(
+        ours, key=lambda name: len(shapes & {shape(o.path) for o in ours[name].operations})
+    )
     verdict = Verdict()
     _judge(vendor, service, stage, verdict, is_ours=False)
     used = {each.name for each in ours[service].operations if each.is_used}

@@ -20,7 +20,10 @@ _ANSWERS = {
     "customers.by-id": (_TENANT, 200),
     "customers.list": ("/v1/customers", 200),
     "customers.profiles.billing": (f"{_TENANT}/profiles/billing", 200),
-    "relationships.": ("/v1/relationships?relationship_type=IsIndirectCloudSolutionProviderOf", 200),
+    "relationships.": (
+        "/v1/relationships?relationship_type=IsIndirectCloudSolutionProviderOf",
+        200,
+    ),
     "subscriptions.": (f"{_TENANT}/subscriptions", 200),
     "profiles.mpn.404": ("/v1/profiles/mpn", 404),
     "throttled.429": (_TENANT, 429),
@@ -32,7 +35,9 @@ def judge_samples(description: Description, folder: Path, verdict: Verdict) -> i
     """Validate every body of the folder; return how many there were."""
     files = sorted(folder.glob("*.json"))
     for path in files:
-        place = next((place for name, place in _ANSWERS.items() if path.name.startswith(name)), None)
+        place = next(
+            (place for name, place in _ANSWERS.items() if path.name.startswith(name)), None
+        )
         if place is None:
             verdict.add(path.name, "answers nothing that is known by its name")
             continue

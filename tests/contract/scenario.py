@@ -58,7 +58,13 @@ def play(scene: Scene) -> int:
     for import_type in ImportType:
         run(import_type)
     _change(scene)
-    for params in ({"mode": "preview"}, {"scope": "changed"}, {"scope": "verify"}, {"mode": "check"}, {"mode": "discover"}):
+    for params in (
+        {"mode": "preview"},
+        {"scope": "changed"},
+        {"scope": "verify"},
+        {"mode": "check"},
+        {"mode": "discover"},
+    ):
         for import_type in ImportType:
             run(import_type, **params)
     return runs
@@ -70,7 +76,7 @@ def _configure(scene: Scene) -> None:
     scene.configure(
         partner_center={"page_size": _PAGE},
         reseller_bss_accounts={scene.resellers[1].mpn_id: account.id},
-        bss={"max_attempts": 4},
+        bss={"max_attempts": 4, "accepts_bill_to_account": True},
     )
 
 

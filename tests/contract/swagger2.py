@@ -43,7 +43,9 @@ def _operation(
     consumes, produces = node.get("consumes") or types[0], node.get("produces") or types[1]
     parameters = [*shared, *(_looked_up(each, named) for each in node.get("parameters", ()))]
     made: Json = {
-        "parameters": [_parameter(each) for each in parameters if each["in"] not in {"body", "formData"}],
+        "parameters": [
+            _parameter(each) for each in parameters if each["in"] not in {"body", "formData"}
+        ],
         "responses": {
             str(status): _answer(_looked_up(each, answers), produces)
             for status, each in node.get("responses", {}).items()

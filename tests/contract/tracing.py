@@ -88,9 +88,12 @@ def tracing(exchanges: list[Exchange]) -> Iterator[Reads]:
 
     def put(old: Any, new: Any, name: str) -> None:
         for module in list(sys.modules.values()):
-            if getattr(module, "__name__", "").startswith(
-                ("customer_import.bss", "customer_import.partner_center")
-            ) and getattr(module, name, None) is old:
+            if (
+                getattr(module, "__name__", "").startswith(
+                    ("customer_import.bss", "customer_import.partner_center")
+                )
+                and getattr(module, name, None) is old
+            ):
                 setattr(module, name, new)
 
     put(read_json, traced_json, "read_json")

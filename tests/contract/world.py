@@ -35,8 +35,7 @@ class Stage:
 def played(folder: Path) -> Iterator[Stage]:
     """Play the scenario; the exchanges are those of imports in which nothing was replaced."""
     with _scene(folder / "first") as first:
-        import time; t=time.time()
-        runs = play(first); print('play',time.time()-t)
+        runs = play(first)
         exchanges = list(first.sandbox.exchanges)
     with _scene(folder / "second") as second:
         with tracing(second.sandbox.exchanges) as reads:
