@@ -58,7 +58,7 @@ def draw(
     description: Description,
     url: str,
     login: Callable[[], Mapping[str, str]],
-    known: Mapping[str, Mapping[str, object]],
+    known: Mapping[str, Mapping[str, Any]],
     examples: int,
     drawn: Drawn,
 ) -> None:
@@ -91,7 +91,7 @@ def _draw(
     operation: Any,
     mode: GenerationMode,
     headers: Mapping[str, str],
-    known: Mapping[str, object],
+    known: Mapping[str, Any],
     examples: int,
     drawn: Drawn,
 ) -> None:
@@ -144,7 +144,7 @@ def _call_known(
     name: str,
     url: str,
     headers: Mapping[str, str],
-    known: Mapping[str, object],
+    known: Mapping[str, Any],
     drawn: Drawn,
 ) -> None:
     """Send one request that must succeed, so that every success is seen and held to its schema."""
@@ -178,7 +178,7 @@ def _call_known(
             drawn.violations[f"{operation.label}: {answer.status_code} {_words(each)}"] += 1
 
 
-def _mapping(value: object) -> dict[str, Any]:
+def _mapping(value: Any) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
 
 

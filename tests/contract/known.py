@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import requests
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from tests.imports.scene import Scene
 
 _TIMEOUT_S = 20
-Login = "Callable[[], Mapping[str, str]]"
 
 
 def logins(scene: Scene) -> dict[str, tuple[str, Callable[[], Mapping[str, str]]]]:
@@ -52,12 +51,12 @@ def logins(scene: Scene) -> dict[str, tuple[str, Callable[[], Mapping[str, str]]
     return {"bss": (info.bss_url, bss), "partner_center": (info.partner_center_url, partner_center)}
 
 
-def known_values(scene: Scene, service: str) -> dict[str, dict[str, object]]:
+def known_values(scene: Scene, service: str) -> dict[str, dict[str, Any]]:
     """Return by operation id what a right request is made of; ``*`` is for all."""
     return _bss(scene) if service == "bss" else _partner_center(scene)
 
 
-def _bss(scene: Scene) -> dict[str, dict[str, object]]:
+def _bss(scene: Scene) -> dict[str, dict[str, Any]]:
     organisation, own = scene.bss(ImportType.DIRECT), scene.sandbox.info.provider
     setup = organisation.setup
     contact = next(iter(organisation.contacts.values()))
@@ -103,7 +102,7 @@ def _bss(scene: Scene) -> dict[str, dict[str, object]]:
     }
 
 
-def _partner_center(scene: Scene) -> dict[str, dict[str, object]]:
+def _partner_center(scene: Scene) -> dict[str, dict[str, Any]]:
     source = scene.sandbox.source
     customer = next(
         one

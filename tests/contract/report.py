@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from customer_import.config.mapping import ORDERING_FIELDS
 from customer_import.config.targets import ACCOUNT_TARGETS, CONTACT_TARGETS
 from tests.contract.descriptions import shape
-from tests.contract.fuzz import Drawn, draw
-from tests.contract.judge import (
+from tests.contract.fields import (
     Verdict,
-    judge_exchanges,
     judge_reads,
     judge_writes,
     unread_leniences,
 )
+from tests.contract.fuzz import Drawn, draw
+from tests.contract.judge import judge_exchanges
 from tests.contract.known import known_values, logins
 from tests.contract.samples import judge_samples
 from tests.contract.templates import client_paths

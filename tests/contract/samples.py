@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.contract.descriptions import Description
-    from tests.contract.judge import Verdict
+    from tests.contract.fields import Verdict
 
 _TENANT = "/v1/customers/b3a1bf1a-0000-4000-8000-000000000000"
 # The names are those that the sandbox serves bodies by; the first prefix that fits counts.

@@ -66,7 +66,7 @@ def _operation(
 def _parameter(node: Json) -> Json:
     schema = {name: value for name, value in node.items() if name not in _OF_PARAMETERS}
     schema.pop("collectionFormat", None)
-    made = {name: node[name] for name in ("name", "in", "required") if name in node}
+    made: Json = {name: node[name] for name in ("name", "in", "required") if name in node}
     return {**made, "schema": node.get("schema", schema)}
 
 

@@ -9,10 +9,15 @@ import schemathesis
 import yaml
 from schemathesis.core.result import Ok
 
+from customer_import.bss import client
+from customer_import.http.reader import read_json
 from sandbox import SandboxConfig, SandboxServer
+from sandbox.exchanges import Exchange
 from tests.contract.descriptions import ITEM, OURS, Description, closed, shape
+from tests.contract.fields import Verdict, judge_reads, judge_writes, unread_leniences
 from tests.contract.swagger2 import converted
 from tests.contract.templates import client_paths
+from tests.contract.tracing import tracing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +88,38 @@ def test_objects_are_closed_but_for_those_that_say_more():
     assert made["a"]["additionalProperties"] is False
     assert made["a"]["properties"]["b"]["additionalProperties"] is True
     assert made["c"] == {"type": "object"}
+
+
+def test_what_is_looked_at_and_not_described_is_named_with_its_path():
+    body = b'{"data":[{"id":1,"accountId":2,"account":{"id":2}}],"links":{"next":null}}'
+    exchange = Exchange(
+        service="bss",
+        endpoint="contacts.list",
+        method="GET",
+        url="http://bss.example/api/contacts?pageIndex=1",
+        headers={},
+        body=b"",
+        status=200,
+        answer_headers={},
+        answer=body,
+    )
+    description = Description.read(OURS["bss"])
+    with tracing([exchange]) as reads:
+        (contact,) = client.read_json(body)["data"]
+        contact.get("accountId")
+        contact.get("account").get("id")
+        contact.get("nickname")
+        assert "isPrimary" not in contact
+    assert client.read_json is read_json
+    verdict = Verdict()
+    judge_reads(description, reads, "bss", verdict)
+    judge_writes(description, {"/api/contacts": ("lastName", "nickname")}, verdict)
+    assert list(verdict.violations) == [
+        "GET /api/contacts: answer 200: the import reads data[].nickname, which is not described",
+        "POST /api/contacts: request: the import writes nickname, which is not described",
+    ]
+    assert "code" in unread_leniences(description, reads, "bss")
+    assert "account" not in unread_leniences(description, reads, "bss")
 
 
 SWAGGER: dict[str, Any] = {

@@ -66,11 +66,11 @@ class Reads:
             exchange = self._exchanges[self._seen]
             self._by_answer.setdefault(bytes(exchange.answer), exchange)
             self._seen += 1
-        exchange = self._by_answer.get(bytes(body))
-        if exchange is None or exchange.service == "entra":
+        found = self._by_answer.get(bytes(body))
+        if found is None or found.service == "entra":
             return value
-        key = (exchange.service, exchange.endpoint, exchange.status)
-        return _traced(value, (), lambda path: self.found.setdefault((*key, path), exchange))
+        key = (found.service, found.endpoint, found.status)
+        return _traced(value, (), lambda path: self.found.setdefault((*key, path), found))
 
 
 @contextmanager
