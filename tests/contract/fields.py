@@ -11,6 +11,7 @@ from tests.contract.descriptions import ITEM
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from sandbox.exchanges import Exchange
     from tests.contract.descriptions import Description
     from tests.contract.tracing import Reads
 
@@ -29,11 +30,27 @@ class Verdict:
         self.violations[f"{place}: {fault}"] += 1
 
 
-def judge_reads(description: Description, reads: Reads, service: str, verdict: Verdict) -> None:
-    """Look whether everything that the import looks at in answers is described."""
+def judge_reads(
+    description: Description,
+    reads: Reads,
+    service: str,
+    verdict: Verdict,
+    ours: Description | None = None,
+) -> None:
+    """Look whether everything that the import looks at in answers is described.
+
+    Args:
+        description: Ours or a vendor's.
+        reads: What was looked at.
+        service: That it describes.
+        verdict: Is told.
+        ours: Our description beside a vendor's: what it has for another spelling only need not be there.
+    """
     for (owner, _, status, path), exchange in reads.found.items():
         operation = description.find(exchange.method, urlsplit(exchange.url).path)
         if owner != service or operation is None:
+            continue
+        if ours is not None and not _is_due(ours, exchange, status, path):
             continue
         schema = description.answer(operation, status)
         words = dotted(path)
@@ -44,6 +61,12 @@ def judge_reads(description: Description, reads: Reads, service: str, verdict: V
                 operation.name, f"answer {status}: the import reads {words}, which is not described"
             )
         verdict.fields.add((operation.name, f"{status} {words}"))
+
+
+def _is_due(ours: Description, exchange: Exchange, status: int, path: tuple[str, ...]) -> bool:
+    operation = ours.find(exchange.method, urlsplit(exchange.url).path)
+    schema = ours.answer(operation, status) if operation else None
+    return schema is not None and ours.follow(schema, path, is_lenient=False)
 
 
 def judge_writes(

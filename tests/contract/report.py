@@ -39,7 +39,7 @@ def against_ours(
     verdict, drawn = Verdict(), Drawn()
     described, covered = 0, 0
     for service, description in ours.items():
-        _judge(description, service, stage, verdict, is_ours=True)
+        _judge(description, service, stage, verdict)
         used = {each.name for each in description.operations if each.is_used}
         described, covered = described + len(used), covered + len(used & verdict.used)
         for name in sorted(used - verdict.used):
@@ -76,7 +76,7 @@ def against_vendor(
         ours, key=lambda name: len(shapes & {shape(o.path) for o in ours[name].operations})
     )
     verdict = Verdict()
-    _judge(vendor, service, stage, verdict, is_ours=False)
+    _judge(vendor, service, stage, verdict, ours[service])
     used = {each.name for each in ours[service].operations if each.is_used}
     found = [each for each in vendor.operations if each.name in verdict.used]
     missing = sum(
@@ -91,11 +91,15 @@ def against_vendor(
 
 
 def _judge(
-    description: Description, service: str, stage: Stage, verdict: Verdict, *, is_ours: bool
+    description: Description,
+    service: str,
+    stage: Stage,
+    verdict: Verdict,
+    ours: Description | None = None,
 ) -> None:
     exchanges = [each for each in stage.exchanges if each.service == service]
-    judge_exchanges(description, exchanges, verdict, is_ours=is_ours)
-    judge_reads(description, stage.reads, service, verdict)
+    judge_exchanges(description, exchanges, verdict, is_ours=ours is None)
+    judge_reads(description, stage.reads, service, verdict, ours)
     if service == "bss":
         judge_writes(description, WRITTEN, verdict)
     for path, where in client_paths(service).items():
