@@ -25,6 +25,7 @@ class Verdict:
         self.answers = 0
         self.used: set[str] = set()
         self.fields: set[tuple[str, str]] = set()
+        self.described: set[tuple[str, str]] = set()
 
     def add(self, place: str, fault: str) -> None:
         self.violations[f"{place}: {fault}"] += 1
@@ -60,6 +61,8 @@ def judge_reads(
             verdict.add(
                 operation.name, f"answer {status}: the import reads {words}, which is not described"
             )
+        else:
+            verdict.described.add((operation.name, f"{status} {words}"))
         verdict.fields.add((operation.name, f"{status} {words}"))
 
 
@@ -90,6 +93,8 @@ def judge_writes(
                 verdict.add(
                     operation.name, f"request: the import writes {name}, which is not described"
                 )
+            else:
+                verdict.described.add((operation.name, name))
             verdict.fields.add((operation.name, name))
 
 
