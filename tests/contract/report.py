@@ -58,7 +58,8 @@ def against_ours(
         draw(description, url, login, known_values(stage.scene, service), examples, drawn)
     violations = verdict.violations + drawn.violations
     line = (
-        f"contract: endpoints={covered} of {described} fields={len(verdict.described)} of {len(verdict.fields)} imports={stage.runs} "
+        f"contract: endpoints={covered} of {described} "
+        f"fields={len(verdict.described)} of {len(verdict.fields)} imports={stage.runs} "
         f"requests={verdict.requests} answers={verdict.answers} "
         f"schemathesis_cases={drawn.cases} schemathesis_operations={drawn.operations} "
         + (f"samples={tried} " if tried is not None else "")
@@ -84,7 +85,8 @@ def against_vendor(
     )
     line = (
         f"contract: service={service} endpoints={len(found)} of {len(used)} missing={missing} "
-        f"fields={len(verdict.described)} of {len(verdict.fields)} requests={verdict.requests} answers={verdict.answers} "
+        f"fields={len(verdict.described)} of {len(verdict.fields)} "
+        f"requests={verdict.requests} answers={verdict.answers} "
         f"differences={len(verdict.violations)}"
     )
     return verdict.violations, line
