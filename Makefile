@@ -147,6 +147,14 @@ bench-quick: .venv/.bench ## The same at smaller sizes, once, without Airflow (u
 bench-pages: $(STAMP) ## Speed of the pages with 1,000 and 1,000,000 results
 	$(BIN)/python -W ignore tests/benchmarks/pages.py
 
+.PHONY: contract
+contract: .venv/.contract ## Are the descriptions of both APIs what is sent, read and answered? SPEC=a vendor's file; SAMPLES=folder (some minutes)
+	$(BIN)/python -W ignore -m tests.contract $(if $(SPEC),--spec "$(SPEC)") $(if $(SAMPLES),--samples "$(SAMPLES)")
+
+.venv/.contract: $(STAMP) requirements-contract.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements-contract.txt
+	@touch $@
+
 PROVIDER_SCHEMA = $(wildcard $(VENV)/lib/python*/site-packages/airflow/provider_info.schema.json)
 
 .PHONY: lint
@@ -190,6 +198,7 @@ lock: ## Remake the requirements files from pyproject.toml; UPGRADE=1 takes the 
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group sandbox -c requirements.txt pyproject.toml -o requirements-sandbox.txt
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
+	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group contract -c requirements-dev.txt pyproject.toml -o requirements-contract.txt
 
 .PHONY: clean
 clean: clean-demo ## Forget everything that was made, .venv included

@@ -113,6 +113,7 @@ class SandboxConfig:
         existing_accounts: Accounts that each BSS organisation holds before any import.
         serve_bodies: Folder of Partner Center bodies to serve beside the generated ones.
         keeps_request_log: Whether single requests are kept, not only counts.
+        keeps_exchanges: Whether requests and answers are kept as they were on the wire.
         faults: Fault rules in force from the start.
     """
 
@@ -142,4 +143,5 @@ class SandboxConfig:
     existing_accounts: int = 0
     serve_bodies: Path | None = None
     keeps_request_log: bool = False
+    keeps_exchanges: bool = False
     faults: tuple[FaultRule, ...] = ()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
+from sandbox.exchanges import Exchange
 from sandbox.faults import FaultKind, FaultRule, RetryAfterForm
 from sandbox.request_log import RequestEntry, RequestLog
 from sandbox.wire import JSON_TYPE, SENT, WireError
@@ -65,12 +66,14 @@ class Edge:
         faults: What goes wrong.
         latency_s: Time that every answer takes at least.
         clock_offset_s: By how many seconds the clock that answers tell of is ahead.
+        exchanges: Where requests and answers are kept; None keeps none.
     """
 
     log: RequestLog
     faults: FaultPlan
     latency_s: float = 0.0
     clock_offset_s: float = 0.0
+    exchanges: list[Exchange] | None = None
 
     def middleware(self, service: Service) -> Middleware:
         """Make the middleware of one service."""
@@ -101,6 +104,8 @@ class Edge:
                 when = datetime.now(UTC) + timedelta(seconds=self.clock_offset_s)
                 response.headers["Date"] = format_datetime(when, usegmt=True)
             self._note(request, endpoint, call, started, status, response)
+            if self.exchanges is not None and isinstance(response, web.Response):
+                self.exchanges.append(Exchange.of(service.name, request, response))
             return response if response is not None else web.Response()
 
         return run

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sandbox.bss import Bss, Organisation
     from sandbox.config import SandboxConfig
     from sandbox.edge import Service
+    from sandbox.exchanges import Exchange
     from sandbox.faults import FaultPlan
     from sandbox.partner_center import Source
     from sandbox.request_log import RequestLog
@@ -109,6 +110,12 @@ class SandboxServer:
     def requests(self) -> RequestLog:
         """Counts of requests."""
         return self.state.requests
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """Requests and answers as they were on the wire; empty unless keeping is switched on."""
+        kept = self.state.edge.exchanges
+        return [] if kept is None else kept
 
     @property
     def faults(self) -> FaultPlan:

@@ -109,7 +109,9 @@ class TokenIssuer:
 
     def _verified(self, token: str) -> Claims | None:
         text, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(signature.encode(), self._signature(text).encode()):
+        if not token.isascii() or not hmac.compare_digest(
+            signature.encode(), self._signature(text).encode()
+        ):
             return None
         payload = text.partition(".")[2]
         said = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -48,7 +48,11 @@ class World:
         self.requests = RequestLog(keeps_entries=config.keeps_request_log)
         self.faults = FaultPlan(config.seed, config.faults)
         self.edge = Edge(
-            self.requests, self.faults, config.latency_ms / 1000, config.clock_offset_s
+            self.requests,
+            self.faults,
+            config.latency_ms / 1000,
+            config.clock_offset_s,
+            [] if config.keeps_exchanges else None,
         )
         self.source_refusals: Counter[str] = Counter()
         self.served: ServedBodies | None = (

@@ -78,6 +78,6 @@ def number(request: web.Request, name: str, entity: str) -> int:
         WireError: 404 when it is no number.
     """
     text = request.match_info[name]
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit()):
         raise errors.not_found(entity, text)
     return int(text)

@@ -82,7 +82,8 @@ def _values(body: object, system: ExternalSystem) -> dict[str, str]:
         if not isinstance(item, dict) or set(item) != {"alias", "value"}:
             raise errors.invalid(_ERROR, "options", "An option has an alias and a value.")
         alias, value = item["alias"], item["value"]
-        if alias not in aliases or not (value is None or isinstance(value, str)):
+        is_known = isinstance(alias, str) and alias in aliases
+        if not is_known or not (value is None or isinstance(value, str)):
             raise errors.invalid(_ERROR, "alias", "The system has no such option.")
         values[alias] = value or ""
     return values

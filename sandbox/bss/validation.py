@@ -165,7 +165,7 @@ class Validator:
                 raise self._wrong(
                     name="customFields", message="A custom field has an id and a value."
                 )
-            field = known.get(item["id"])
+            field = known.get(item["id"]) if isinstance(item["id"], int) else None
             value = item.get("value")
             if field is None or not (value is None or isinstance(value, str)):
                 raise self._wrong(

@@ -288,7 +288,7 @@ class PartnerCenter:
     def _echo(self, request: web.Request) -> dict[str, str]:
         headers = request.headers
         echoed = {
-            name: headers.get(name) or str(uuid.uuid4())
+            name: sent if _is_header(sent := headers.get(name, "")) else str(uuid.uuid4())
             for name in ("MS-RequestId", "MS-CorrelationId")
         }
         claims = self._claims(request)
@@ -296,6 +296,11 @@ class PartnerCenter:
         if is_asked and claims is not None and claims.kind is TokenKind.APP_USER:
             echoed["isMfaCompliant"] = str(claims.has_mfa).lower()
         return echoed
+
+
+def _is_header(text: str) -> bool:
+    """Whether a text can be a header's value in an answer."""
+    return bool(text) and text.isascii() and text.isprintable()
 
 
 def _success(value: object) -> web.Response:

@@ -47,8 +47,8 @@ def audit_body(
     takes = _condition(query.get("filter", ""))
     days = (start.isoformat(), end.isoformat())
     found = [r.document for r in records if days[0] <= r.day <= days[1] and takes(r.document)]
-    size = min(int(query.get("size") or _PAGE_CAP), _PAGE_CAP)
-    offset = int(base64.urlsafe_b64decode(token)) if token else 0
+    size = min(_number(query.get("size", "0")) or _PAGE_CAP, _PAGE_CAP)
+    offset = _offset(token) if token else 0
     page = found[offset : offset + size]
     body: Json = {
         "totalCount": max(0, len(page) - 1),
@@ -65,6 +65,19 @@ def audit_body(
             "headers": [{"key": "MS-ContinuationToken", "value": value}],
         }
     return BOM + orjson.dumps(body)
+
+
+def _offset(token: str) -> int:
+    try:
+        return _number(base64.urlsafe_b64decode(token).decode())
+    except ValueError as error:
+        raise bad_input(description="The continuation token is invalid.") from error
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise bad_input(description="A number is no number.")
+    return int(text)
 
 
 def _day(text: str | None, default: date) -> date:

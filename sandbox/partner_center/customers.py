@@ -85,7 +85,7 @@ class PageRequest:
         """
         found = CustomerFilter.parse(query.get("filter", ""))
         size = query.get("size", "0")
-        if not size.isdigit():
+        if not (size.isascii() and size.isdigit()):
             raise bad_input(description="size is no number.")
         if query.get("seekOperation", "First").lower() in {"first", "0"} and token is None:
             return cls(found, min(int(size) or _DEFAULT_SIZE, PAGE_CAP), 0)
@@ -103,9 +103,10 @@ class PageRequest:
     def _from_token(cls, token: str) -> PageRequest:
         try:
             offset, size, condition = orjson.loads(base64.urlsafe_b64decode(token))
-        except ValueError as error:
+            found = CustomerFilter(*condition) if condition else None
+            return cls(found, int(size), int(offset))
+        except (ValueError, TypeError) as error:
             raise bad_input(description="The continuation token is invalid.") from error
-        return cls(CustomerFilter(*condition) if condition else None, size, offset)
 
 
 def page_body(source: Source, wanted: PageRequest) -> bytes:

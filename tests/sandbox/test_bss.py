@@ -58,6 +58,26 @@ def test_call_with_a_foreign_token_is_unauthorized(api):
     assert (answer.status_code, answer.json()["isRetriableError"]) == (401, False)
 
 
+@pytest.mark.parametrize("number", ["²", "٣", "-1", "x"])
+def test_an_id_that_is_no_number_names_nothing(api, number):
+    answer = api.call("GET", f"/api/accounts/{number}")
+    assert (answer.status_code, answer.json()["type"]) == (404, "AccountNotFoundError")
+
+
+@pytest.mark.parametrize("number", [["a"], {"a": 1}])
+def test_a_field_or_option_that_is_named_by_no_name_is_refused(api, number):
+    account = f"/api/accounts/{api.create_account()['id']}"
+    system = api.organisation.sync_system_id
+    field = api.call("PUT", f"{account}/customfields", [{"id": number, "value": "x"}])
+    option = api.call("POST", f"{account}/syncoptions/{system}", [{"alias": number, "value": "x"}])
+    assert (field.status_code, option.status_code) == (400, 400)
+
+
+def test_a_token_of_strange_characters_is_unauthorized(api):
+    answer = api.call("GET", "/api/accounts", headers={"Authorization": "Bearer \xff.\xfe"})
+    assert answer.status_code == 401
+
+
 def test_account_is_read_in_another_shape_than_it_is_written(sandbox, api):
     country = api.country("US")
     state = country["states"][0]

@@ -33,6 +33,27 @@ def test_request_ids_are_echoed(peopled, partner_center):
     assert {name: headers[name] for name in ids} == ids
 
 
+def test_a_request_id_that_no_header_can_hold_is_answered_with_another(peopled, partner_center):
+    answer = partner_center(peopled).get("/customers?size=1", **{"MS-RequestId": "\xff"})
+    assert answer.status_code == 200
+    assert len(answer.headers["MS-RequestId"]) == 36
+
+
+@pytest.mark.parametrize("path", ["/customers", "/auditrecords"])
+@pytest.mark.parametrize("token", ["x", "MQ", "MTI=", "e30=", "WzEsMixbM11d"])
+def test_a_continuation_token_of_another_list_is_refused(peopled, partner_center, path, token):
+    query = "?seekOperation=Next" if path == "/customers" else "?size=1"
+    answer = partner_center(peopled).get(path + query, **{"MS-ContinuationToken": token})
+    is_offset = path == "/auditrecords" and token == "MTI="
+    assert answer.status_code == (200 if is_offset else 400)
+
+
+@pytest.mark.parametrize("size", ["x", "-1", "²"])
+def test_a_size_that_is_no_number_is_refused(peopled, partner_center, size):
+    for path in ("/customers", "/auditrecords"):
+        assert partner_center(peopled).get(f"{path}?size={size}").status_code == 400
+
+
 def test_pages_together_hold_every_customer_once(peopled, partner_center):
     pages = follow(partner_center(peopled), "/customers?size=50")
     ids = [item["id"].lower() for page in pages for item in page["items"]]

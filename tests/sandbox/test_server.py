@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import SandboxInfo
+from sandbox import SandboxConfig, SandboxInfo, SandboxServer
 from sandbox.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -157,3 +157,18 @@ def test_secrets_stay_out_of_the_announcements_repr(sandbox):
     info = sandbox.info
     secrets = (info.client_secret, info.refresh_token, info.provider.password)
     assert not [secret for secret in secrets if secret in repr(info)]
+
+
+def test_exchanges_are_kept_as_they_were_on_the_wire_only_when_asked_for(session):
+    for is_kept in (False, True):
+        with SandboxServer(SandboxConfig(customers=0, keeps_exchanges=is_kept)) as sandbox:
+            url = f"{sandbox.info.bss_url}/api/accounts?$filter=name%20eq%20'A%26B'"
+            answer = session.post(url, data=b"{}", headers={"X-Api-Version": "3"})
+            exchanges = list(sandbox.exchanges)
+        assert len(exchanges) == is_kept
+    (kept,) = exchanges
+    assert (kept.service, kept.endpoint, kept.method) == ("bss", "accounts.create", "POST")
+    assert kept.url == url
+    assert (kept.body, kept.headers["X-Api-Version"]) == (b"{}", "3")
+    assert (kept.status, kept.answer) == (401, answer.content)
+    assert "Bearer" not in repr(kept)

@@ -1,0 +1,1 @@
+"""Whether ``sandbox/contracts`` describes what the import sends and reads, and what the sandbox answers."""
