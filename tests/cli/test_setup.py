@@ -128,3 +128,20 @@ def test_roles_that_are_missing_are_named_with_the_command_that_makes_them(
         assert "ok     roles: Import Viewer, Import Starter, contoso staff\n" in call("setup").out
     finally:
         Role.metadata.drop_all(settings.engine)
+
+
+@pytest.mark.parametrize(
+    ("executor", "requeues", "is_said"),
+    [
+        ("CeleryExecutor", "2", True),
+        ("CeleryExecutor", "1000", False),
+        ("LocalExecutor", "2", False),
+    ],
+)
+def test_loads_that_would_be_failed_while_they_wait_for_a_worker_are_said(
+    call: Call, airflow: Airflow, executor: str, requeues: str, is_said: bool
+) -> None:
+    airflow.monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", executor)
+    airflow.monkeypatch.setenv("AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES", requeues)
+    warning = "warn   queue: a load that waits 30 minutes for a worker is failed"
+    assert (warning in call("setup").out) is is_said

@@ -25,6 +25,7 @@ from customer_import.config.roles import STARTER, VIEWER
 from customer_import.database.faults import place_of
 from customer_import.errors import ConfigurationError, CustomerImportError
 from customer_import.http.finding import Finding
+from customer_import.machines import has_several
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.pipeline.maintenance_dag import DAG_ID as MAINTENANCE
 from customer_import.vocabulary import ImportType, dag_of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from customer_import.config.instances import InstanceConfig
     from customer_import.errors import CustomerImportError as Error
 
+_LEAST_REQUEUES = 100
 _IMPORT_ROLES = "customer-import roles | airflow roles import /dev/stdin"
 
 
@@ -51,6 +53,8 @@ def set_up() -> Iterator[Finding]:
         for finding in _looks(one):
             yield replace(finding, subject=f"{name}, {finding.subject}")
     yield from _in_airflow(instances.values())
+    if (queue := _look_at_queue()) is not None:
+        yield queue
 
 
 def _database() -> Finding:
@@ -116,6 +120,19 @@ def _unseen(dag_id: str) -> Finding:
         "processor must have run once"
     )
     return Finding(dag_id, message, is_warning=True)
+
+
+def _look_at_queue() -> Finding | None:
+    """Say when Airflow fails loads that wait for a worker: with several machines more are queued than are at work."""
+    requeues = conf.getint("scheduler", "num_stuck_in_queued_retries", fallback=2)
+    if not has_several() or requeues >= _LEAST_REQUEUES:
+        return None
+    minutes = (requeues + 1) * conf.getint("scheduler", "task_queued_timeout") // 60
+    message = (
+        f"a load that waits {minutes} minutes for a worker is failed, and its customers with it. Hint: set "
+        "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES=1000 for the scheduler"
+    )
+    return Finding("queue", message, is_warning=True)
 
 
 def _look_at_roles(instances: Iterable[InstanceConfig]) -> Finding | None:
