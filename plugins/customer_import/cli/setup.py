@@ -127,7 +127,7 @@ def _look_at_queue() -> Finding | None:
     requeues = conf.getint("scheduler", "num_stuck_in_queued_retries", fallback=2)
     if not has_several() or requeues >= _LEAST_REQUEUES:
         return None
-    minutes = (requeues + 1) * conf.getint("scheduler", "task_queued_timeout") // 60
+    minutes = round((requeues + 1) * conf.getfloat("scheduler", "task_queued_timeout") / 60)
     message = (
         f"a load that waits {minutes} minutes for a worker is failed, and its customers with it. Hint: set "
         "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES=1000 for the scheduler"
