@@ -201,6 +201,15 @@ def test_who_had_left_by_the_last_run_is_nobody(engine, had_left, left, stayed, 
         validate_customers(run, engine)
 
 
+def test_who_has_come_back_is_somebody(engine):
+    earlier_run(engine, discovered=11)
+    with engine.begin() as connection:
+        connection.execute(update(import_runs).values(summary={"reasons": {"customer_left": 1}}))
+        key = connection.execute(select(import_runs.c.id)).scalar_one()
+        connection.execute(insert(import_results).values(result_left(key, 0)))
+    assert validate_customers(stage_run(engine, [customer(0)]), engine).evaluated == 1
+
+
 @pytest.mark.parametrize(
     ("size", "failed", "limit", "is_stopped"),
     [

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select, true
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, import_runs, staged_customers
@@ -107,9 +107,9 @@ def check_left(engine: Engine, run: Run) -> None:
 def check_discovered(engine: Engine, run: Run) -> None:
     """Stop a run that discovered nobody although the last full run of its kind did.
 
-    Who had left by then is nobody any more. A run that was asked for some tenants or resellers only may well find none;
-    it is not judged. A person says once, by ``expect_none``, that nobody is right; the run that was told so is the last
-    one for those that follow. A decision ``empty`` says it of every run.
+    Who had left by then, and has not come back, is nobody. A run that was asked for some tenants or resellers only may
+    well find none; it is not judged. A person says once, by ``expect_none``, that nobody is right; the run that was told
+    so is the last one for those that follow. A decision ``empty`` says it of every run.
 
     Raises:
         DataQualityError: The last successful import of all customers, of the same type and
@@ -120,7 +120,8 @@ def check_discovered(engine: Engine, run: Run) -> None:
     with reading(engine) as connection:
         decided = read_standing(connection, run.params.instance, [run.import_type.value])
     last, before = _last_full_discovery(engine, run)
-    discovered = _count_discovered(engine, run.key, _had_not_left(last))
+    is_there = func.coalesce(staged_customers.c.reason_code.not_in(LEFT), true())
+    discovered = _count_discovered(engine, run.key, or_(is_there, _had_not_left(last)))
     if decided and discovered:
         log.warning(
             "%d customers were discovered, but the %s import %s; %s Revoke that decision.",
