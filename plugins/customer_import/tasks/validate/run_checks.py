@@ -108,8 +108,8 @@ def check_discovered(engine: Engine, run: Run) -> None:
     """Stop a run that discovered nobody although the last full run of its kind did.
 
     Who had left by then, and has not come back, is nobody. A run that was asked for some tenants or resellers only may
-    well find none; it is not judged. A person says once, by ``expect_none``, that nobody is right; the run that was told
-    so is the last one for those that follow. A decision ``empty`` says it of every run.
+    well find none; it is not judged. A person says once, by ``expect_none``, that nobody is right; the run that was
+    told so is the last one for those that follow. A decision ``empty`` says it of every run.
 
     Raises:
         DataQualityError: The last successful import of all customers, of the same type and
