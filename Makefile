@@ -112,6 +112,10 @@ test-distributed: CUSTOMERS := 2000
 test-distributed: $(STAMP) ## The compose file's deployment, disturbed while it imports: CUSTOMERS=2000 AWAY_S=60 (half an hour)
 	$(BIN)/python -W ignore -m tests.distributed --customers $(CUSTOMERS) --away-s $(AWAY_S)
 
+.PHONY: large
+large: $(STAMP) ## Imports of 1,000, 10,000 and 100,000 customers on PostgreSQL: are time and memory for each flat? (an hour)
+	$(BIN)/python -W ignore -m tests.large
+
 .PHONY: memory
 memory: $(STAMP) ## Is what runs remember true? 60 runs of all kinds, each compared with a fresh import, on both databases (half an hour)
 	$(BIN)/python -W ignore -m tests.memory

@@ -35,6 +35,7 @@ SUBJECTS = {
     "dlt_extract": "tests.benchmarks.peers.dlt_source:extract",
     "dlt_load": "tests.benchmarks.peers.dlt_destination:load",
     "gx": "tests.benchmarks.peers.gx_bare:validate",
+    "gx_same_work": "tests.benchmarks.peers.gx_bare:validate_same_work",
     "normalize": "tests.benchmarks.peers.normalize:transform",
 }
 

@@ -184,6 +184,7 @@ def stages(report: Report, sizes: Sizes) -> None:
             {
                 "validate": lambda: client("validate", **big),
                 "gx": lambda: client("gx", **big),
+                "gx_same_work": lambda: client("gx_same_work", **big),
                 "transform": lambda: client("transform", **big),
                 "mapping": lambda: client("mapping", **big),
                 "normalize": lambda: client("normalize", customers=sizes.rows),
@@ -197,6 +198,7 @@ def stages(report: Report, sizes: Sizes) -> None:
     report.notes |= {"stages_s": seconds, "stages_peak_mb": peaks}
     report.figures |= {
         "validate_vs_gx": seconds["validate"] / seconds["gx"],
+        "validate_vs_same_work": seconds["validate"] / seconds["gx_same_work"],
         # Both from memory to memory.
         "transform_vs_normalize": seconds["normalize"] / seconds["mapping"],
     }

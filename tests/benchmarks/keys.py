@@ -39,6 +39,9 @@ KEYS = (
     _at_least("load_vs_bare_c64", 0.70, "bare writes' time / ours, 64 at once"),
     _at_least("load_vs_dlt_c16", 1.0, "dlt destination's time / ours"),
     _at_most("validate_vs_gx", 1.5, "our validation stage / bare Great Expectations"),
+    _at_most(
+        "validate_vs_same_work", 1, "the same / a plain run that reads and writes the database"
+    ),
     _at_least("transform_vs_normalize", 2.5, "json_normalize and mapping / our transform"),
     _at_most("memory_ratio", 1.2, "peak memory of the largest task, many / few customers"),
     _at_most("recurring_requests_share", 0.005, "requests, nothing changed / full run"),

@@ -80,7 +80,7 @@ def measure(customers: int, repeat: int) -> dict[str, float]:
             seconds: dict[str, list[float]] = {"ours": [], "empty": []}
             _run(airflow, _EMPTY, {})  # the API server builds its execution API at the first task
             for number in range(repeat):
-                _into_empty_bss(sandbox, airflow, folder / f"import_{number}.db")
+                _into_empty_bss(sandbox, airflow, f"sqlite:///{folder}/import_{number}.db")
                 conf = {"instance": INSTANCES[ImportType.DIRECT]}
                 seconds["ours"].append(_run(airflow, _OURS, conf))
                 seconds["empty"].append(_run(airflow, _EMPTY, {}))
@@ -94,12 +94,12 @@ def _dags(folder: Path) -> Path:
     return folder
 
 
-def _into_empty_bss(sandbox: Arena, airflow: RealAirflow, database: Path) -> None:
+def _into_empty_bss(sandbox: Arena, airflow: RealAirflow, database_url: str) -> None:
     sandbox.control("/reset", {}, "POST")
-    engine = open_engine(f"sqlite:///{database}")
+    engine = open_engine(database_url)
     migrate(engine)
     engine.dispose()
-    airflow.prepare(_OURS, sandbox.info, database)
+    airflow.prepare(_OURS, sandbox.info, database_url)
 
 
 def _run(airflow: RealAirflow, dag_id: str, conf: dict[str, str]) -> float:

@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import INDIRECT, RESELLER, VIEWER, World
 from tests.browser.test_accessibility import serious
+from tests.browser.test_layout import CUT_CELLS, WIDTHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +83,9 @@ def test_a_customer_is_the_account_that_a_person_says(rows: Page, world: World) 
     dialog.get_by_role("button", name="Decide", exact=True).click()
     expect(dialog.get_by_text(f"This customer is BSS account {account}")).to_be_visible()
     assert serious(rows) == []
+    rows.reload()
+    expect(rows.locator(".badge.decided")).to_have_text(re.compile(str(account)))
+    assert rows.evaluate(CUT_CELLS, WIDTHS[0]) == []
 
     row = outcome_of(rows, world, tenant_id)
     expect(row.locator(".badge")).to_have_text("Would update")

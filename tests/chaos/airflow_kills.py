@@ -17,7 +17,6 @@ import subprocess
 import time
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import psutil
@@ -33,6 +32,7 @@ from tests.support.library_run import INSTANCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.chaos.arena import Case, Undisturbed
     from tests.support.airflow_api import Attempt
@@ -143,9 +143,8 @@ def kill_in_airflow(arena: Arena, victim: Victim) -> Iterator[Case]:
 
 
 def _disturb(case: Case, airflow: RealAirflow, victim: Victim, undisturbed: Undisturbed) -> None:
-    database = case.engine.url.database
-    assert database is not None
-    airflow.prepare(IMPORT.dag_id, case.arena.sandbox.info, Path(database))
+    database_url = case.engine.url.render_as_string(hide_password=False)
+    airflow.prepare(IMPORT.dag_id, case.arena.sandbox.info, database_url)
     run = _Run.trigger(case, airflow)
     for stage in _STAGES:
         run.strike(stage, victim, after=int(_SHARE * undisturbed.failpoints[stage.failpoint]))

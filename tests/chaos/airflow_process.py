@@ -13,10 +13,11 @@ import sys
 import time
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 import psutil
+from sqlalchemy import make_url
 
 from sandbox.demo.processes import ChildProcess, free_port
 from sandbox.demo.settings import airflow_environment, connections, variables
@@ -86,15 +87,10 @@ class RealAirflow:
         _kill_sessions(self._sessions)
         self._stack.close()
 
-    def prepare(self, dag_id: str, info: SandboxInfo, database: Path) -> None:
+    def prepare(self, dag_id: str, info: SandboxInfo, database_url: str) -> None:
         """Point Airflow to a sandbox and to an import's database."""
         wait(f"{dag_id} was not parsed", partial(self.api.has_dag, dag_id), START_TIMEOUT_S)
-        database_connection = {
-            "connection_id": "customer_import_db",
-            "conn_type": "sqlite",
-            "host": str(database),
-        }
-        for connection in (*connections(info), database_connection):
+        for connection in (*connections(info), _database_connection(database_url)):
             self.api.put_connection(connection)
         for key, value in variables(info).items():
             self.api.put_variable(key, value)
@@ -127,6 +123,20 @@ class RealAirflow:
         if name == "scheduler":
             self._sessions.append(process.pid)
         return process
+
+
+def _database_connection(database_url: str) -> dict[str, Any]:
+    url = make_url(database_url)
+    is_file = url.get_backend_name() == "sqlite"
+    return {
+        "connection_id": "customer_import_db",
+        "conn_type": "sqlite" if is_file else "postgres",
+        "host": url.database if is_file else url.host,
+        "login": url.username,
+        "password": url.password,
+        "schema": None if is_file else url.database,
+        "extra": orjson.dumps(dict(url.query)).decode(),
+    }
 
 
 def processes_of(session: int) -> Iterator[int]:
