@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -29,7 +31,7 @@ from sqlalchemy import (
 )
 
 from customer_import.database.engine import open_engine
-from customer_import.database.migrate import VERSION_TABLE, migrate, scripts
+from customer_import.database.migrate import VERSION_TABLE, migrate, newest_revision, scripts
 from customer_import.database.tables import (
     import_results,
     import_runs,
@@ -174,6 +176,24 @@ def fill(engine: Engine) -> dict[str, dict[str, Any]]:
 def in_utc(value: object) -> object:
     """A moment as it was inserted; SQLite gives it back without its zone."""
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and not value.tzinfo else value
+
+
+def test_the_newest_migration_is_the_last_file() -> None:
+    assert newest_revision() == scripts().get_current_head()
+
+
+def test_a_database_that_needs_no_migration_is_left_alone_without_alembic(
+    sqlite_engine: Engine,
+) -> None:
+    code = (
+        "import sys\n"
+        "from customer_import.database.engine import open_engine\n"
+        "from customer_import.database.migrate import migrate\n"
+        f"migrate(open_engine({sqlite_engine.url.render_as_string()!r}))\n"
+        "assert 'alembic' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 REVISIONS = [each.revision for each in scripts().walk_revisions()][:0:-1]

@@ -201,11 +201,26 @@ def test_parsing_imports_nothing_heavy(two_parses: list[dict[str, Any]]) -> None
         "customer_import.pipeline.maintenance_dag",
         "customer_import.pipeline.parameters",
         "customer_import.pipeline.request_dag",
+        "customer_import.pipeline.request_events",
         "customer_import.pipeline.scheduled_dags",
+        "customer_import.pipeline.start_import",
         "customer_import.pipeline.task_run",
         "customer_import.vocabulary",
     ]
     assert [name for name in two_parses[0]["imported"] if name.partition(".")[0] in HEAVY] == []
+
+
+def test_an_import_does_without_airflows_own_database() -> None:
+    """Each of its tasks imports its DAG's file again, on a worker that may have nothing of it."""
+    code = (
+        "import sys\n"
+        "from customer_import.pipeline import build_import_dag\n"
+        "from customer_import.vocabulary import ImportType\n"
+        "build_import_dag(ImportType.DIRECT)\n"
+        "assert 'airflow.models.dagrun' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_dag_files_and_graph_import_airflow_only_from_its_public_interface() -> None:

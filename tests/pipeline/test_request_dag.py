@@ -12,7 +12,8 @@ from airflow.sdk.exceptions import DagRunTriggerException
 from airflow.sdk.execution_time.context import OutletEventAccessors, set_current_context
 
 from customer_import.pipeline import build_request_dag
-from customer_import.pipeline.request_dag import LATE, REQUESTS, StartImport
+from customer_import.pipeline.request_events import LATE, REQUESTS
+from customer_import.pipeline.start_import import StartImport
 
 if TYPE_CHECKING:
     from pathlib import Path

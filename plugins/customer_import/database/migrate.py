@@ -1,4 +1,7 @@
-"""Brings the database to the newest migration; safe to call from many tasks at once."""
+"""Brings the database to the newest migration; safe to call from many tasks at once.
+
+Every run asks for it and nearly none needs it, so Alembic is imported only when there is something to do.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,13 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import column, inspect, select, table, text
+
+from customer_import.database.engine import reading
 
 if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
     from sqlalchemy import Connection, Engine
 
 VERSION_TABLE = "customer_import_version"
@@ -27,11 +30,16 @@ def migrate(engine: Engine, target: str | None = None) -> None:
         engine: The import's database.
         target: Revision to stop at; the newest when left out.
     """
+    target = target or newest_revision()
+    with reading(engine) as connection:
+        if _current(connection) == target:
+            return
+    from alembic import command  # noqa: PLC0415 - see the module's docstring
+
     logging.getLogger("alembic").setLevel(
         logging.WARNING
     )  # it would write into the log of the run's first task
     config = _config()
-    target = target or scripts().get_current_head() or "head"
     with engine.begin() as connection:  # on SQLite this takes the write lock
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
@@ -40,17 +48,30 @@ def migrate(engine: Engine, target: str | None = None) -> None:
             command.upgrade(config, target)
 
 
+def newest_revision() -> str:
+    """Return the newest migration's revision; the files are named after theirs."""
+    return max(file.stem for file in (_FOLDER / "versions").glob("v*.py")).partition("_")[0][1:]
+
+
 def scripts() -> ScriptDirectory:
     """Return the migrations."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see the module's docstring
+
     return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:
+    from alembic.config import Config  # noqa: PLC0415 - see the module's docstring
+
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     return config
 
 
 def _current(connection: Connection) -> str | None:
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    revision: str | None = connection.scalar(
+        select(column("version_num")).select_from(table(VERSION_TABLE))
+    )
+    return revision

@@ -20,7 +20,6 @@ import math
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import ijson
-import numpy as np
 import orjson
 import re2
 
@@ -163,6 +162,8 @@ def _read_large(body: bytes) -> _Json:
 
 def _has_long_stretch(body: bytes) -> bool:
     """Whether much of a body has no quotation mark: a text or number that long takes its reader quadratic time."""
+    import numpy as np  # noqa: PLC0415 - few processes read a large body
+
     last = 0
     for start in range(0, len(body), _CHUNK):
         chunk = np.frombuffer(body, np.uint8, min(_CHUNK, len(body) - start), start)
