@@ -51,4 +51,5 @@ KEYS = (
     _at_most("parse_vs_same_shape", 1.05, "the same / of one with as many tasks that do nothing"),
     _at_most("overhead_vs_empty", 2, "run of 200 customers / DAG of empty tasks"),
     _at_most("pages_1m_vs_1k", 2, "pages with a million results / with a thousand"),
+    _at_most("search_1m_vs_1k", 2, "the same of a search for one customer's name"),
 )
