@@ -278,7 +278,7 @@ def overhead(report: Report, sizes: Sizes) -> None:
 
 
 def pages(report: Report, sizes: Sizes) -> None:
-    """The slowest kind of page, and the search for one name, by the ratio of medians with many rows and with a thousand.
+    """The slowest kind of page, and of search for one name: medians with many rows by those with a thousand.
 
     A search for what stands inside a word, or nowhere, reads every name: its times are among what was measured.
     """
