@@ -116,6 +116,10 @@ test-distributed: $(STAMP) ## The compose file's deployment, disturbed while it 
 large: $(STAMP) ## Imports of 1,000, 10,000 and 100,000 customers on PostgreSQL: are time and memory for each flat? (an hour)
 	$(BIN)/python -W ignore -m tests.large
 
+.PHONY: soak
+soak: $(STAMP) ## 200 imports of what changed in one Airflow, with faults: does anything grow? (an hour)
+	$(BIN)/python -W ignore -m tests.soak
+
 .PHONY: memory
 memory: $(STAMP) ## Is what runs remember true? 60 runs of all kinds, each compared with a fresh import, on both databases (half an hour)
 	$(BIN)/python -W ignore -m tests.memory

@@ -55,6 +55,7 @@ class RealAirflow:
         self._environment = environment | SOON | dict(settings or {})
         self._stack = ExitStack()
         self._sessions: list[int] = []
+        self._pids: dict[str, int] = {}
         self._scheduler: ChildProcess | None = None
         self.api = WatchingApi(f"http://localhost:{port}", _USER, _PASSWORD)
 
@@ -107,6 +108,15 @@ class RealAirflow:
             raise RuntimeError(message)
         return self._scheduler.pid
 
+    def memory_mb(self, name: str) -> float:
+        """Return what the processes of a part have in memory, each for itself alone."""
+        leader = psutil.Process(self._pids[name])
+        total = 0
+        for process in (leader, *leader.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += process.memory_full_info().uss
+        return total / 1e6
+
     def end_orphans(self) -> None:
         """End what killed schedulers left behind: workers that wait for ever on a queue without writer."""
         _kill_sessions(self._sessions[:-1])
@@ -120,6 +130,7 @@ class RealAirflow:
             self._home / f"{name}.log",
         )
         self._stack.enter_context(process)
+        self._pids[name] = process.pid
         if name == "scheduler":
             self._sessions.append(process.pid)
         return process

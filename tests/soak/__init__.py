@@ -1,0 +1,1 @@
+"""Many imports in a row: ``python -m tests.soak``."""
