@@ -12,11 +12,15 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from customer_import.database.faults import place_of
+from customer_import.errors import DatabaseError
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 VERSION_TABLE = "customer_import_version"
 _LOCK_KEY = 4_120_301
+_LATER = "install that version again, or restore the backup that was made before it was installed"
 _FOLDER = Path(__file__).parent / "migrations"
 
 
@@ -26,16 +30,24 @@ def migrate(engine: Engine, target: str | None = None) -> None:
     Args:
         engine: The import's database.
         target: Revision to stop at; the newest when left out.
+
+    Raises:
+        DatabaseError: A later version of the package made the tables.
     """
     logging.getLogger("alembic").setLevel(
         logging.WARNING
     )  # it would write into the log of the run's first task
     config = _config()
-    target = target or scripts().get_current_head() or "head"
+    known = scripts()
+    target = target or known.get_current_head() or "head"
     with engine.begin() as connection:  # on SQLite this takes the write lock
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        if _current(connection) != target:
+        current = _current(connection)
+        if current and current not in {each.revision for each in known.walk_revisions()}:
+            message = f"{place_of(engine.url)}: a later version of customer-import made its tables ({current})"
+            raise DatabaseError(message, hint=_LATER, is_passing=False)
+        if current != target:
             config.attributes["connection"] = connection
             command.upgrade(config, target)
 
