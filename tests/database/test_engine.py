@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import func, literal, select
+from sqlalchemy import func, literal, make_url, select
 
 from customer_import.database.engine import (
     database_url,
@@ -194,3 +194,19 @@ def test_on_sqlite_only_durable_transactions_wait_for_the_disk(sqlite_database_u
 
     normal, full = 1, 2
     assert [waits(of) for of in (engine, durable(engine), engine)] == [normal, full, normal]
+
+
+def test_a_server_that_is_gone_is_noticed_unless_the_connection_says_otherwise(
+    postgres_database_url: str,
+) -> None:
+    other = make_url(postgres_database_url).update_query_dict({"keepalives_idle": "7"})
+    for url, idle in (
+        (postgres_database_url, "30"),
+        (other.render_as_string(hide_password=False), "7"),
+    ):
+        engine = open_engine(url)
+        with engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            told = driver.info.dsn_parameters
+        assert (told["keepalives_idle"], told["tcp_user_timeout"]) == (idle, "60000")
+        engine.dispose()

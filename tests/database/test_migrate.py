@@ -28,6 +28,7 @@ from sqlalchemy import (
     inspect,
     select,
     table,
+    update,
 )
 
 from customer_import.database.engine import open_engine
@@ -41,6 +42,7 @@ from customer_import.database.tables import (
     run_tasks,
     tenant_links,
 )
+from customer_import.errors import DatabaseError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -69,6 +71,42 @@ def test_eight_tasks_may_migrate_an_empty_database_at_once(
         list(pool.map(lambda _: migrate(open_engine(url)), range(8)))
     tables = set(inspect(create_engine(url)).get_table_names())
     assert tables == {*metadata.tables, VERSION_TABLE}
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_a_migration_that_breaks_leaves_what_was_there_and_the_next_try_ends_it(
+    database: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(request.getfixturevalue(f"{database}_database_url"))
+    migrate(engine, "0013")
+    kept = inspect(engine).get_table_names()
+    fill(engine)
+
+    broken = OSError("no room")
+
+    def full(*_: object) -> None:
+        raise broken
+
+    with monkeypatch.context() as patch:
+        # Called by 0015, after a migration and a new table.
+        patch.setattr("customer_import.database.names.record_names", full)
+        with pytest.raises(OSError, match="no room"):
+            migrate(engine)
+    assert inspect(engine).get_table_names() == kept
+    migrate(engine)
+    assert "name_beginnings" in inspect(engine).get_table_names()
+    engine.dispose()
+
+
+def test_a_database_of_a_later_version_is_refused_in_words(engine: Engine) -> None:
+    with engine.begin() as connection:
+        version = table(VERSION_TABLE, column("version_num"))
+        connection.execute(update(version).values(version_num="9999"))
+    with pytest.raises(
+        DatabaseError, match=r"a later version .* \(9999\).* Hint: install"
+    ) as caught:
+        migrate(engine)
+    assert not caught.value.is_passing
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])

@@ -126,3 +126,21 @@ def test_it_gives_up_when_the_hour_is_over(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(DatabaseError, match="disk is full"):
         work()
     assert len(calls) == 3
+
+
+def test_each_outage_has_its_own_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_outage, "LONGEST_S", 1.2)
+    monkeypatch.setattr(database_outage, "WORKED_S", 1.0)
+    calls = []
+    away = DatabaseError("the database: the connection was lost", hint="try again")
+
+    @outlasting_database
+    def work() -> str:
+        calls.append(1)
+        if len(calls) % 2 == 0:
+            time.sleep(1.1)  # it is there again, and work goes on
+        if len(calls) < 6:
+            raise away
+        return "done"
+
+    assert work() == "done"

@@ -37,7 +37,16 @@ if TYPE_CHECKING:
 
 CONNECTION_ID = "customer_import_db"
 SQLITE_LOCK_WAIT_S = 60
-CONNECT_TIMEOUT_S = 10
+POSTGRES_WAITS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""What libpq is told unless the connection's extra says otherwise: seconds, and milliseconds for the last.
+
+A server whose machine is gone says nothing. Without these a task waits for its answer for minutes or hours."""
 _PRIVATE, _OTHERS = 0o600, 0o077
 _SQLITE_ENDINGS = ("-wal", "-shm", "-journal")
 
@@ -107,14 +116,14 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        wait = {} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_TIMEOUT_S}
+        waits = {name: value for name, value in POSTGRES_WAITS.items() if name not in parsed.query}
         engine = create_engine(
             parsed,
             hide_parameters=True,
             pool_pre_ping=True,
             pool_size=5,
             max_overflow=5,
-            connect_args=wait,
+            connect_args=waits,
         )
     explain_faults(engine)
     return engine

@@ -13,6 +13,9 @@ from sqlalchemy import column, inspect, select, table, text
 
 from customer_import.database.engine import reading
 
+from customer_import.database.faults import place_of
+from customer_import.errors import DatabaseError
+
 if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 VERSION_TABLE = "customer_import_version"
 _LOCK_KEY = 4_120_301
+_LATER = "install that version again, or restore the backup that was made before it was installed"
 _FOLDER = Path(__file__).parent / "migrations"
 
 
@@ -29,6 +33,9 @@ def migrate(engine: Engine, target: str | None = None) -> None:
     Args:
         engine: The import's database.
         target: Revision to stop at; the newest when left out.
+
+    Raises:
+        DatabaseError: A later version of the package made the tables.
     """
     target = target or newest_revision()
     with reading(engine) as connection:
@@ -40,10 +47,15 @@ def migrate(engine: Engine, target: str | None = None) -> None:
         logging.WARNING
     )  # it would write into the log of the run's first task
     config = _config()
+    known = {each.revision for each in scripts().walk_revisions()}
     with engine.begin() as connection:  # on SQLite this takes the write lock
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        if _current(connection) != target:
+        current = _current(connection)
+        if current and current not in known:
+            message = f"{place_of(engine.url)}: a later version of customer-import made its tables ({current})"
+            raise DatabaseError(message, hint=_LATER, is_passing=False)
+        if current != target:
             config.attributes["connection"] = connection
             command.upgrade(config, target)
 

@@ -22,7 +22,9 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 LONGEST_S = 3600.0
-"""From the first failure on; then the task fails, and Airflow's retries go on from there."""
+"""Of one outage, from its first failure on; then the task fails, and Airflow's retries go on from there."""
+WORKED_S = 600.0
+"""Who worked for so long between two failures has outlasted the outage; the next failure is another one's first."""
 _FIRST_S, _MOST_S = 5.0, 60.0
 
 log = logging.getLogger(__name__)
@@ -38,10 +40,13 @@ def outlasting_database(work: Callable[Arguments, Result]) -> Callable[Arguments
     def outlasting(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         ends_at, pause_s = None, _FIRST_S
         while True:
+            began = time.monotonic()
             try:
                 return work(*args, **kwargs)
             except DatabaseError as error:
                 now = time.monotonic()
+                if now - began > WORKED_S:
+                    ends_at, pause_s = None, _FIRST_S
                 ends_at = ends_at or now + LONGEST_S
                 if not error.is_passing or now + pause_s > ends_at:
                     raise
