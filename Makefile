@@ -162,6 +162,13 @@ PEERS := .peers
 peers: $(STAMP) $(PEERS)/singer/.installed $(PEERS)/airbyte/.installed ## Our source and load under the standard tests of Singer and Airbyte (some minutes)
 	$(BIN)/python -W ignore -m tests.peers
 
+.PHONY: sbom audit
+sbom: $(PEERS)/supply/.installed ## Bills of materials of the wheel and of the image (CycloneDX) into dist/
+	$(BIN)/python -W ignore -m tests.supply_chain sbom
+
+audit: $(PEERS)/supply/.installed ## What is known against the locked dependencies; fails when nobody could be asked
+	$(BIN)/python -W ignore -m tests.supply_chain audit
+
 $(PEERS)/%/.installed: requirements-%.txt $(STAMP)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)/$*
 	$(BIN)/uv pip sync --quiet --python $(PEERS)/$*/bin/python --require-hashes --compile-bytecode requirements-$*.txt
@@ -214,6 +221,7 @@ lock: ## Remake the requirements files from pyproject.toml; UPGRADE=1 takes the 
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group contract -c requirements-dev.txt pyproject.toml -o requirements-contract.txt
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group sandbox --group singer -c requirements-sandbox.txt pyproject.toml -o requirements-singer.txt
 	$(BIN)/uv $(ALONE) $(if $(UPGRADE),--upgrade) --group airbyte -o requirements-airbyte.txt
+	$(BIN)/uv $(ALONE) $(if $(UPGRADE),--upgrade) --group supply -o requirements-supply.txt
 
 .PHONY: clean
 clean: clean-demo ## Forget everything that was made, .venv included
