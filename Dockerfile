@@ -4,7 +4,7 @@ FROM apache/airflow:3.3.2-python3.11 AS base
 
 COPY --chown=airflow:root requirements.txt /opt/customer-import/requirements.txt
 # Bytecode is compiled once here; without it every task start costs twice.
-RUN uv pip install --no-cache --compile-bytecode --requirement /opt/customer-import/requirements.txt
+RUN uv pip install --no-cache --compile-bytecode --require-hashes --requirement /opt/customer-import/requirements.txt
 
 COPY --chown=airflow:root pyproject.toml README.md LICENSE /opt/customer-import/
 COPY --chown=airflow:root plugins /opt/customer-import/plugins
@@ -18,7 +18,7 @@ COPY --chown=airflow:root include /opt/airflow/include
 FROM base AS sandbox
 
 COPY --chown=airflow:root requirements-sandbox.txt /opt/customer-import/requirements-sandbox.txt
-RUN uv pip install --no-cache --compile-bytecode --requirement /opt/customer-import/requirements-sandbox.txt
+RUN uv pip install --no-cache --compile-bytecode --require-hashes --requirement /opt/customer-import/requirements-sandbox.txt
 COPY --chown=airflow:root sandbox /opt/airflow/sandbox
 ENV PYTHONPATH=/opt/airflow
 

@@ -163,6 +163,25 @@ contract: .venv/.contract ## Are the descriptions of both APIs what is sent, rea
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements-contract.txt
 	@touch $@
 
+# Environments beside .venv: what these programs need does not go together with Airflow, or is not the project's business.
+PEERS := .peers
+
+.PHONY: peers
+peers: $(STAMP) $(PEERS)/singer/.installed $(PEERS)/airbyte/.installed ## Our source and load under the standard tests of Singer and Airbyte (some minutes)
+	$(BIN)/python -W ignore -m tests.peers
+
+.PHONY: sbom audit
+sbom: $(PEERS)/supply/.installed ## Bills of materials of the wheel and of the image (CycloneDX) into dist/
+	$(BIN)/python -W ignore -m tests.supply_chain sbom
+
+audit: $(PEERS)/supply/.installed ## What is known against the locked dependencies; fails when nobody could be asked
+	$(BIN)/python -W ignore -m tests.supply_chain audit
+
+$(PEERS)/%/.installed: requirements-%.txt $(STAMP)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)/$*
+	$(BIN)/uv pip sync --quiet --python $(PEERS)/$*/bin/python --require-hashes --compile-bytecode requirements-$*.txt
+	@touch $@
+
 PROVIDER_SCHEMA = $(wildcard $(VENV)/lib/python*/site-packages/airflow/provider_info.schema.json)
 
 .PHONY: lint
@@ -198,7 +217,8 @@ wheel: $(STAMP) ## Build the package into dist/
 test-wheel: wheel ## Install the wheel into an empty environment and run an import with it (some minutes)
 	$(BIN)/python -W ignore -m tests.wheel dist/*.whl
 
-COMPILE := pip compile --quiet --universal --extra fab --generate-hashes --python-version 3.11 --custom-compile-command 'make lock'
+ALONE := pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command 'make lock'
+COMPILE := $(ALONE) --extra fab
 .PHONY: lock
 lock: ## Remake the requirements files from pyproject.toml; UPGRADE=1 takes the newest versions
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
@@ -207,7 +227,10 @@ lock: ## Remake the requirements files from pyproject.toml; UPGRADE=1 takes the 
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group contract -c requirements-dev.txt pyproject.toml -o requirements-contract.txt
+	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group sandbox --group singer -c requirements-sandbox.txt pyproject.toml -o requirements-singer.txt
+	$(BIN)/uv $(ALONE) $(if $(UPGRADE),--upgrade) --group airbyte -o requirements-airbyte.txt
+	$(BIN)/uv $(ALONE) $(if $(UPGRADE),--upgrade) --group supply -o requirements-supply.txt
 
 .PHONY: clean
 clean: clean-demo ## Forget everything that was made, .venv included
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist
+	rm -rf $(VENV) $(PEERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist

@@ -1,0 +1,1 @@
+"""Airbyte: a source, and what its acceptance tests are told of it."""

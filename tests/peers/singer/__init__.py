@@ -1,0 +1,1 @@
+"""Singer: a tap over the source, a target over the load."""
