@@ -23,6 +23,7 @@ AIRFLOW_HOME ?= $(DEMO_HOME)/airflow
 CUSTOMERS ?= 600
 PORT ?= 8080
 EXAMPLES ?= 10000
+DATABASE ?= sqlite
 LENGTHS ?= 20 60
 AWAY_S ?= 60
 
@@ -137,8 +138,8 @@ hostile: $(STAMP) ## A server that lies, stalls, floods and leads elsewhere: rig
 	$(BIN)/python -W ignore -m tests.hostile
 
 .PHONY: fuzz
-fuzz: $(STAMP) ## Property tests with many examples: EXAMPLES=10000
-	$(BIN)/python -W ignore -m tests.properties $(EXAMPLES)
+fuzz: $(STAMP) ## Property tests with many examples, the ledger beside its model: EXAMPLES=10000 DATABASE=sqlite
+	$(BIN)/python -W ignore -m tests.properties $(EXAMPLES) $(DATABASE)
 
 .PHONY: bench bench-quick
 bench: .venv/.bench ## Compare speed and memory with what one would use instead (under half an hour)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 EXAMPLES_VARIABLE = "PROPERTY_EXAMPLES"
+DATABASE_VARIABLE = "PROPERTY_DATABASE"
 EXAMPLES = int(os.environ.get(EXAMPLES_VARIABLE, "300"))
 
 tried: Counter[str] = Counter()

@@ -152,9 +152,11 @@ class Creator:
         return found
 
     def _age_s(self, link: Link) -> float:
-        if link.intent_at is None:
+        """Return an intent's age; one of the future tells none, because the clock was set back: it is recorded anew."""
+        now = self._ledger.now()
+        if link.intent_at is None or link.intent_at > now:
             return float("inf")
-        return (self._ledger.now() - link.intent_at).total_seconds()
+        return (now - link.intent_at).total_seconds()
 
     async def _intend(self, creation: Creation, work: Work) -> None:
         values: dict[str, object] = {"intent_at": self._ledger.now()}
