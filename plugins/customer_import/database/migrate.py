@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import column, inspect, select, table, text
 
 from customer_import.database.engine import reading
-
 from customer_import.database.faults import place_of
 from customer_import.errors import DatabaseError
 
