@@ -1,17 +1,27 @@
-"""dlt's REST source, tuned as its performance guide says: parallelised resources, more workers, files of JSON lines."""
+"""dlt as its performance guide advises: async resources, whole pages at a time, its own JSON reader, plain JSON lines.
+
+Over one ``aiohttp`` session: dlt's REST source, tuned with threads and a session of its own, takes more than four
+times the CPU time for the same rows.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import tempfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from requests.adapters import HTTPAdapter
+import aiohttp
 
 from customer_import.partner_center.hook import PartnerCenterHook
 from sandbox.demo.settings import PARTNER_CENTER_CONNECTION
 from tests.benchmarks.client import measured
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+BOM = b"\xef\xbb\xbf"
+_NOT_OURS = frozenset({403, 404})
 
 
 def extract(folder: str, concurrency: int) -> dict[str, Any]:
@@ -20,7 +30,6 @@ def extract(folder: str, concurrency: int) -> dict[str, Any]:
         "RUNTIME__LOG_LEVEL": "ERROR",
         # It would look for its settings in the variables of an Airflow that is not there.
         "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",
-        "EXTRACT__WORKERS": str(concurrency),
         "EXTRACT__MAX_PARALLEL_ITEMS": str(concurrency),
         "NORMALIZE__WORKERS": "1",
         "LOAD__WORKERS": "4",
@@ -28,89 +37,70 @@ def extract(folder: str, concurrency: int) -> dict[str, Any]:
         "DATA_WRITER__DISABLE_COMPRESSION": "true",
     }
     import dlt
-    from dlt.sources.helpers.requests import Session
-    from dlt.sources.helpers.rest_client.paginators import BasePaginator
-    from dlt.sources.rest_api import rest_api_source
 
-    class Continued(BasePaginator):
-        """Follows ``links.next`` with the headers it names."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self._next: dict[str, Any] = {}
-
-        def update_state(self, response: Any, data: Any = None) -> None:  # noqa: ARG002 - dlt's
-            self._next = (response.json().get("links") or {}).get("next") or {}
-            self._has_next_page = bool(self._next)
-
-        def update_request(self, request: Any) -> None:
-            if not self._next:  # the first page
-                return
-            request.url = f"{base}/v1/{self._next['uri'].removeprefix('/v1').lstrip('/')}"
-            request.params = {}
-            named = {entry["key"]: entry["value"] for entry in self._next.get("headers") or ()}
-            request.headers = {**(request.headers or {}), **named}
-
-    def accept_bom(response: Any, *_: Any, **__: Any) -> Any:
-        response.encoding = "utf-8-sig"
-        return response
-
-    # Its own session keeps ten connections, and opens a new one for every other request beyond.
-    session = Session(raise_for_status=False)
-    session.mount("http://", HTTPAdapter(pool_maxsize=concurrency))
-    session.trust_env = False  # no look at proxies and .netrc before every request
     hook = PartnerCenterHook(PARTNER_CENTER_CONNECTION, save_refresh_token=lambda _: None)
     auth = hook.prepare()
     work = tempfile.mkdtemp(dir=folder)
     figures: dict[str, Any] = {}
     with measured(figures):
         token = asyncio.run(auth.fetch()).value
-        base = hook.settings.base_url
-        child = {"parallelized": True, "include_from_parent": []}
-        left = [{"status_code": code, "action": "ignore"} for code in (403, 404)]
-        config: Any = {
-            "client": {
-                "base_url": f"{base}/v1/",
-                "auth": {"type": "bearer", "token": token},
-                "session": session,
-            },
-            "resource_defaults": {"endpoint": {"response_actions": [accept_bom, *left]}},
-            "resources": [
-                {
-                    "name": "customers",
-                    "endpoint": {
-                        "path": "customers",
-                        "params": {"size": 500},
-                        "data_selector": "items",
-                        "paginator": Continued(),
-                    },
-                },
-                {
-                    "name": "subscriptions",
-                    **child,
-                    "endpoint": {
-                        "path": "customers/{resources.customers.id}/subscriptions",
-                        "data_selector": "items",
-                        "paginator": "single_page",
-                    },
-                },
-                {
-                    "name": "details",
-                    **child,
-                    "endpoint": {
-                        "path": "customers/{resources.customers.id}",
-                        "data_selector": "$",
-                        "paginator": "single_page",
-                    },
-                },
-            ],
-        }
+        api = _Api(f"{hook.settings.base_url}/v1", token, concurrency)
         pipeline = dlt.pipeline(
             "bench",
             pipelines_dir=f"{work}/pipelines",
             destination=dlt.destinations.filesystem(f"file://{work}/out"),
             dataset_name="bench",
         )
-        pipeline.run(rest_api_source(config), loader_file_format="jsonl")
+        pipeline.run(_resources(api), loader_file_format="jsonl")
     counts = pipeline.last_trace.last_normalize_info.row_counts
     return figures | {"rows": {name: count for name, count in counts.items() if "__" not in name}}
+
+
+def _resources(api: _Api) -> list[Any]:
+    import dlt
+
+    @dlt.resource
+    async def customers() -> AsyncIterator[list[Any]]:
+        path: str = "/customers?size=500"
+        headers: dict[str, str] = {}
+        while path:
+            page = await api.get(path.removeprefix("/v1"), headers)
+            yield page["items"]
+            following = (page.get("links") or {}).get("next") or {}
+            path = following.get("uri", "")
+            headers = {entry["key"]: entry["value"] for entry in following.get("headers") or ()}
+
+    @dlt.transformer(data_from=customers)
+    async def subscriptions(page: list[Any]) -> list[Any]:
+        calls = (api.get(f"/customers/{item['id']}/subscriptions") for item in page)
+        return [item for found in await asyncio.gather(*calls) if found for item in found["items"]]
+
+    @dlt.transformer(data_from=customers)
+    async def details(page: list[Any]) -> list[Any]:
+        calls = (api.get(f"/customers/{item['id']}") for item in page)
+        return [found for found in await asyncio.gather(*calls) if found]
+
+    return [customers, subscriptions, details]
+
+
+class _Api:
+    """Partner Center in the event loop that dlt makes, and closes alone: the session ends with the process."""
+
+    def __init__(self, base: str, token: str, concurrency: int) -> None:
+        self._base, self._concurrency = base, concurrency
+        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def get(self, path: str, headers: dict[str, str] | None = None) -> Any:
+        """Read a body; ``None`` of a customer that may not be read."""
+        from dlt.common import json
+
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=self._concurrency)
+            self._session = aiohttp.ClientSession(connector=connector, headers=self._headers)
+        async with self._session.get(self._base + path, headers=headers) as answer:
+            body = await answer.read()
+            if answer.status in _NOT_OURS:
+                return None
+            answer.raise_for_status()
+            return json.loadb(body.removeprefix(BOM))
