@@ -48,9 +48,9 @@ def test_a_requirement_without_hash_or_exact_version_is_named(line):
         read_locked(line)
 
 
-@pytest.mark.parametrize("file", sorted(ROOT.glob("requirements*.txt")), ids=lambda file: file.name)
-def test_every_requirement_of_every_file_is_locked(file):
-    assert len(read_locked(file.read_text())) > 20
+def test_all_that_is_locked_for_the_wheel_is_read():
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert len(read_locked(text)) == sum(line[:1].isalnum() for line in text.splitlines())
 
 
 def test_whatever_the_image_installs_of_a_file_must_have_a_hash():
