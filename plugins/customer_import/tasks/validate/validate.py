@@ -63,8 +63,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-JUDGED_AT_ONCE = 40_000
-"""An expectation costs some 6 ms, however few customers it looks at; this many take some 45 MB."""
+JUDGED_AT_ONCE = 20_000
+"""An expectation costs some 6 ms, however few customers it looks at; this many take some 25 MB."""
 
 
 @dataclass(frozen=True)
