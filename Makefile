@@ -152,6 +152,11 @@ bench-quick: .venv/.bench ## The same at smaller sizes, once, without Airflow (u
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements-bench.txt
 	@touch $@
 
+.PHONY: profile
+profile: CUSTOMERS := 5000
+profile: .venv/.bench ## Where the time of a run goes, as a flame graph in profile.svg: CUSTOMERS=5000
+	$(BIN)/python -W ignore -m tests.benchmarks.profile --customers $(CUSTOMERS) --output profile.svg
+
 .PHONY: bench-pages
 bench-pages: $(STAMP) ## Speed of the pages with 1,000 and 1,000,000 results
 	$(BIN)/python -W ignore tests/benchmarks/pages.py
