@@ -124,6 +124,15 @@ def test_levels_are_bounded(size: int) -> None:
         read_json(body(MAX_DEPTH + 1))
 
 
+def test_levels_of_objects_are_bounded_as_those_of_lists() -> None:
+    def body(levels: int) -> bytes:
+        return b'{"a":' * levels + b'"\\u0007"' + b"}" * levels
+
+    read_json(body(MAX_DEPTH))
+    with pytest.raises(ValueError, match=r"^the body: nested too deeply$"):
+        read_json(body(MAX_DEPTH + 1))
+
+
 def test_a_deep_body_without_a_mark_is_refused_too() -> None:
     read_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
     with pytest.raises(ValueError, match=r"^the body: nested too deeply$"):
@@ -166,6 +175,59 @@ def test_a_text_that_is_too_long_is_refused_wherever_it_stands() -> None:
             read_json(body)
     nearly = b'"' + b"x" * (255 * 1024) + b'"'
     assert len(read_json(b"[" + few + b"," + nearly + b"]")[-1]) == 65_536
+
+
+STRETCH = 256 * 1024
+MANY = b'"",' * 100_001
+"""Values enough that a body is read piece by piece."""
+
+
+def test_a_stretch_without_quotation_mark_may_be_a_quarter_megabyte_long() -> None:
+    chunk = 1024 * 1024
+    near_a_chunks_end = MANY * 3 + b'"",' * ((chunk - 1000 - 3 * len(MANY)) // 3)
+    last_mark = len(b"[" + MANY) - 2
+
+    def bodies(stretch: int) -> list[bytes]:
+        text = b'"' + b"x" * (stretch - 1) + b'"'
+        begun = b"[" + MANY + b"1"
+        return [
+            b"[" + b" " * (stretch - 1) + MANY + b"1]",
+            begun + b" " * (stretch - (len(begun) - last_mark) - 1) + b"]",
+            b"[" + MANY + text + b"," + MANY + b"1]",
+            b"[" + near_a_chunks_end + text + b"," + MANY + b"1]",
+            b"[" + near_a_chunks_end * 2 + text + b"]",
+        ]
+
+    for body in bodies(STRETCH):
+        assert len(read_json(body)) > 100_000
+    for body in bodies(STRETCH + 1):
+        with pytest.raises(ValueError, match=r"^the body: a text or a number is too long$"):
+            read_json(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_at_once"),
+    [
+        (b"[" + b"{}," * 49_999 + b"{}]", True),
+        (b"[" + b"{}," * 50_000 + b"{}]", False),
+        (b'["' + b"x" * (4 * MEGABYTE - 4) + b'"]', True),
+    ],
+)
+def test_a_large_body_is_read_at_once_while_that_takes_a_moment(
+    body: bytes, is_at_once: bool
+) -> None:
+    # Of a body that is read piece by piece nobody says that its value is what the bytes say.
+    if len(body) < MEGABYTE:
+        assert read_document(body)[1] is is_at_once
+    else:
+        assert len(read_json(body)[0]) == 65_536
+        with pytest.raises(ValueError, match=r"too long$"):
+            read_json(b" " + body)
+
+
+def test_halves_of_surrogate_pairs_and_endless_numbers_are_no_reason_to_refuse() -> None:
+    assert read_json('["a\ud800b"]'.encode("utf-16", "surrogatepass")) == ["a\ufffdb"]
+    assert read_json(b"[" + b"1" * 5000 + b", 2]") == [None, 2]
 
 
 @pytest.mark.parametrize("value", [1, 2**63 - 1])
