@@ -177,6 +177,7 @@ def test_a_reseller_without_name_or_mpn_id_is_called_by_what_it_has() -> None:
             ("ffff", "Zeta", None),
             ("gggg", "", "12"),
             ("gggg", "Gamma", "13"),
+            ("gggg", "Another", "14"),
         )
     ]
     config = InstanceConfig.model_validate({"title": "Test", "import_types": [INDIRECT]})
