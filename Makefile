@@ -141,6 +141,14 @@ hostile: $(STAMP) ## A server that lies, stalls, floods and leads elsewhere: rig
 fuzz: $(STAMP) ## Property tests with many examples, the ledger beside its model: EXAMPLES=10000 DATABASE=sqlite
 	$(BIN)/python -W ignore -m tests.properties $(EXAMPLES) $(DATABASE)
 
+.PHONY: mutants
+mutants: .venv/.mutants ## Small faults planted in the rules: do the tests notice? MODULES="ledger border" (half an hour)
+	$(BIN)/python -W ignore -m tests.mutants $(MODULES)
+
+.venv/.mutants: $(STAMP) requirements-mutants.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements-mutants.txt
+	@touch $@
+
 .PHONY: bench bench-quick
 bench: .venv/.bench ## Compare speed and memory with what one would use instead (under half an hour)
 	$(BIN)/python -W ignore -m tests.benchmarks
@@ -233,10 +241,11 @@ lock: ## Remake the requirements files from pyproject.toml; UPGRADE=1 takes the 
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group contract -c requirements-dev.txt pyproject.toml -o requirements-contract.txt
+	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group mutants -c requirements-dev.txt pyproject.toml -o requirements-mutants.txt
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group sandbox --group singer -c requirements-sandbox.txt pyproject.toml -o requirements-singer.txt
 	$(BIN)/uv $(ALONE) $(if $(UPGRADE),--upgrade) --group airbyte -o requirements-airbyte.txt
 	$(BIN)/uv $(ALONE) $(if $(UPGRADE),--upgrade) --group supply -o requirements-supply.txt
 
 .PHONY: clean
 clean: clean-demo ## Forget everything that was made, .venv included
-	rm -rf $(VENV) $(PEERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dist
+	rm -rf $(VENV) $(PEERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis .mutants .coverage* dist

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alembic.util.exc import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from customer_import.database.engine import open_engine
@@ -20,17 +19,12 @@ def ready_engine() -> Engine:
     """Return the configured database, which is brought to the newest version first.
 
     Raises:
-        ConfigurationError: The database is no database of the import's, or a newer version made it.
-        DatabaseError: It cannot be reached.
+        ConfigurationError: The database is no database of the import's.
+        DatabaseError: It cannot be reached, or a later version made it.
     """
     engine = open_engine()
     try:
         migrate(engine)
-    except CommandError as error:
-        message = f"{place_of(engine.url)} was made by a newer version of customer-import"
-        raise ConfigurationError(
-            message, source="database", hint="install that version here"
-        ) from error
     except SQLAlchemyError as error:
         message = f"{place_of(engine.url)} cannot be read"
         raise ConfigurationError(message, source="database", hint=HINT) from error
