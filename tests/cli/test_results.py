@@ -147,4 +147,6 @@ def test_a_database_of_a_newer_version_is_told(
         connection.execute(update(version).values(version_num="9999"))
     said = call("results")
     assert said.code == 1
-    assert "a later version of customer-import made its tables (9999). Hint: install that" in said.err
+    assert (
+        "a later version of customer-import made its tables (9999). Hint: install that" in said.err
+    )
