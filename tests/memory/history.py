@@ -241,6 +241,9 @@ class History:
             return {row.tenant_id: row.fetched_at for row in connection.execute(query)}
 
     def _note_readings(self, run: Run, before: Mapping[str, datetime]) -> None:
+        """Note whom a run read; one that only discovers reads no customer's values."""
+        if run.params.mode == "discover":
+            return
         for tenant_id, read_at in self._readings(run).items():
             if before.get(tenant_id) != read_at:
                 self._world.seen.was_read(tenant_id, run.import_type, self._number)

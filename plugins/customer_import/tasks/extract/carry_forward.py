@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     Text,
+    and_,
     case,
     cast,
     exists,
@@ -27,6 +28,7 @@ from sqlalchemy import (
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import (
+    import_results,
     import_runs,
     known_tenants,
     staged_customers,
@@ -37,7 +39,16 @@ from customer_import.runs.known_tenants import of_import, same_tenant
 from customer_import.runs.organisations import is_settled, links_of
 from customer_import.runs.results import record_selected_results, result_columns
 from customer_import.tasks.extract.selection import NOT_SELECTED
-from customer_import.vocabulary import OnExisting, Outcome, ReasonCode, Scope, StagedState, TaskId
+from customer_import.vocabulary import (
+    READ_STATES,
+    Mode,
+    OnExisting,
+    Outcome,
+    ReasonCode,
+    Scope,
+    StagedState,
+    TaskId,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -126,6 +137,7 @@ def settle_scope(
                 ("decisions", _known.decisions.is_distinct_from(_staged.decisions)),
                 ("unsettled", ~_is_settled(run)),
                 ("contradicted", _is_contradicted(decision.watermark.run_key)),
+                ("seen", _is_seen_otherwise(connection, run, decision.watermark.run_key)),
                 ("exclusion", _is_excluded_otherwise(connection, run, excluded_mpn_ids)),
                 ("link", _known.account_id.is_not(None) & ~_is_linked(run, takes_more=takes_more)),
             ):
@@ -255,6 +267,40 @@ def _is_contradicted(run_key: int) -> ColumnElement[bool]:
         or_(_known.is_discovered.is_not(True), is_other),
     )
     return exists(discovered)
+
+
+def _is_seen_otherwise(connection: Connection, run: Run, run_key: int) -> ColumnElement[bool]:
+    """Whether a run that imports nothing has read the tenant since, and did not find it as it is remembered.
+
+    What such a run read is not remembered. But whoever saw a change in a preview expects it of the import that follows,
+    also where neither the list nor an audit record shows it.
+    """
+    runs, seen, said = import_runs.c, staged_customers.alias("seen_customers"), import_results.c
+    since = connection.execute(
+        select(runs.id).where(
+            runs.instance == run.params.instance,
+            runs.import_type == run.import_type.value,
+            runs.mode != Mode.IMPORT.value,
+            runs.id > run_key,
+        )
+    ).scalars()
+    result = and_(said.run_id == seen.c.run_id, said.tenant_id == seen.c.tenant_id)
+    is_done = _known.outcome.in_(_DONE)
+    remembered = case((is_done, Outcome.UNCHANGED.value), else_=_known.outcome)
+    otherwise = select(seen.c.tenant_id).select_from(seen.outerjoin(import_results, result))
+    return exists(
+        otherwise.where(
+            seen.c.run_id.in_(since.all()),
+            seen.c.tenant_id == _known.tenant_id,
+            seen.c.state.in_(READ_STATES),
+            seen.c.fetched_at > _known.read_at,
+            or_(
+                seen.c.is_discovered.is_distinct_from(_known.is_discovered),
+                seen.c.reseller_mpn_id.is_distinct_from(_known.reseller_mpn_id),
+                said.outcome.is_not(None) & said.outcome.is_distinct_from(remembered),
+            ),
+        )
+    )
 
 
 def _is_excluded_otherwise(
