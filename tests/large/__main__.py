@@ -54,7 +54,8 @@ def _print(figures: Figures) -> None:
     print(  # noqa: T201 - a command line
         f"{figures.customers} customers: {figures.seconds['first']:.1f} s, "
         f"{figures.seconds_per_1000:.2f} s per 1,000; with nothing changed "
-        f"{figures.seconds['next']:.1f} s; page {figures.page_ms:.0f} ms\n"
+        f"{figures.seconds['next']:.1f} s, and {figures.seconds['changed']:.1f} s in the scope changed; "
+        f"page {figures.page_ms:.0f} ms\n"
         f"  {outcomes}\n  seconds: {seconds}\n  peak MB: {memory}",
         flush=True,
     )

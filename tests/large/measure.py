@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import yaml
 
-from customer_import.vocabulary import ImportType
+from customer_import.vocabulary import ImportType, Scope
 from tests.benchmarks.arena import arena
 from tests.chaos.airflow_process import RealAirflow, wait
 from tests.large.memory import PeakMemory
@@ -35,7 +35,7 @@ class Figures:
 
     Attributes:
         customers: In the sandbox.
-        seconds: Of the first run and of the next one, with nothing changed, from start to end.
+        seconds: Of the first run, of the next one with nothing changed, and of one of the scope ``changed``.
         outcomes: Customers of those runs by outcome.
         task_s: Seconds of each task of the first run, from the first mapped one's start to the last one's end.
         task_mb: The most that a process of each task had in memory.
@@ -57,7 +57,7 @@ class Figures:
 
 
 def measure(folder: Path, customers: int) -> Figures:
-    """Import so many customers into an empty BSS, and import them again with nothing changed.
+    """Import so many customers into an empty BSS, then all again, then what changed: nothing.
 
     Raises:
         LateError: A run did not end.
@@ -79,6 +79,7 @@ def measure(folder: Path, customers: int) -> Figures:
             _page(airflow, figures, first)
             _check(figures, sandbox)
             _run(airflow, figures, "next")
+            _run(airflow, figures, "changed")
             _check(figures, sandbox)
     return figures
 
@@ -93,7 +94,9 @@ def _without_limit(instances: Path) -> Path:
 
 def _run(airflow: RealAirflow, figures: Figures, name: str) -> str:
     """Run the import to its end; return its run id."""
-    run_id = airflow.api.trigger(_DAG_ID, {"instance": INSTANCES[ImportType.DIRECT]})
+    scope = Scope.CHANGED if name == "changed" else Scope.FULL
+    conf = {"instance": INSTANCES[ImportType.DIRECT], "scope": scope.value}
+    run_id = airflow.api.trigger(_DAG_ID, conf)
     ended = ("success", "failed")
     wait(
         f"the {name} run of {figures.customers} customers did not end",
