@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from customer_import.bss.models import Organisation
+from customer_import.database.engine import refresh_statistics
+from customer_import.database.tables import staged_customers
 from customer_import.errors import ApiError, AuthenticationError
 from customer_import.runs.fingerprint import fingerprint_of
 from customer_import.runs.reference_data import get_reference
@@ -75,6 +77,7 @@ async def plan_extraction(
         selected_mpn_ids: All MPN ids of the resellers that the run was started for; empty means all resellers.
         excluded_mpn_ids: All MPN ids of the resellers that the instance leaves out.
     """
+    await asyncio.to_thread(refresh_statistics, engine, staged_customers)
     vanished = await asyncio.to_thread(_report_vanished, run, engine)
     if (stored := await asyncio.to_thread(stored_scope, engine, run.key)) is not None:
         counts = await asyncio.to_thread(count_due, engine, run)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
+from customer_import.database.engine import refresh_statistics
 from customer_import.database.tables import import_results, import_runs, staged_customers
 from customer_import.errors import ConservationError
 from customer_import.failpoints import reached
@@ -75,6 +76,7 @@ def close_run(
     """
     left_out = get_reference(engine, run_key, ReferenceName.SELECTION) or {}
     approval = read_approval(engine, run_key)
+    refresh_statistics(engine, staged_customers, import_results)
     with engine.begin() as connection:
         run = connection.execute(select(import_runs).where(import_runs.c.id == run_key)).one()
         tasks = last_attempts(connection, run_key)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, delete, select
 
 from customer_import.bss.models import Organisation
-from customer_import.database.engine import reading, upsert
+from customer_import.database.engine import reading, refresh_statistics, upsert
 from customer_import.database.tables import (
     account_signs,
     bss_accounts,
@@ -89,6 +89,7 @@ def list_accounts(run: Run, engine: Engine) -> int:
         return count
     if run.is_check or needs_listing(run, engine):
         count = asyncio.run(_list(run, engine))
+        refresh_statistics(engine, bss_accounts)
         log.info("Listed %d BSS accounts.", count)
     else:
         log.info("Every customer has a BSS account already: the accounts are not listed.")

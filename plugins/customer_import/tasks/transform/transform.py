@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete
 
 from customer_import.database.bulk import insert_rows
+from customer_import.database.engine import refresh_statistics
 from customer_import.database.tables import staged_accounts, staged_contacts
 from customer_import.failpoints import reached
 from customer_import.garbage_collection import gc_frozen
@@ -95,6 +96,7 @@ def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) 
             staged += len(rows)
             unknown_states += entities.unknown_states
             cut.update(entities.cut)
+    refresh_statistics(engine, staged_accounts, staged_contacts)
     batches = -(-staged // batch_size)
     record_progress(engine, run.key, batches=batches)
     _log.info(
