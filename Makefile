@@ -224,7 +224,7 @@ pictures: $(STAMP) ## Make the pictures in docs/images anew, with an Airflow and
 
 .PHONY: wheel
 wheel: $(STAMP) ## Build the package into dist/
-	@rm -rf dist
+	@rm -f dist/*.whl
 	$(BIN)/python -m build --no-isolation --wheel --outdir dist .
 
 .PHONY: test-wheel
