@@ -17,8 +17,8 @@ COPY --chown=airflow:root include /opt/airflow/include
 
 FROM base AS sandbox
 
-COPY --chown=airflow:root requirements-sandbox.txt /opt/customer-import/requirements-sandbox.txt
-RUN uv pip install --no-cache --compile-bytecode --require-hashes --requirement /opt/customer-import/requirements-sandbox.txt
+COPY --chown=airflow:root requirements/sandbox.txt /opt/customer-import/requirements/sandbox.txt
+RUN uv pip install --no-cache --compile-bytecode --require-hashes --requirement /opt/customer-import/requirements/sandbox.txt
 COPY --chown=airflow:root sandbox /opt/airflow/sandbox
 ENV PYTHONPATH=/opt/airflow
 

@@ -34,11 +34,11 @@ help: ## List the targets
 .PHONY: install
 install: $(STAMP) ## Make .venv with everything the project needs
 
-$(STAMP): pyproject.toml requirements-dev.txt
+$(STAMP): pyproject.toml requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 14) else "Python 3.11, 3.12 or 3.13 is needed, this is %d.%d. Hint: make PYTHON=python3.11 ..." % sys.version_info[:2])'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Hint: install your system's venv package (Debian: python3-venv)"; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode requirements-dev.txt
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -114,7 +114,7 @@ test-distributed: $(STAMP) ## The compose file's deployment, disturbed while it 
 	$(BIN)/python -W ignore -m tests.distributed --customers $(CUSTOMERS) --away-s $(AWAY_S)
 
 .PHONY: large
-large: $(STAMP) ## Imports of 1,000, 10,000 and 100,000 customers on PostgreSQL: are time and memory for each flat? (an hour)
+large: $(STAMP) ## Imports of 1,000, 10,000 and 100,000 customers on PostgreSQL: are time and memory for each flat? (half an hour)
 	$(BIN)/python -W ignore -m tests.large
 
 .PHONY: soak
@@ -145,8 +145,8 @@ fuzz: $(STAMP) ## Property tests with many examples, the ledger beside its model
 mutants: .venv/.mutants ## Small faults planted in the rules: do the tests notice? MODULES="ledger border" (half an hour)
 	$(BIN)/python -W ignore -m tests.mutants $(MODULES)
 
-.venv/.mutants: $(STAMP) requirements-mutants.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements-mutants.txt
+.venv/.mutants: $(STAMP) requirements/mutants.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements/mutants.txt
 	@touch $@
 
 .PHONY: bench bench-quick
@@ -156,8 +156,8 @@ bench: .venv/.bench ## Compare speed and memory with what one would use instead 
 bench-quick: .venv/.bench ## The same at smaller sizes, once, without Airflow (under five minutes)
 	$(BIN)/python -W ignore -m tests.benchmarks --quick
 
-.venv/.bench: $(STAMP) requirements-bench.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements-bench.txt
+.venv/.bench: $(STAMP) requirements/bench.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements/bench.txt
 	@touch $@
 
 .PHONY: profile
@@ -173,8 +173,8 @@ bench-pages: $(STAMP) ## Speed of the pages with 1,000 and 1,000,000 results
 contract: .venv/.contract ## Are the descriptions of both APIs what is sent, read and answered? SPEC=a vendor's file; SAMPLES=folder (some minutes)
 	$(BIN)/python -W ignore -m tests.contract $(if $(SPEC),--spec "$(SPEC)") $(if $(SAMPLES),--samples "$(SAMPLES)")
 
-.venv/.contract: $(STAMP) requirements-contract.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements-contract.txt
+.venv/.contract: $(STAMP) requirements/contract.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements/contract.txt
 	@touch $@
 
 # Environments beside .venv: what these programs need does not go together with Airflow, or is not the project's business.
@@ -191,9 +191,9 @@ sbom: $(PEERS)/supply/.installed ## Bills of materials of the wheel and of the i
 audit: $(PEERS)/supply/.installed ## What is known against the locked dependencies; fails when nobody could be asked
 	$(BIN)/python -W ignore -m tests.supply_chain audit
 
-$(PEERS)/%/.installed: requirements-%.txt $(STAMP)
+$(PEERS)/%/.installed: requirements/%.txt $(STAMP)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)/$*
-	$(BIN)/uv pip sync --quiet --python $(PEERS)/$*/bin/python --require-hashes --compile-bytecode requirements-$*.txt
+	$(BIN)/uv pip sync --quiet --python $(PEERS)/$*/bin/python --require-hashes --compile-bytecode requirements/$*.txt
 	@touch $@
 
 PROVIDER_SCHEMA = $(wildcard $(VENV)/lib/python*/site-packages/airflow/provider_info.schema.json)
@@ -224,7 +224,7 @@ pictures: $(STAMP) ## Make the pictures in docs/images anew, with an Airflow and
 
 .PHONY: wheel
 wheel: $(STAMP) ## Build the package into dist/
-	@rm -rf dist
+	@rm -f dist/*.whl
 	$(BIN)/python -m build --no-isolation --wheel --outdir dist .
 
 .PHONY: test-wheel
@@ -237,14 +237,14 @@ COMPILE := $(ALONE) --extra fab
 lock: ## Remake the requirements files from pyproject.toml; UPGRADE=1 takes the newest versions
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet uv; }
 	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements.txt
-	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group sandbox -c requirements.txt pyproject.toml -o requirements-sandbox.txt
-	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
-	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
-	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group contract -c requirements-dev.txt pyproject.toml -o requirements-contract.txt
-	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group mutants -c requirements-dev.txt pyproject.toml -o requirements-mutants.txt
-	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group sandbox --group singer -c requirements-sandbox.txt pyproject.toml -o requirements-singer.txt
-	$(BIN)/uv $(ALONE) $(if $(UPGRADE),--upgrade) --group airbyte -o requirements-airbyte.txt
-	$(BIN)/uv $(ALONE) $(if $(UPGRADE),--upgrade) --group supply -o requirements-supply.txt
+	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group sandbox -c requirements.txt pyproject.toml -o requirements/sandbox.txt
+	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.txt pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
+	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group contract -c requirements/dev.txt pyproject.toml -o requirements/contract.txt
+	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group dev --group mutants -c requirements/dev.txt pyproject.toml -o requirements/mutants.txt
+	$(BIN)/uv $(COMPILE) $(if $(UPGRADE),--upgrade) --group sandbox --group singer -c requirements/sandbox.txt pyproject.toml -o requirements/singer.txt
+	$(BIN)/uv $(ALONE) $(if $(UPGRADE),--upgrade) --group airbyte -o requirements/airbyte.txt
+	$(BIN)/uv $(ALONE) $(if $(UPGRADE),--upgrade) --group supply -o requirements/supply.txt
 
 .PHONY: clean
 clean: clean-demo ## Forget everything that was made, .venv included

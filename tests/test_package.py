@@ -103,7 +103,7 @@ def test_airflows_schema_takes_what_the_provider_says() -> None:
 
 
 def test_locks_name_no_registry_and_have_hashes() -> None:
-    locks = sorted(ROOT.glob("requirements*.txt"))
+    locks = [ROOT / "requirements.txt", *sorted((ROOT / "requirements").iterdir())]
     assert len(locks) == 9
     for lock in locks:
         lines = lock.read_text(encoding="utf-8").splitlines()

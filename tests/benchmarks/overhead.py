@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +17,8 @@ from customer_import.database.migrate import migrate
 from customer_import.vocabulary import ImportType
 from sandbox.demo.settings import ROOT
 from tests.benchmarks.arena import arena
-from tests.chaos.airflow_process import RealAirflow, wait
 from tests.support.library_run import INSTANCES
+from tests.support.real_airflow import RealAirflow, wait
 
 if TYPE_CHECKING:
     from tests.benchmarks.arena import Arena
@@ -103,16 +102,12 @@ def _into_empty_bss(sandbox: Arena, airflow: RealAirflow, database_url: str) -> 
 
 
 def _run(airflow: RealAirflow, dag_id: str, conf: dict[str, str]) -> float:
-    run_id = airflow.api.trigger(dag_id, conf)
-    states = ("success", "failed")
-    wait(
-        f"a run of {dag_id} did not end",
-        lambda: airflow.api.run_state(dag_id, run_id) in states,
-        RUN_TIMEOUT_S,
-    )
-    run = airflow.api.run(dag_id, run_id)
-    if run["state"] != "success":
-        message = f"{dag_id} failed: {airflow.api.task_states(dag_id, run_id)}"
-        raise RuntimeError(message)
-    began, ended = (datetime.fromisoformat(run[name]) for name in ("start_date", "end_date"))
-    return (ended - began).total_seconds()
+    """Run a DAG to its end; return the seconds that took.
+
+    Raises:
+        RuntimeError: The run failed.
+    """
+    run = airflow.run(dag_id, conf, RUN_TIMEOUT_S)
+    if run.fault:
+        raise RuntimeError(run.fault)
+    return run.seconds

@@ -11,12 +11,20 @@ import pytest
 from customer_import.bss import client as client_module
 from customer_import.bss.client import BssClient
 from customer_import.bss.hook import BssHook, open_client
+from customer_import.bss.patch import Difference, PatchOperation
 from customer_import.config.instances import BssConfig
-from customer_import.errors import EndlessListError, RejectedRequestError, RetriableError
+from customer_import.errors import (
+    EndlessListError,
+    RejectedRequestError,
+    RetriableError,
+    SupersededError,
+)
 from tests.bss.recorder import Arrival, closed_port, connect_to, recorder
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from customer_import.bss.client import OnTurn
 
 CONFIG = BssConfig(max_attempts=1)
 LIMIT = 5
@@ -172,3 +180,32 @@ async def test_a_sign_in_that_answers_without_a_token_may_pass(monkeypatch: pyte
         async with BssHook().session(CONFIG, waits_for_outages=False) as session:
             with pytest.raises(RetriableError, match="answered without a token"):
                 await session.sign_in()
+
+
+CHANGE = Difference((PatchOperation("replace", "/name", "B"),), before={})
+WRITES: dict[str, Callable[[BssClient, OnTurn], Awaitable[Any]]] = {
+    "create an account": lambda bss, turn: bss.create_account({"name": "A"}, turn),
+    "change an account": lambda bss, turn: bss.update_account(7, CHANGE, turn),
+    "enter the tenant marker": lambda bss, turn: bss.set_custom_field(7, 1, "t", turn),
+    "create a contact": lambda bss, turn: bss.create_contact({"accountId": 7}, turn),
+    "change a contact": lambda bss, turn: bss.update_contact(8, CHANGE, turn),
+    "set sync options": lambda bss, turn: bss.set_sync_options(7, 1, {"mpn": "4711"}, turn),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+async def test_a_write_that_must_not_leave_any_more_does_not(
+    monkeypatch: pytest.MonkeyPatch, write: Callable[[BssClient, OnTurn], Awaitable[Any]]
+):
+    """Whoever waited for a place may have lost the tenant meanwhile, and is asked when its turn has come."""
+
+    async def refuse() -> None:
+        message = "a later attempt is at work"
+        raise SupersededError(message)
+
+    async def call(bss: BssClient) -> None:
+        with pytest.raises(SupersededError):
+            await write(bss, refuse)
+
+    _, arrived = await asked(monkeypatch, call, lambda _: {})
+    assert arrived == []

@@ -25,10 +25,10 @@ import requests
 from customer_import.vocabulary import ImportType
 from sandbox import FaultKind, FaultRule, SandboxConfig
 from sandbox.demo.processes import DemoError
-from tests.chaos.airflow_process import LateError, RealAirflow, kill, processes_of, wait
 from tests.chaos.arena import CUSTOMERS, EXISTING_ACCOUNTS, MIXES, Arena
 from tests.chaos.state import writes_of
 from tests.support.library_run import INSTANCES
+from tests.support.real_airflow import LateError, RealAirflow, kill, processes_of, wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,14 +178,9 @@ class _Run:
         return [attempt for attempt in attempts if task_id in attempt.task_id]
 
     def wait_for_end(self) -> None:
-        api = self.airflow.api
-        wait(
-            f"{self.run_id} did not end",
-            lambda: api.run_state(IMPORT.dag_id, self.run_id) in {"success", "failed"},
-            RUN_TIMEOUT_S,
-        )
-        if api.run_state(IMPORT.dag_id, self.run_id) != "success":
-            self.case.found.add("wrong", f"{self.run_id} failed")
+        fault = self.airflow.ended(IMPORT.dag_id, self.run_id, RUN_TIMEOUT_S).fault
+        if fault:
+            self.case.found.add("wrong", fault)
 
     def strike(self, stage: _Stage, victim: Victim, after: int) -> None:
         """Kill in the middle of a stage, and wait until Airflow has begun the next attempt."""

@@ -19,10 +19,10 @@ from customer_import.vocabulary import ImportType
 from sandbox.config import SandboxConfig
 from sandbox.demo.settings import ROOT
 from sandbox.server import SandboxServer
-from tests.chaos.airflow_process import START_TIMEOUT_S, RealAirflow, wait
 from tests.notices.receivers import WebServer
 from tests.support.collector import Collector
 from tests.support.library_run import sandbox_environment
+from tests.support.real_airflow import START_TIMEOUT_S, RealAirflow, wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,10 +104,6 @@ def has_begun(airflow: RealAirflow, dag_id: str) -> bool:
     return bool(began(airflow, dag_id))
 
 
-def has_ended(airflow: RealAirflow, dag_id: str, run_id: str) -> bool:
-    return airflow.api.run_state(dag_id, run_id) in ENDED
-
-
 def reads_from(airflow: RealAirflow, run: dict[str, Any]) -> str:
     tasks = airflow.api.tasks(run["dag_id"], run["dag_run_id"])
     started: str = next(one["start_date"] for one in tasks if one["task_id"] == "extract_customers")
@@ -140,9 +136,8 @@ def test_instances_run_at_their_times_side_by_side_and_take_turns_with_runs_by_h
     ended = []
     names = [*(run["dag_run_id"] for run in scheduled), by_hand]
     for dag_id, name in zip((*SCHEDULED, DIRECT), names, strict=True):
-        wait(f"{name} of {dag_id} did not end", partial(has_ended, airflow, dag_id, name), 150)
+        assert airflow.ended(dag_id, name, 150).state == "success"
         ended.append(airflow.api.run(dag_id, name))
-    assert [run["state"] for run in ended] == ["success"] * 3
 
     first, other, hand = ended
     assert first["run_type"] == other["run_type"] == "scheduled"
@@ -186,7 +181,7 @@ def assert_the_named_tenant_was_imported_and_the_wrong_event_refused_in_words(
     wait("no import was requested", partial(has_begun, airflow, INDIRECT), 150)
     (run,) = began(airflow, INDIRECT)
     assert run["dag_run_id"].startswith("requested__asset_triggered__")
-    wait("it did not end", partial(has_ended, airflow, INDIRECT, run["dag_run_id"]), 150)
+    airflow.ended(INDIRECT, run["dag_run_id"], 150)
     summary = airflow.api.xcom(INDIRECT, run["dag_run_id"], "finish_run")
     assert (summary["state"], summary["discovered"]) == ("success", 1)
     wait("not both events were taken", lambda: len(ended_starts(airflow)) >= 2, 150)

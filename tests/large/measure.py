@@ -5,19 +5,18 @@ from __future__ import annotations
 import statistics
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import yaml
 
 from customer_import.vocabulary import ImportType, Scope
 from tests.benchmarks.arena import arena
-from tests.chaos.airflow_process import RealAirflow, wait
 from tests.large.memory import PeakMemory
 from tests.support.databases import airflow_and_import
 from tests.support.library_run import INSTANCES
+from tests.support.real_airflow import EndedRun, RealAirflow
 
 if TYPE_CHECKING:
     from tests.benchmarks.arena import Arena
@@ -73,10 +72,11 @@ def measure(folder: Path, customers: int) -> Figures:
             airflow.prepare(_DAG_ID, sandbox.info, import_url)
             with PeakMemory() as memory:
                 first = _run(airflow, figures, "first")
-            for task in airflow.api.tasks(_DAG_ID, first):
+            figures.task_s = first.task_seconds()
+            for task in first.tasks:
                 name, peak_mb = task["task_id"], memory.peak_mb.get(task["id"], 0)
                 figures.task_mb[name] = max(figures.task_mb.get(name, 0), peak_mb)
-            _page(airflow, figures, first)
+            _page(airflow, figures, first.run_id)
             _check(figures, sandbox)
             _run(airflow, figures, "next")
             _run(airflow, figures, "changed")
@@ -92,45 +92,21 @@ def _without_limit(instances: Path) -> Path:
     return instances
 
 
-def _run(airflow: RealAirflow, figures: Figures, name: str) -> str:
-    """Run the import to its end; return its run id."""
+def _run(airflow: RealAirflow, figures: Figures, name: str) -> EndedRun:
     scope = Scope.CHANGED if name == "changed" else Scope.FULL
     conf = {"instance": INSTANCES[ImportType.DIRECT], "scope": scope.value}
-    run_id = airflow.api.trigger(_DAG_ID, conf)
-    ended = ("success", "failed")
-    wait(
-        f"the {name} run of {figures.customers} customers did not end",
-        lambda: airflow.api.run_state(_DAG_ID, run_id) in ended,
-        RUN_TIMEOUT_S,
-        every_s=1.0,
-    )
-    run = airflow.api.run(_DAG_ID, run_id)
-    figures.seconds[name] = _span([run])
-    if run["state"] != "success":
-        states = airflow.api.task_states(_DAG_ID, run_id)
-        figures.faults.append(f"the {name} run ended as {run['state']}: {states}")
-    summary = airflow.api.xcom(_DAG_ID, run_id, "finish_run")
+    run = airflow.run(_DAG_ID, conf, RUN_TIMEOUT_S)
+    figures.seconds[name] = run.seconds
+    if run.fault:
+        figures.faults.append(f"the {name} run: {run.fault}")
+    summary = airflow.api.xcom(_DAG_ID, run.run_id, "finish_run")
     outcomes = {outcome: count for outcome, count in summary["outcomes"].items() if count}
     figures.outcomes[name] = outcomes
     unwanted = ("failed", "ambiguous") if name == "first" else ("failed", "created", "updated")
     figures.faults += [f"{name} run: {one}: {outcomes[one]}" for one in unwanted if one in outcomes]
     if sum(outcomes.values()) != summary["discovered"]:
         figures.faults.append(f"{summary['discovered']} discovered, {outcomes}")
-    if name == "first":
-        tasks: dict[str, list[dict[str, Any]]] = {}
-        for task in airflow.api.tasks(_DAG_ID, run_id):
-            if task["start_date"]:
-                tasks.setdefault(task["task_id"], []).append(task)
-        figures.task_s = {task_id: _span(own) for task_id, own in tasks.items()}
-    return run_id
-
-
-def _span(parts: list[dict[str, Any]]) -> float:
-    began, ended = (
-        [datetime.fromisoformat(part[when]) for part in parts]
-        for when in ("start_date", "end_date")
-    )
-    return (max(ended) - min(began)).total_seconds()
+    return run
 
 
 def _page(airflow: RealAirflow, figures: Figures, run_id: str) -> None:

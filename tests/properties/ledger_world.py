@@ -225,7 +225,11 @@ class World:
         value = self.options.get(account_id, {}).get("prefix")
         return [SyncOption("prefix", "Domain prefix", value)]
 
-    async def set_sync_options(self, account_id: int, _: int, values: dict[str, str]) -> None:
+    async def set_sync_options(
+        self, account_id: int, _: int, values: dict[str, str], on_turn: OnTurn
+    ) -> None:
+        await pause("wait to set the options")
+        await on_turn()
         self.options.setdefault(account_id, {}).update(values)
         await self._answer("POST")
 

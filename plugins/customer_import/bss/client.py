@@ -165,7 +165,11 @@ class BssClient:
         )
 
     async def set_sync_options(
-        self, account_id: int, system_id: int, values: Mapping[str, str]
+        self,
+        account_id: int,
+        system_id: int,
+        values: Mapping[str, str],
+        on_turn: OnTurn | None = None,
     ) -> None:
         """Set the options of an account by alias; others stay, so sending it twice does no harm."""
         await self._session.write(
@@ -176,6 +180,7 @@ class BssClient:
             parse=_nothing,
             is_idempotent=True,
             limiter=self._limiter,
+            on_turn=on_turn,
         )
 
     async def countries(self) -> list[Country]:

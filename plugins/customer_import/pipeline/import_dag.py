@@ -63,37 +63,19 @@ where the one before was ended."""
 ACTIVE_LOADS = 16 if has_several() else 4
 """Load tasks of a run at work at once: on one machine more would only share what it may send."""
 
+_FINAL = {
+    AuthenticationError: "credentials or consent were refused",
+    ConfigurationError: "a person must correct the configuration",
+    DataQualityError: "the run looks wrong as a whole",
+    ConservationError: "the outcomes do not add up",
+    EndlessListError: "a list of the API does not end",
+    SupersededError: "a later attempt of this task is at work",
+}
 RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
-        RetryRule(
-            exception=AuthenticationError,
-            action=RetryAction.FAIL,
-            reason="credentials or consent were refused",
-        ),
-        RetryRule(
-            exception=ConfigurationError,
-            action=RetryAction.FAIL,
-            reason="a person must correct the configuration",
-        ),
-        RetryRule(
-            exception=DataQualityError,
-            action=RetryAction.FAIL,
-            reason="the run looks wrong as a whole",
-        ),
-        RetryRule(
-            exception=ConservationError,
-            action=RetryAction.FAIL,
-            reason="the outcomes do not add up",
-        ),
-        RetryRule(
-            exception=EndlessListError,
-            action=RetryAction.FAIL,
-            reason="a list of the API does not end",
-        ),
-        RetryRule(
-            exception=SupersededError,
-            action=RetryAction.FAIL,
-            reason="a later attempt of this task is at work",
+        *(
+            RetryRule(exception=error, action=RetryAction.FAIL, reason=reason)
+            for error, reason in _FINAL.items()
         ),
         RetryRule(
             exception=OutageError,

@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, get_current_context, task
 
+from customer_import.pipeline.database_outage import LONGEST_S, outlasting_database
 from customer_import.pipeline.documentation import MAINTENANCE
 from customer_import.pipeline.import_dag import OWNER, RETRY_POLICY, TAGS
 from customer_import.pipeline.task_run import pages_url
@@ -57,9 +58,10 @@ def build_maintenance_dag(*, schedule: str | None = "@hourly") -> DAG:
 @task(
     retries=2,
     retry_delay=timedelta(minutes=1),
-    execution_timeout=timedelta(hours=1),
+    execution_timeout=timedelta(hours=1, seconds=LONGEST_S),
     show_return_value_in_logs=False,
 )
+@outlasting_database
 def purge_personal_data() -> dict[str, Any]:
     """Remove what each instance keeps no longer: what its runs read and sent, and old runs."""
     from customer_import.config.instances import load_each_instance  # noqa: PLC0415
@@ -89,9 +91,10 @@ def purge_personal_data() -> dict[str, Any]:
 @task(
     retries=2,
     retry_delay=timedelta(minutes=1),
-    execution_timeout=timedelta(minutes=10),
+    execution_timeout=timedelta(minutes=10, seconds=LONGEST_S),
     show_return_value_in_logs=False,
 )
+@outlasting_database
 def watch_imports() -> None:
     """Tell people which scheduled imports are overdue, and which credentials end soon."""
     from customer_import.config.instances import load_each_instance  # noqa: PLC0415

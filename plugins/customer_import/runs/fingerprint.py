@@ -3,7 +3,7 @@
 A customer that did not change may be carried forward only while mapping and settings are those with which it
 was read. They count as far as they decide something about a customer that exists: not how fast the work is done, what
 other imports map, what only new accounts get, or the order of a list. Whom the instance leaves out is not here either:
-that concerns the customers of these resellers alone (``tasks.extract.carry_forward``).
+that concerns the customers of these resellers alone (``tasks.extract.due``).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DECIDES_NOTHING: Mapping[str, IncEx | bool] = {
     "reseller_bss_accounts": True,  # as far as they decide: _owners
     "counted_subscription_statuses": True,  # in any order
     "full_read_every_days": True,
-    "auto_create": True,  # who waits for it is read again when it changes: tasks.extract.carry_forward
+    "auto_create": True,  # who waits for it is read again when it changes: tasks.extract.due
     "require_approval": True,
     "max_overwritten_percent": True,
     "approval_timeout_hours": True,

@@ -39,8 +39,9 @@ from customer_import.web.requests import Name, not_found, of_dag, of_instance
 from customer_import.web.results import MOST_STARTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from customer_import.decisions.rules import Proposal
     from customer_import.decisions.store import Changes
 
 router = APIRouter(include_in_schema=False)
@@ -152,21 +153,7 @@ def make_decision(
     wanted = _read(body, _Decide)
     _later(wanted.until)
     proposals = [wanted.proposal(place.instance, each) for each in _subjects(place, wanted)]
-    changes = _change(
-        lambda database: decide(
-            database,
-            proposals,
-            Author(user.get_name()),
-            seen=wanted.seen,
-            before_commit=lambda: _tell(audit, Access.DECIDE, place, wanted),
-        ),
-        engine,
-    )
-    return {
-        "made": changes.made,
-        "same": changes.same,
-        "unseen": _count_unseen(place, wanted, engine),
-    }
+    return _decide_all(wanted, proposals, place, engine, Author(user.get_name()), audit)
 
 
 @router.post("/decisions/links", dependencies=[Depends(from_these_pages)])
@@ -192,21 +179,7 @@ def make_links(
         told.model_copy(update={"account": each.account}).proposal(place.instance, each.tenant_id)
         for each in wanted.links
     ]
-    changes = _change(
-        lambda database: decide(
-            database,
-            proposals,
-            Author(user.get_name()),
-            seen=wanted.seen,
-            before_commit=lambda: _tell(audit, Access.DECIDE, place, told),
-        ),
-        engine,
-    )
-    return {
-        "made": changes.made,
-        "same": changes.same,
-        "unseen": _count_unseen(place, told, engine),
-    }
+    return _decide_all(told, proposals, place, engine, Author(user.get_name()), audit)
 
 
 @router.post("/decisions/revoke", dependencies=[Depends(from_these_pages)])
@@ -233,6 +206,29 @@ def revoke_decision(
         engine,
     )
     return {"revoked": changes.revoked}
+
+
+def _decide_all(
+    wanted: _Decide,
+    proposals: Sequence[Proposal],
+    place: DecisionPlace,
+    engine: Engine | None,
+    author: Author,
+    audit: Callable[..., None],
+) -> dict[str, int]:
+    """Record decisions, all or nothing; say how many are new, stood already, and are about tenants that no run saw."""
+    changes = _change(
+        lambda database: decide(
+            database,
+            proposals,
+            author,
+            seen=wanted.seen,
+            before_commit=lambda: _tell(audit, Access.DECIDE, place, wanted),
+        ),
+        engine,
+    )
+    unseen = _count_unseen(place, wanted, engine)
+    return {"made": changes.made, "same": changes.same, "unseen": unseen}
 
 
 def _later(until: date | None) -> date | None:

@@ -13,7 +13,7 @@ from customer_import.bss.models import Organisation
 from customer_import.config.targets import OWNER_TARGETS
 from customer_import.partner_center.models import ListedTenant, Reseller
 from customer_import.runs.fingerprint import differences, fingerprint_of, listed_hash
-from customer_import.tasks.extract.carry_forward import slice_size
+from customer_import.tasks.extract.due import slice_size
 from customer_import.tasks.extract.watermark import Watermark, decide
 from customer_import.vocabulary import ImportType, Scope
 from tests.tasks.validate.runs import a_run, organisation

@@ -37,9 +37,14 @@ def request(tenant: str, *, creates: bool = False) -> ClaimRequest:
     return ClaimRequest(tenant, "direct", is_in_both_lists=False, creates=creates)
 
 
-def ledger(engine: Engine, holder: Holder, clock: list[datetime] | None = None) -> Ledger:
+def ledger(
+    engine: Engine,
+    holder: Holder,
+    clock: list[datetime] | None = None,
+    instance: str = "default",
+) -> Ledger:
     moment = clock or [NOW]
-    return Ledger(engine, "default", holder, now=lambda: moment[0], gather_s=0.0)
+    return Ledger(engine, instance, holder, now=lambda: moment[0], gather_s=0.0)
 
 
 def rows(engine: Engine, table: Any = tenant_links) -> dict[str, Any]:
@@ -47,10 +52,10 @@ def rows(engine: Engine, table: Any = tenant_links) -> dict[str, Any]:
         return {row.tenant_id: row for row in connection.execute(select(table))}
 
 
-def staged(engine: Engine, *tenants: str) -> int:
+def staged(engine: Engine, *tenants: str, name: str = "manual") -> int:
     """Stage a run's customers; return its key."""
     run = a_run()
-    run_key = record_run(engine, run.dag_id, "manual", run.import_type, run.params, None)
+    run_key = record_run(engine, run.dag_id, name, run.import_type, run.params, None)
     with engine.begin() as connection:
         for position, tenant in enumerate(tenants):
             key = {"run_id": run_key, "tenant_id": tenant}
@@ -87,6 +92,39 @@ async def test_what_an_update_is_about_to_change_is_kept_of_its_tenant_alone(
             await other.save(link, (b"lost", b"lost"))
     assert before(staged_accounts) == {"t": b"a", "u": b"x", "v": None}
     assert before(staged_contacts) == {"t": b"c", "u": b"y", "v": None}
+
+
+async def test_what_an_update_is_about_to_change_is_kept_in_its_run_alone(
+    sqlite_engine: Engine,
+) -> None:
+    earlier, later = (staged(sqlite_engine, "t", name=name) for name in ("earlier", "later"))
+    async with ledger(sqlite_engine, Holder(earlier, 0, 1)) as mine:
+        await mine.save(await held(mine, "t"), (b"a", b"c"))
+    for table, value in ((staged_accounts, b"a"), (staged_contacts, b"c")):
+        with reading(sqlite_engine) as connection:
+            kept = connection.execute(select(table.c.run_id, table.c.bss_before)).all()
+        assert set(kept) == {(earlier, value), (later, None)}
+
+
+async def test_links_of_another_organisation_are_neither_seen_nor_changed(
+    sqlite_engine: Engine,
+) -> None:
+    """The same tenant, and the same account number, in two organisations."""
+    async with ledger(sqlite_engine, Holder(1, 0, 1), instance="other") as theirs:
+        await held(theirs, "t", account_id=5, content_hash="theirs")
+        async with ledger(sqlite_engine, Holder(2, 0, 1)) as mine:
+            assert await mine.read("t") is None
+            await held(mine, "u", account_id=5)
+            claim = await mine.claim(request("t"))
+            assert claim.link.account_id is None
+            link = await mine.save(replace(claim.link, account_id=6, content_hash="mine"))
+            await mine.distrust("t")
+            assert await mine.read("t") == replace(link, content_hash="mine+open")
+            await mine.confirm("t")
+        await theirs.distrust("t")
+        found = await theirs.read("t")
+    assert found is not None
+    assert (found.account_id, found.content_hash, found.holder) == (5, "theirs+open", "1/0/1")
 
 
 async def test_a_distrusted_link_is_open_and_no_other(sqlite_engine: Engine) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, delete, select
 from customer_import.database.engine import insert_missing
 from customer_import.database.tables import audit_records_seen, import_runs, staged_customers
 from customer_import.partner_center.audit import domain_prefixes
-from customer_import.tasks.extract.carry_forward import listed, mark
+from customer_import.tasks.extract.due import listed, mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -358,8 +358,9 @@ class TenantLoader:
         if not options.values or system_id is None:
             return
         reached("before_sync_options_post")
-        await self._fence(work)()
-        await self._client.set_sync_options(account_id, system_id, options.values)
+        await self._client.set_sync_options(
+            account_id, system_id, options.values, self._fence(work)
+        )
         reached("after_sync_options_post")
 
     def _account_creation(self, work: Work) -> Creation:

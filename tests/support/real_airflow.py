@@ -1,4 +1,4 @@
-"""A real Airflow for the chaos cases, whose parts can be killed one by one: API server, DAG processor and scheduler.
+"""A real Airflow whose parts can be killed and watched one by one: API server, DAG processor and scheduler.
 
 They are processes of their own, because ``airflow standalone`` does not start a dead scheduler again.
 """
@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,11 +32,53 @@ if TYPE_CHECKING:
     from sandbox.info import SandboxInfo
 
 START_TIMEOUT_S = 180.0
-_USER, _PASSWORD = "admin", "chaos-tests"
+_USER, _PASSWORD = "admin", "tests"
+_ENDED = ("success", "failed")
 
 
 class LateError(Exception):
     """Something did not happen in time; the message says what."""
+
+
+@dataclass(frozen=True)
+class EndedRun:
+    """A run that has come to its end.
+
+    Attributes:
+        dag_id: Of which DAG.
+        run_id: Airflow's.
+        state: ``success`` or ``failed``.
+        seconds: From its start to its end.
+        tasks: Its task instances as the REST API gives them.
+    """
+
+    dag_id: str
+    run_id: str
+    state: str
+    seconds: float
+    tasks: tuple[dict[str, Any], ...]
+
+    @property
+    def fault(self) -> str | None:
+        """Say what went wrong, unless it succeeded."""
+        if self.state == "success":
+            return None
+        states = {task["task_id"]: task["state"] for task in self.tasks}
+        return f"{self.run_id} of {self.dag_id} ended as {self.state}: {states}"
+
+    def task_seconds(self) -> dict[str, float]:
+        """Return how long each task took, from its first instance's start to its last one's end."""
+        instances: dict[str, list[dict[str, Any]]] = {}
+        for task in self.tasks:
+            if task["start_date"]:
+                instances.setdefault(task["task_id"], []).append(task)
+        return {task_id: _seconds(own) for task_id, own in instances.items()}
+
+
+def _seconds(parts: Iterable[Mapping[str, Any]]) -> float:
+    """Return the time from the first start to the last end of runs or task instances."""
+    spans = [tuple(map(datetime.fromisoformat, (p["start_date"], p["end_date"]))) for p in parts]
+    return (max(end for _, end in spans) - min(start for start, _ in spans)).total_seconds()
 
 
 class RealAirflow:
@@ -96,6 +140,29 @@ class RealAirflow:
         for key, value in variables(info).items():
             self.api.put_variable(key, value)
         self.api.unpause(dag_id)
+
+    def run(self, dag_id: str, conf: Mapping[str, Any], timeout_s: float) -> EndedRun:
+        """Trigger a DAG and wait for the run's end.
+
+        Raises:
+            LateError: It did not end within ``timeout_s`` seconds.
+        """
+        return self.ended(dag_id, self.api.trigger(dag_id, dict(conf)), timeout_s)
+
+    def ended(self, dag_id: str, run_id: str, timeout_s: float) -> EndedRun:
+        """Wait for a run's end.
+
+        Raises:
+            LateError: It did not end within ``timeout_s`` seconds.
+        """
+        wait(
+            f"{run_id} of {dag_id} did not end",
+            lambda: self.api.run_state(dag_id, run_id) in _ENDED,
+            timeout_s,
+        )
+        run = self.api.run(dag_id, run_id)
+        tasks = tuple(self.api.tasks(dag_id, run_id))
+        return EndedRun(dag_id, run_id, run["state"], _seconds([run]), tasks)
 
     def start_scheduler(self) -> None:
         """Start a scheduler; one that was killed stays dead beside it."""
