@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MOST_GROWTH = 1.2
+_EACH = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,8 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures = soak(folder, options.customers, options.runs)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    for name, (early, late) in figures.memory_mb().items():
-        print(f"memory of {name}: {early:.0f} MB, {late:.0f} MB at the end")  # noqa: T201 - a command line
+    for name, values in figures.memory.items():
+        series = " ".join(f"{value:.0f}" for value in values[::_EACH])
+        print(f"memory of {name}, MB, each {_EACH}th run: {series}")  # noqa: T201 - a command line
     for name, rows in figures.rows_per_run().items():
         print(f"rows of {name}: {rows:.1f} more a run")  # noqa: T201
     for fault in figures.faults:
