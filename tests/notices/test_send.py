@@ -17,8 +17,9 @@ from customer_import.config.instances import load_instances
 from customer_import.database.tables import import_runs, sent_notices
 from customer_import.notices.rules import Notice
 from customer_import.notices.send import tell_of_run
-from customer_import.notices.store import claim, note_sign_in
+from customer_import.notices.store import claim
 from customer_import.notices.watch import watch
+from customer_import.runs.renewals import note_renewal
 from customer_import.tasks.finish.close import close_run
 from customer_import.vocabulary import NoticeKind
 from tests.notices.receivers import MailServer, WebServer
@@ -261,8 +262,8 @@ def test_a_refresh_token_is_told_before_it_ends_reckoned_from_the_last_sign_in(
 
     assert look(75) == []
     assert look(80) == ["Contoso: Partner Center's refresh token ends on 2026-09-29"]
-    note_sign_in(book.engine, "default", begun + timedelta(days=79))
-    note_sign_in(book.engine, "default", begun + timedelta(days=81))
+    note_renewal(book.engine, "default", begun + timedelta(days=79))
+    note_renewal(book.engine, "default", begun + timedelta(days=81))
     assert look(82) == []
     assert look(81 + 80) == ["Contoso: Partner Center's refresh token ends on 2026-12-19"]
 

@@ -25,11 +25,11 @@ from customer_import.partner_center.error_body import (
     tells_that_customer_is_gone,
     tells_that_customer_left,
 )
-from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.partner_center.models import is_guid
 from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.previews import previewed_tenants
 from customer_import.runs.reference_data import get_reference, put_reference
+from customer_import.runs.renewals import note_renewed, open_hook
 from customer_import.runs.results import find_former
 from customer_import.runs.run import begin_reading, record_progress
 from customer_import.runs.slots import SlotShare
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 
     from customer_import.errors import ApiError
     from customer_import.partner_center.flatten import FlatCustomer
+    from customer_import.partner_center.hook import PartnerCenterHook
     from customer_import.partner_center.models import (
         ListedTenant,
         Reseller,
@@ -128,10 +129,12 @@ def extract_customers(
         ApiError: The lists could not be read; one customer's trouble is that customer's outcome
             instead.
     """
-    hook = hook or PartnerCenterHook(run.instance.partner_center.conn_id)
+    hook = hook or open_hook(engine, run)
     hook.prepare()
     with gc_frozen():
-        return asyncio.run(_extract(run, engine, hook))
+        summary = asyncio.run(_extract(run, engine, hook))
+    note_renewed(engine, run, hook)
+    return summary
 
 
 async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> ExtractSummary:
