@@ -120,6 +120,25 @@ def test_the_record_of_a_new_customer_names_its_domain_prefix(
     assert domain_prefixes([found]) == ({TENANT: prefix} if prefix else {})
 
 
+@pytest.mark.parametrize(
+    "written", [f"{{{TENANT}}}", TENANT.replace("-", ""), f"urn:uuid:{TENANT}", f" {TENANT}\u200b"]
+)
+def test_a_customer_is_known_however_its_id_is_written(written: str) -> None:
+    found = parse_record(record(customerId=written))
+    assert found is not None
+    assert found.tenant_id == TENANT
+
+
+@pytest.mark.parametrize(
+    "nobody", ["00000000-0000-0000-0000-000000000000", "not applicable", "-", 7]
+)
+def test_an_id_that_is_nobodys_does_not_hide_the_one_in_the_values(nobody: object) -> None:
+    value = orjson.dumps({"CompanyProfile": {"TenantId": TENANT}}).decode()
+    found = parse_record(record(customerId=nobody, resourceNewValue=value))
+    assert found is not None
+    assert found.tenant_id == TENANT
+
+
 @pytest.mark.parametrize("value", [None, "", "{", "[1]", 7, '{"Name": "no id"}'])
 def test_a_record_about_no_customer_is_passed_over(value: object) -> None:
     assert parse_record(record(customerId="", resourceNewValue=value)) is None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from customer_import.http.reader import read_json
 from customer_import.partner_center.flatten import find_domain_prefix
-from customer_import.partner_center.models import text_of
+from customer_import.partner_center.models import tenant_id_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,10 +73,10 @@ def parse_record(item: Item) -> AuditRecord | None:
     """Read an audit record; ``None`` when it is about no customer, or about nothing that is imported."""
     if _operation(item) in _NOISE:
         return None
-    tenant_id = text_of(item.get("customerId")) or _from_values(item)
+    tenant_id = tenant_id_of(item.get("customerId")) or _from_values(item)
     if tenant_id is None:
         return None
-    return AuditRecord(tenant_id.lower(), _key(item), _domain_prefix(item))
+    return AuditRecord(tenant_id, _key(item), _domain_prefix(item))
 
 
 def domain_prefixes(records: Iterable[AuditRecord]) -> dict[str, str]:
@@ -106,7 +106,7 @@ def _from_values(item: Item) -> str | None:
         holders = [value, company if isinstance(company, dict) else {}]
         found = [holder.get(key) for holder in holders for key in _CUSTOMER_IDS]
         for each in [*found, value.get("Id") if is_of_customer else None]:
-            if tenant_id := text_of(each):
+            if tenant_id := tenant_id_of(each):
                 return tenant_id
     return None
 

@@ -6,6 +6,7 @@ Shapes: docs/api/partner-center.md; unknown keys are ignored.
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -119,6 +120,18 @@ class Peek:
 def is_guid(text: str) -> bool:
     """Whether a lower-cased text is a GUID in its usual form; nothing else is put into a path."""
     return _GUID.fullmatch(text) is not None
+
+
+def tenant_id_of(value: object) -> str | None:
+    """Return the tenant id that a text means, as tenants are known; ``None`` for any other text, and for nobody's id.
+
+    Braces, invisible characters, missing hyphens and capitals make no difference.
+    """
+    try:
+        found = uuid.UUID(trim(without_format(value)) if isinstance(value, str) else "")
+    except ValueError:
+        return None
+    return str(found) if found.int else None  # .NET writes zeros for an id that was not set
 
 
 def text_of(value: object, max_length: int = MAX_NAME) -> str | None:
