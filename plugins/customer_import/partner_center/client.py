@@ -64,6 +64,7 @@ _AUDIT_RECORDS = "/v1/auditrecords"
 _VALIDATE_RESELLERS = "/v1/partners/validateresellers"
 _AUDIT_PAGE_SIZE = 500
 _VALIDATE_MFA = (("ValidateMfa", "true"),)
+_MPN_IDS = (str, int, type(None))
 _MFA_ANSWERS = {"true": True, "false": False}
 
 
@@ -190,7 +191,8 @@ class PartnerCenterClient:
     async def country_rules(self, iso2: str) -> CountryRules:
         """Read the address rules of a country."""
         path = _COUNTRY_RULES.format(iso2=quote(iso2, safe=""))
-        return await self._read(Link(path), _COUNTRY_RULES, _parse_country_rules, None)
+        parse = partial(_parse_country_rules, iso2=iso2)
+        return await self._read(Link(path), _COUNTRY_RULES, parse, None)
 
     async def validate_resellers(self, mpn_ids: Sequence[str]) -> dict[str, bool]:
         """Ask which MPN ids are an authorised reseller's (docs/api/partner-center.md section 7).
@@ -328,7 +330,7 @@ def _parse_subscriptions(body: bytes) -> Page:
         ValueError: As ``parse_page``, or a ``partnerId`` is neither text nor number: then nobody knows whose.
     """
     page = parse_page(body)
-    if not all(isinstance(item.get("partnerId"), str | int | None) for item in page.items):
+    if not all(type(item.get("partnerId")) in _MPN_IDS for item in page.items):
         message = "items.partnerId: not a text"
         raise ValueError(message)
     return page
@@ -347,5 +349,9 @@ def _parse_validations(body: bytes) -> dict[str, bool]:
     }
 
 
-def _parse_country_rules(body: bytes) -> CountryRules:
-    return CountryRules.model_validate(read_json(body))  # its ValidationError is a ValueError
+def _parse_country_rules(body: bytes, iso2: str) -> CountryRules:
+    rules = CountryRules.model_validate(read_json(body))  # its ValidationError is a ValueError
+    if trim(rules.iso2_code).upper() != iso2:
+        message = "iso2Code: not the country that was asked for"
+        raise ValueError(message)
+    return rules
