@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from customer_import.errors import ConfigurationError
 from customer_import.notices.rules import Credential, of_expiring, of_overdue, overdue
 from customer_import.notices.send import settle
-from customer_import.notices.store import last_good_import, last_sign_in, watched_since
+from customer_import.notices.store import (
+    forget_unscheduled,
+    last_good_import,
+    last_sign_in,
+    watched_since,
+)
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.partner_center.refresh_token import LIFETIME_DAYS
 from customer_import.vocabulary import NoticeKind
@@ -41,6 +46,7 @@ def watch(
     """
     now = now or datetime.now(UTC)
     for name, instance in instances.items():
+        forget_unscheduled(engine, name, [import_type.value for import_type in instance.schedules])
         config = instance.notices
         if config is None:
             continue
