@@ -57,7 +57,7 @@ _MAX_ID_LENGTH = 64
 _MAX_RELATIONSHIP = 50
 _CUSTOMERS = "/v1/customers"
 _CUSTOMER = "/v1/customers/{id}"
-_SUBSCRIPTIONS = "/v1/customers/{id}/subscriptions"
+SUBSCRIPTIONS = "/v1/customers/{id}/subscriptions"
 _RELATIONSHIPS = "/v1/relationships"
 _COUNTRY_RULES = "/v1/countryvalidationrules/{iso2}"
 _AUDIT_RECORDS = "/v1/auditrecords"
@@ -162,14 +162,14 @@ class PartnerCenterClient:
 
     async def subscriptions(self, tenant_id: str) -> tuple[Subscription, ...]:
         """Read all subscriptions of a customer, of any status."""
-        path = _SUBSCRIPTIONS.format(id=quote(tenant_id, safe=""))
+        path = SUBSCRIPTIONS.format(id=quote(tenant_id, safe=""))
         page = await self._read(
-            Link(path), _SUBSCRIPTIONS, _parse_subscriptions, self._subscriptions
+            Link(path), SUBSCRIPTIONS, _parse_subscriptions, self._subscriptions
         )
         items = list(page.items)
         if page.next is not None:  # documented as one page
             pages = self._pages(
-                path, _SUBSCRIPTIONS, self._subscriptions, _subscription_key, _parse_subscriptions
+                path, SUBSCRIPTIONS, self._subscriptions, _subscription_key, _parse_subscriptions
             )
             items = [item async for page_items in pages for item in page_items]
         return tuple(map(_parse_subscription, items))

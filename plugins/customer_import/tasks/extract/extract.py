@@ -20,7 +20,8 @@ from customer_import.decisions.store import standing_by_subject
 from customer_import.errors import EndlessListError, RejectedRequestError, RetriableError
 from customer_import.failpoints import reached
 from customer_import.garbage_collection import gc_frozen
-from customer_import.partner_center.client import PartnerCenterClient
+from customer_import.partner_center.client import SUBSCRIPTIONS, PartnerCenterClient
+from customer_import.partner_center.entra import SERVICE
 from customer_import.partner_center.error_body import (
     tells_that_customer_is_gone,
     tells_that_customer_left,
@@ -368,6 +369,10 @@ class _Extraction:
             reseller_ids = self._reseller_ids.get(tenant.tenant_id, [])
             return self._classifier.by_relationships(tenant, reseller_ids), None
         subscriptions = await self._client.subscriptions(tenant.tenant_id)
+        if not all(item.status for item in subscriptions):
+            # Not counted, it would make a reseller's customer a direct one.
+            message = "a subscription has no status"
+            raise RetriableError(message, service=SERVICE, endpoint=f"GET {SUBSCRIPTIONS}")
         counted = self._classifier.counted(subscriptions)
         return self._classifier.by_subscriptions(tenant, counted), counted
 
