@@ -46,7 +46,12 @@ from customer_import.tasks.extract.country_rules import read_country_rules
 from customer_import.tasks.extract.plan import Plan, plan_extraction
 from customer_import.tasks.extract.rate_windows import RateWindows, open_limits
 from customer_import.tasks.extract.reseller_check import ResellerCheck
-from customer_import.tasks.extract.selection import ResellerSelection, Selection, check_selected
+from customer_import.tasks.extract.selection import (
+    ResellerSelection,
+    Selection,
+    check_selected,
+    without_resellers,
+)
 from customer_import.tasks.extract.staging import CustomerStaging, PendingTenant, StagedTenant
 from customer_import.vocabulary import (
     ImportType,
@@ -232,6 +237,8 @@ class _Extraction:
         await self._staging.reopen()
         if self._run.import_type is ImportType.INDIRECT:
             await self._list_resellers()
+        elif self._run.params.reseller_mpn_ids:
+            raise without_resellers(self._run.import_type)
         engine, run = self._engine, self._run
         remembered = await asyncio.to_thread(
             get_reference, engine, run.key, ReferenceName.SELECTION
