@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import orjson
 import pytest
 
 from customer_import.partner_center.audit import domain_prefixes, parse_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TENANT = "4d3cf487-70f4-4e1e-9ff1-b2bfce8d9f04"
 
@@ -44,6 +49,23 @@ def test_no_value_of_a_record_is_kept() -> None:
 def test_a_record_without_customer_id_is_looked_up_in_its_value(value: dict) -> None:
     text = orjson.dumps(value).decode()
     found = parse_record(record(customerId=None, resourceType="customer", resourceNewValue=text))
+    assert found is not None
+    assert found.tenant_id == TENANT
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("subscription", {"companyProfile": {"tenantId": TENANT}}),
+        ("CUSTOMER", {"id": TENANT}),
+        ("order", {"customerID": TENANT}),
+    ],
+)
+@pytest.mark.parametrize("write", [lambda value: orjson.dumps(value).decode(), lambda value: value])
+def test_a_value_names_its_customer_in_whatever_case_and_as_text_or_object(
+    kind: str, value: dict, write: Callable[[dict], object]
+) -> None:
+    found = parse_record(record(customerId=None, resourceType=kind, resourceNewValue=write(value)))
     assert found is not None
     assert found.tenant_id == TENANT
 
