@@ -45,9 +45,10 @@ def run_all(scene: Scene, **params: object) -> dict[ImportType, Report]:
     [
         [{"id": "a", "partnerId": "4847383"}],
         [{"id": "a", "status": None}, {"id": "b", "status": "active"}],
+        [{"id": "a", "status": 1, "partnerId": "4847383"}],
         [{"id": "68c5b2c0-0000-4000-8000-000000000001", "companyProfile": {}}],
     ],
-    ids=["no status", "one of two without", "a page of customers"],
+    ids=["no status", "one of two without", "a number", "a page of customers"],
 )
 def test_subscriptions_that_do_not_say_whether_they_count_make_nobody_a_direct_customer(
     scene: Scene, items: list[object]

@@ -9,7 +9,7 @@ import re
 import uuid
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from customer_import.text import cut, trim, without_format
 
@@ -39,6 +39,14 @@ class CountryRules(_Model):
     is_city_required: bool = Field(default=False, alias="isCityRequired")
     phone_number_regex: str | None = Field(default=None, alias="phoneNumberRegex")
     calling_codes: tuple[str, ...] = Field(default=(), alias="countryCallingCodesList")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, value: object) -> object:
+        """Take null for absent, as .NET writes it."""
+        if not isinstance(value, dict):
+            return value
+        return {key: each for key, each in value.items() if each is not None}
 
 
 class Reseller(_Model):
