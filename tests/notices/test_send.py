@@ -88,6 +88,13 @@ def write(path: Path, more: dict[str, Any] | None = None, **notices: Any) -> Non
     path.write_text(yaml.safe_dump({"version": 1, "instances": {"default": own}}))
 
 
+def write_all(path: Path, **more: Any) -> None:
+    """Add instances to the one that is there."""
+    content = yaml.safe_load(path.read_text())
+    content["instances"] |= more
+    path.write_text(yaml.safe_dump(content))
+
+
 def end(book: Book, **outcomes: int) -> Run:
     """End a run with so many customers of each outcome, and tell people of it."""
     run = book.begin()
@@ -299,6 +306,11 @@ def test_a_refresh_token_is_told_before_it_ends_reckoned_from_the_last_sign_in(
     note_sign_in(book.engine, "default", begun + timedelta(days=81))
     assert look(82) == []
     assert look(81 + 80) == ["Contoso: Partner Center's refresh token ends on 2026-12-19"]
+
+    other = {"title": "Other", "import_types": ["indirect"]}  # by the same connection
+    write_all(instances, other=other)
+    note_sign_in(book.engine, "other", begun + timedelta(days=160))
+    assert look(81 + 80) == []
 
 
 def test_of_many_tasks_that_would_tell_at_once_one_does(engine: Engine):

@@ -51,7 +51,7 @@ def watch(
         if config is None:
             continue
         expiring = (
-            _expiring(engine, name, instance, link, now)
+            _expiring(engine, name, instances, link, now)
             if NoticeKind.EXPIRING in config.of
             else None
         )
@@ -69,13 +69,18 @@ def watch(
 
 
 def _expiring(
-    engine: Engine, name: str, instance: InstanceConfig, link: str, now: datetime
+    engine: Engine, name: str, instances: Mapping[str, InstanceConfig], link: str, now: datetime
 ) -> Notice | None:
+    instance = instances[name]
+    conn_id = instance.partner_center.conn_id
+    # Whichever signs in by a connection renews its token for all.
+    sharing = [key for key, each in instances.items() if each.partner_center.conn_id == conn_id]
     credentials = []
     if ends := instance.partner_center.client_secret_ends:
         hint = f"make a new one, put it into the connection, and its last day into client_secret_ends of {name}"
         credentials.append(Credential("Partner Center's client secret", ends, hint))
-    renewed = last_sign_in(engine, name)
+    sign_ins = [moment for key in sharing if (moment := last_sign_in(engine, key))]
+    renewed = max(sign_ins, default=None)
     if renewed is not None and _has_refresh_token(instance):
         ends = (renewed + timedelta(days=LIFETIME_DAYS)).date()
         hint = "run an import, which renews it, or sign in anew"
