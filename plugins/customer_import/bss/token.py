@@ -12,6 +12,7 @@ from customer_import.bss.error_body import read_detail
 from customer_import.errors import AuthenticationError
 from customer_import.http.body import MAX_ERROR_BODY, OversizedBodyError, client_options, read_body
 from customer_import.http.classify import asked_wait_s, is_transient
+from customer_import.http.proxy import environment_proxy
 from customer_import.http.reader import read_json
 from customer_import.http.redaction import code_of
 from customer_import.http.sign_in import (
@@ -80,13 +81,16 @@ async def fetch_token(
 
     Raises:
         AuthenticationError: The credentials were refused; says in words which.
+        ConfigurationError: The proxy of the environment cannot be used.
         RetriableError: The endpoint could not be reached or is out of order. No API request was sent.
     """
     url = base_url + TOKEN_PATH
     timeout = aiohttp.ClientTimeout(total=TOKEN_TIMEOUT_S)
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True, **client_options(tls)) as client,
+            aiohttp.ClientSession(
+                timeout=timeout, proxy=environment_proxy(base_url), **client_options(tls)
+            ) as client,
             client.post(
                 url,
                 data=password_grant(credentials),
