@@ -14,6 +14,7 @@ from customer_import.runs.run import as_utc
 from customer_import.vocabulary import NoticeKind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import timedelta
 
     from sqlalchemy import ColumnElement, Engine
@@ -77,6 +78,23 @@ def watched_since(engine: Engine, instance: str, import_type: str, now: datetime
         insert_missing(connection, sent_notices, [key | {"sent_at": now}])
         found = connection.execute(select(_sent.sent_at).where(*_same(key))).scalar_one()
     return as_utc(found)
+
+
+def forget_unscheduled(engine: Engine, instance: str, scheduled: Collection[str]) -> None:
+    """Forget since when schedules are watched that an instance has no more: one that comes back owes nothing.
+
+    Args:
+        engine: The import's database.
+        instance: Key of ``instances.yaml``.
+        scheduled: The import types that it has schedules of.
+    """
+    is_away = (
+        _sent.instance == instance,
+        _sent.kind.in_((WATCHED, NoticeKind.OVERDUE.value)),
+        _sent.import_type.not_in(scheduled),
+    )
+    with engine.begin() as connection:
+        connection.execute(delete(sent_notices).where(*is_away))
 
 
 def last_good_import(engine: Engine, instance: str, import_type: str) -> datetime | None:
