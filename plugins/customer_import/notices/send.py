@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 def tell_of_run(engine: Engine, run_key: int, link: str) -> None:
     """Tell people what an ended run came to, as far as its instance says so.
 
-    One that is closed again when a later import has ended tells nothing: what it came to is no news any more.
+    One that is closed again when a later import of all customers has ended well tells nothing: what it came to is no news any more.
 
     Args:
         engine: The import's database.
@@ -49,12 +49,12 @@ def tell_of_run(engine: Engine, run_key: int, link: str) -> None:
             later.import_type == this.import_type,
             later.mode == Mode.IMPORT.value,
             later.started_at > this.started_at,
-            later.ended_at.is_not(None),
+            later.is_complete.is_(True),
         )
         query = select(this.instance, this.summary, has_later).where(this.id == run_key)
         name, stored, is_outdated = connection.execute(query).one()
     if is_outdated:
-        log.info("A later import has ended: nobody is told of this run")
+        log.info("A later import of all customers has ended well: nobody is told of this run")
         return
     try:
         instance = load_instance(name)

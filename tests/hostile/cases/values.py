@@ -95,18 +95,6 @@ SUBSCRIPTIONS: Table = {
         {"items": [{"partnerId": "1" * 5_000}]},
         Gives([["", "", "1" * 50]]),
     ),
-    "another customer's": (
-        {"items": [{"links": {"self": {"uri": f"/v1/customers/{_OTHER}/subscriptions/A"}}}]},
-        _LOST,
-    ),
-    "the customer's own": (
-        {"items": [{"links": {"self": {"uri": f"/customers/{TENANT.upper()}/subscriptions/A"}}}]},
-        Gives([["", "", None]]),
-    ),
-    "an address that is none": (
-        {"items": [{"links": {"self": {"uri": 7}}}, {"links": {"self": "x"}}]},
-        Gives([["", "", None], ["", "", None]]),
-    ),
     "status of objects": ({"items": [{"status": {"a": 1}}]}, Gives([["", "", None]])),
 }
 RULES: Table = {
