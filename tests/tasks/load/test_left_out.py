@@ -87,6 +87,16 @@ def test_one_empty_answer_about_the_options_is_not_believed(scene: Scene):
     assert scene.faults() == {}
 
 
+def test_account_that_is_gone_is_said_of_its_customer_and_of_nobody_else(scene: Scene):
+    staged = [customer.having(options={INN: "77"}) for customer in customers(3)]
+    scene.run(staged)
+    first = min(staged, key=lambda customer: customer.tenant_id)
+    del scene.records.accounts[scene.account_of(first).id]
+    run = scene.run(staged)
+    assert scene.outcomes(run) == ["failed", "unchanged", "unchanged"]
+    assert "no longer exists" in scene.results(run)[first.tenant_id].reason
+
+
 REFUSED = "The BSS's API does not take the {} (bss.{} of the instance); it was left out."
 USER_REFUSED = REFUSED.format("responsible user", "accepts_responsible_user")
 RULE_REFUSED = REFUSED.format("permission rule", "accepts_permission_rule")
