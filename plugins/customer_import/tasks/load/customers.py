@@ -67,6 +67,7 @@ class StagedCustomer:
         is_due: Whether it is compared though its content is the same: what was left out can be written now, or the
             run verifies.
         previewed: What the preview said that the run was started from.
+        looked_at: When the accounts were looked at that ``match`` goes by, of ``time.monotonic()``.
         decisions: What people decided about it, as of its listing.
     """
 
@@ -88,6 +89,7 @@ class StagedCustomer:
     twins: tuple[int, ...] = ()
     is_due: bool = False
     previewed: Expected | None = None
+    looked_at: float = float("-inf")
     decisions: Mapping[DecisionKind, Decision] = field(default_factory=dict)
 
     @property

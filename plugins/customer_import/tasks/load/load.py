@@ -154,9 +154,10 @@ class _Batch:
     async def _look(self, customers: list[StagedCustomer]) -> list[StagedCustomer]:
         """Look for accounts that came after the run's listing, when some are about to be created."""
         look = self._context.look
-        if look is None or look.is_fresh or not any(map(_is_new, customers)):
+        if look is None or not any(map(_is_new, customers)):
             return customers
-        await look.refresh()
+        if not look.is_fresh:
+            await look.refresh()
         linked = [customer for customer in customers if not _is_new(customer)]
         return [*linked, *await look.matched([one for one in customers if _is_new(one)])]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from customer_import.errors import ApiError
 from customer_import.failpoints import reached
 from customer_import.runs.verdict import Verdict
+from customer_import.tasks.load.account_look import OldLookError
 from customer_import.tasks.load.claims import (
     LEASE,
     Claim,
@@ -211,15 +212,9 @@ class TenantLoader:
                 return False
             if await self._adopt(work):
                 return False
-        if self._context.look is not None and not self._context.look.is_fresh:
-            await self._context.look.refresh()
-            match = await self._context.look.match(work.customer)
-            if not match.is_free:
-                work.customer = replace(work.customer, match=match)
-                work.link = creation.at(work.link, Step.NONE)
-                await self._adopt(work)
-                return False
-        account_id = await self._creator.create(creation, work, is_fresh=has_intent)
+        account_id = await self._create_account(creation, work, has_intent=has_intent)
+        if account_id is None:
+            return False
         # The account's outcome and the contact's intent are one commit: the contact's POST is next.
         work.link = await self._ledger.save(
             replace(
@@ -232,6 +227,23 @@ class TenantLoader:
         )
         reached("after_account_outcome")
         return True
+
+    async def _create_account(
+        self, creation: Creation, work: Work, *, has_intent: bool
+    ) -> int | None:
+        """Create the account; ``None`` when a look finds that the customer has one, which is linked then."""
+        look = self._context.look
+        while True:
+            if look is not None and not look.is_known(work.customer):
+                work.customer = await look.look_for(work.customer)
+                if not work.customer.match.is_free:
+                    work.link = creation.at(work.link, Step.NONE)
+                    await self._adopt(work)
+                    return None
+            try:
+                return await self._creator.create(creation, work, is_fresh=has_intent)
+            except OldLookError:  # it waited long for its turn
+                has_intent = False
 
     async def _link_as_decided(self, work: Work) -> None:
         """Link the account that a person decided on, in place of another one if there is one."""
@@ -367,8 +379,13 @@ class TenantLoader:
         customer, organisation = work.customer, self._context.organisation
 
         async def send(on_turn: OnTurn, settle: Settle[int]) -> int:
+            async def leave() -> None:
+                if self._context.look is not None:
+                    await self._context.look.confirm_free(work.customer)
+                await on_turn()
+
             body = account_body(customer, organisation, self._configured.profile)
-            return await self._client.create_account(body, on_turn, settle)
+            return await self._client.create_account(body, leave, settle)
 
         async def find() -> int | None:
             if customer.match.account_id is not None and customer.match.decision is None:
