@@ -162,9 +162,9 @@ def already_imported(link: Link) -> Verdict:
 
 
 def existing_skipped(account_id: int) -> Verdict:
-    """Return the verdict on a customer that is there and differs, when the run updates nobody."""
+    """Return the verdict on a customer that is there and may differ, when the run updates nobody."""
     reason = (
-        f"BSS account {account_id} exists and differs from Partner Center; this run skips "
-        "existing customers."
+        f"BSS account {account_id} exists and may differ from Partner Center; it was not compared, because this run "
+        "skips existing customers."
     )
     return Verdict(Outcome.SKIPPED, ReasonCode.EXISTING_SKIPPED, reason)
