@@ -169,7 +169,7 @@ class TenantLoader:
         except Stop as stop:
             return stop.verdict
         except ApiError as error:
-            return verdict_of(error, self._configured)
+            return verdict_of(error, self._configured, work.told())
 
     async def _write(self, work: Work, *, has_intent: bool) -> Verdict:
         is_new = await self._ensure_account(work, has_intent=has_intent)
@@ -197,9 +197,7 @@ class TenantLoader:
     async def _ensure_account(self, work: Work, *, has_intent: bool) -> bool:
         """Make sure that the tenant has an account; return whether this attempt made it."""
         if work.link.account_id is not None:
-            decided_id = work.customer.decided_account
-            if decided_id not in {None, work.link.account_id}:
-                await self._link_as_decided(work)
+            await self._heed_decision(work)
             return False
         creation = self._account_creation(work)
         if not has_intent:
@@ -209,6 +207,7 @@ class TenantLoader:
             found = await self._creator.settle(creation, work)
             if found is not None:
                 work.link = creation.at(work.link, Step.DONE, account_id=found)
+                await self._heed_decision(work)
                 return False
             if await self._adopt(work):
                 return False
@@ -244,6 +243,11 @@ class TenantLoader:
                 return await self._creator.create(creation, work, is_fresh=has_intent)
             except OldLookError:  # it waited long for its turn
                 has_intent = False
+
+    async def _heed_decision(self, work: Work) -> None:
+        """Link another account than the one that it is linked to, where a person decided so."""
+        if work.customer.decided_account not in {None, work.link.account_id}:
+            await self._link_as_decided(work)
 
     async def _link_as_decided(self, work: Work) -> None:
         """Link the account that a person decided on, in place of another one if there is one."""
@@ -314,6 +318,7 @@ class TenantLoader:
             await self._client.update_account(
                 account_id, comparison.changes.account, self._fence(work)
             )
+            work.written.append("account")
             reached("after_account_patch")
         await self._update_contact(work, account_id, comparison)
         is_whole = plan.is_move or not (work.link.is_complete or work.link.is_adopted)
@@ -333,6 +338,7 @@ class TenantLoader:
         await self._client.set_custom_field(
             account_id, field_id, work.customer.tenant_id, self._fence(work)
         )
+        work.written.append("tenant id")
         if account_id != work.customer.decided_account:
             work.warnings.append(
                 f"BSS account {account_id}, which this customer is linked to, had lost its tenant id; "
@@ -346,10 +352,12 @@ class TenantLoader:
             contact_id = await self._creator.settle(creation, work)
             if contact_id is None:
                 contact_id = await self._creator.create(creation, work, is_fresh=False)
+                work.written.append("contact")
             else:
                 change = await self._change_of_contact(work, account_id, contact_id)
         if change:
             await self._client.update_contact(contact_id, change, self._fence(work))
+            work.written.append("contact")
         work.link = replace(work.link, contact_id=contact_id, contact_step=Step.DONE)
 
     async def _change_of_contact(
