@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from customer_import.errors import ApiError
+from customer_import.errors import ApiError, RejectedRequestError
 from customer_import.failpoints import reached
 from customer_import.runs.verdict import Verdict
 from customer_import.tasks.load.account_look import OldLookError
@@ -370,10 +370,22 @@ class TenantLoader:
     async def _set_options(
         self, work: Work, account_id: int, options: OptionChanges, *, is_whole: bool
     ) -> None:
+        try:
+            await self._send_options(work, account_id, options)
+        except RejectedRequestError:
+            now = await self._comparer.options_now(work.customer, account_id)
+            if now.absent == options.absent:
+                raise
+            if work.changed is not None:
+                work.changed = work.changed.without(options.before.keys() - now.before.keys())
+            options = now
+            await self._send_options(work, account_id, options)
         before = work.link.left_out or ()
         found = left_out(work.customer, self._run, options.absent, before=before, is_whole=is_whole)
         work.left_out = tuple(name for name in found if name not in work.owed)
         work.warnings += left_out_warnings(work.left_out)
+
+    async def _send_options(self, work: Work, account_id: int, options: OptionChanges) -> None:
         system_id = self._context.organisation.sync_system_id
         if not options.values or system_id is None:
             return
