@@ -80,7 +80,7 @@ class BssClient:
             "$orderBy": "createdAt asc",
             "$filter": greater("id", account_id),
         }
-        return self._whole("/api/accounts", _account, params)
+        return self._pages("/api/accounts", _account, params)
 
     async def accounts_named(self, name: str) -> list[Account]:
         """Return the accounts of that name with their custom fields; whether case matters is the BSS's decision."""
@@ -146,7 +146,7 @@ class BssClient:
         params = {"$filter": equals("accountId", account_id)}
         found = {
             contact.id: contact
-            async for page in self._whole("/api/contacts", _contact, params)
+            async for page in self._pages("/api/contacts", _contact, params)
             for contact in page
         }
         return [contact for contact in found.values() if contact.account_id == account_id]
@@ -261,7 +261,9 @@ class BssClient:
     async def _whole(
         self, path: str, read: Callable[[Any], Record], params: Mapping[str, str]
     ) -> AsyncIterator[list[Record]]:
-        """Yield the pages of a list by which something may be created; again when records are missing.
+        """Yield the pages of a list of all records by which something may be created; again when some are missing.
+
+        Not of a part of them: whether a total counts those that a filter leaves out is nowhere said.
 
         A record that is deleted while the list is read moves those behind it forward, one of them onto a page that was
         read before.
