@@ -310,7 +310,7 @@ def test_a_refresh_token_is_told_before_it_ends_reckoned_from_the_last_sign_in(
 
     other = {"title": "Other", "import_types": ["indirect"]}  # by the same connection
     write_all(instances, other=other)
-    note_sign_in(book.engine, "other", begun + timedelta(days=160))
+    note_renewal(book.engine, "other", begun + timedelta(days=160))
     assert look(81 + 80) == []
 
 
