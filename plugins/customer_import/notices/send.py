@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 def tell_of_run(engine: Engine, run_key: int, link: str) -> None:
     """Tell people what an ended run came to, as far as its instance says so.
 
-    One that is closed again when a later import of all customers has ended well tells nothing: that is no news any more.
+    One that is closed again when a later import of all customers has ended well tells nothing: it is no news any more.
 
     Args:
         engine: The import's database.
