@@ -286,7 +286,6 @@ def test_every_tenant_is_somebodys_and_every_end_has_a_reason(
         assert indirect.reseller_name
 
 
-@settings(max_examples=1000, deadline=None)
 @pytest.mark.parametrize("mpn_id", ["7000001", "7000002"])
 def test_the_order_of_resellers_decides_nothing(mpn_id: str) -> None:
     """Locations of one reseller may have names of their own, and two resellers the same MPN ID."""
@@ -306,6 +305,7 @@ def test_the_order_of_resellers_decides_nothing(mpn_id: str) -> None:
     assert len(found) == 1
 
 
+@settings(max_examples=1000, deadline=None)
 @given(owned=any_subscriptions, order=st.randoms(use_true_random=False))
 def test_the_order_of_subscriptions_decides_nothing(
     owned: list[Subscription], order: random.Random
