@@ -238,7 +238,8 @@ REASONS: dict[ReasonCode, ReasonMeaning] = {
     ReasonCode.EXISTING_SKIPPED: ReasonMeaning(
         "Exists, and is not updated",
         (Outcome.SKIPPED,),
-        "The customer has a BSS account and has changed, but the run was started with on_existing: skip.",
+        "The customer has a BSS account that may differ from Partner Center; it was not compared, because the run was "
+        "started with on_existing: skip.",
         "Nothing; start an import with on_existing: update when the change is to be written.",
     ),
     ReasonCode.NEW: ReasonMeaning(

@@ -22,7 +22,7 @@ from customer_import.errors import (
 from tests.bss.recorder import Arrival, closed_port, connect_to, recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from customer_import.bss.client import OnTurn
 
@@ -94,6 +94,47 @@ async def test_a_list_without_end_is_an_error_and_not_half_a_list(monkeypatch: p
         await asked(
             monkeypatch, BssClient.users, lambda arrival: {"data": [user(page_of(arrival))]}
         )
+
+
+def records(ids: Sequence[int], total: int, pages: int = 2) -> dict[str, object]:
+    paging = {"totalPages": pages, "totalRecords": total}
+    return {"data": [{"id": one, "name": "Example"} for one in ids], "paging": paging}
+
+
+async def listed(client: BssClient) -> list[int]:
+    return [account.id async for page in client.accounts() for account in page]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        ([1, 2], 4, [4], 3),
+        ([1, 2], 4, [], 4),
+        ([1, 2], 4, [1, 2], 4),
+        ([1, 2], 4, [2, 4], 4),
+    ],
+    ids=["one was deleted meanwhile", "an empty page", "a page again", "a record twice"],
+)
+async def test_a_list_that_gave_fewer_records_than_it_has_is_read_again(
+    monkeypatch: pytest.MonkeyPatch, first: tuple[list[int], int, list[int], int]
+):
+    answers = [records(*first[:2]), records(*first[2:]), records([1, 2], 4), records([3, 4], 4)]
+    found, arrivals = await asked(monkeypatch, listed, lambda _: answers.pop(0))
+    assert {1, 2, 3, 4} == set(found)
+    assert len(arrivals) == 4
+
+
+async def test_a_list_that_never_gives_all_it_has_is_trouble_of_the_bss(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    with pytest.raises(RetriableError, match="has 3 records, and gave 2"):
+        await asked(monkeypatch, listed, lambda _: records([1, 2], 3, pages=1))
+
+
+async def test_contacts_of_other_accounts_are_none_of_this_one(monkeypatch: pytest.MonkeyPatch):
+    answer = {"data": [{"id": 1, "accountId": 7}, {"id": 2, "accountId": 8}]}
+    found, _ = await asked(monkeypatch, lambda client: client.contacts(8), lambda _: answer)
+    assert [one.id for one in found] == [2]
 
 
 @pytest.mark.parametrize(

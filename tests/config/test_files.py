@@ -102,6 +102,11 @@ def test_a_wrong_value_is_told_in_words_with_its_line(
         ("a: [\n", "line 2, column 1: expected the node content, but found the end of the file"),
         ("a:\n\tb: 1\n", "line 2, column 1: found character '\\t'"),
         ("a: 1\na: 2\n", "line 2, column 1: the key 'a' stands twice"),
+        (GOOD.replace("default", '"default "'), "line 3, column 3: the key 'default ' begins or ends with a blank"),
+        (GOOD + "    full_read_every_days: 1000000\n", "must be at most 36500 days, is 1000000"),
+        (GOOD + "    full_read_every_days: .inf\n", "must be a number greater than 0, is inf"),
+        (GOOD + "    partner_center: {rate_window_s: .inf}\n", "must be a number greater than 0, is inf"),
+        (GOOD + "    retention: {personal_data_days: 1000000000}\n", "must be at most 36500 days, is 1000000000"),
         ("? [a]\n: 1\n", "line 1, column 3: a key must be text"),
         ("a: 2024-13-45\n", "the file is not valid YAML"),
         (b"a: \xff\n", "the file is not UTF-8 text. Hint: save it as UTF-8"),
@@ -216,3 +221,25 @@ def test_a_missing_file_names_the_variable_that_leads_there_and_its_whole_path(
     monkeypatch.delenv("CUSTOMER_IMPORT_INCLUDE")
     with pytest.raises(ConfigurationError, match="or set CUSTOMER_IMPORT_INCLUDE"):
         load_mappings(tmp_path)
+
+
+def test_what_instances_share_may_be_merged_in(tmp_path: Path) -> None:
+    path = tmp_path / "instances.yaml"
+    path.write_text(
+        "version: 1\n"
+        "instances:\n"
+        "  a: &a {title: A, import_types: [direct], full_read_every_days: 3}\n"
+        "  b: &b\n    <<: *a\n    title: B\n"
+        "  c:\n    <<: [*b, *a]\n    title: C\n"
+    )
+    found = load_instances(path)
+    assert {name: (one.title, one.full_read_every_days) for name, one in found.items()} == {
+        "a": ("A", 3),
+        "b": ("B", 3),
+        "c": ("C", 3),
+    }
+    path.write_text(
+        "version: 1\ninstances:\n  a: &a {title: A}\n  b: {<<: *a, title: B, title: C}\n"
+    )
+    with pytest.raises(ConfigurationError, match="the key 'title' stands twice"):
+        load_instances(path)

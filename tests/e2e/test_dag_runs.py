@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from customer_import.database.engine import open_engine
-from customer_import.database.tables import import_results, import_runs
+from customer_import.database.tables import import_results, import_runs, sent_notices
 from customer_import.runs.latest import latest_runs
 from customer_import.runs.tasks import TaskAttempt, last_attempts
 from customer_import.vocabulary import ImportType, Outcome, RunState, TaskId
@@ -80,7 +81,7 @@ def test_a_run_imports_every_customer_once_and_a_second_run_writes_nothing(
     assert faults_of(sandbox) == {}
 
 
-def test_the_rotated_refresh_token_is_written_back_to_its_variable(
+def test_the_renewed_refresh_token_is_written_back_to_its_variable_once_a_day(
     sqlite_database_url: str,
     sandbox: SandboxServer,
     load_dag: Callable[[str], DAG],
@@ -90,16 +91,22 @@ def test_the_rotated_refresh_token_is_written_back_to_its_variable(
 
     connection = {"conn_type": "sqlite", "host": sqlite_database_url.removeprefix("sqlite:///")}
     monkeypatch.setenv("AIRFLOW_CONN_CUSTOMER_IMPORT_DB", orjson.dumps(connection).decode())
-    assert Variable.get(REFRESH_TOKEN_VARIABLE) == sandbox.info.refresh_token
+    dag = load_dag("import_indirect_customers")
+    tokens = [Variable.get(REFRESH_TOKEN_VARIABLE)]
+    assert tokens == [sandbox.info.refresh_token]
 
-    assert (
-        run_dag(load_dag("import_indirect_customers"), ImportType.INDIRECT, mode="check").state
-        == "success"
-    )
+    for hours_later in (0, 0, 21):
+        if hours_later:
+            earlier = datetime.now(UTC) - timedelta(hours=hours_later)
+            with open_engine().begin() as database:
+                database.execute(update(sent_notices).values(sent_at=earlier))
+        assert run_dag(dag, ImportType.INDIRECT, mode="check").state == "success"
+        tokens.append(Variable.get(REFRESH_TOKEN_VARIABLE))
 
-    rotated = Variable.get(REFRESH_TOKEN_VARIABLE)
-    assert rotated
-    assert rotated != sandbox.info.refresh_token
+    _, first, second, third = tokens
+    assert first not in (sandbox.info.refresh_token, "")
+    assert second == first
+    assert third != first
 
 
 def test_a_refresh_token_of_the_environment_is_said_to_end(

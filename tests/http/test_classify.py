@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from customer_import.errors import RejectedRequestError, RetriableError, ThrottledError
-from customer_import.http.classify import ErrorDetail, classify, retry_after_s
+from customer_import.http.classify import ErrorDetail, asked_wait_s, classify, retry_after_s
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -41,6 +41,17 @@ def test_throttling_was_not_carried_out() -> None:
     error = of(429, headers={"Retry-After": "57"})
     assert isinstance(error, ThrottledError)
     assert (error.retry_after, error.is_sent) == (57.0, False)
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(hours=-2), timedelta(hours=2), timedelta()])
+def test_a_date_to_come_back_at_is_by_the_servers_clock(wrong_by: timedelta) -> None:
+    headers = {
+        "Date": "Wed, 01 Jul 2026 12:00:00 GMT",
+        "Retry-After": "Wed, 01 Jul 2026 12:00:30 GMT",
+    }
+    assert asked_wait_s(headers, NOW + wrong_by) == 30.0
+    assert asked_wait_s(headers | {"Retry-After": "7"}, NOW + wrong_by) == 7.0
+    assert asked_wait_s(headers | {"Date": "today"}, NOW) == 30.0
 
 
 def test_a_rate_limit_in_the_body_of_a_403_is_throttling() -> None:

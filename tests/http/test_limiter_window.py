@@ -173,6 +173,17 @@ async def test_a_refusal_lowers_the_budget_by_a_tenth_and_once_in_a_pause(
         assert small.budget == 1
 
 
+async def test_a_burst_of_refusals_that_ask_for_no_pause_lowers_the_budget_once() -> None:
+    time = Time()
+    limiter = window_limiter(100, time)
+    for _ in range(32):
+        limiter.throttled(0.0)
+    assert limiter.budget == 90
+    time.now = 1.0
+    limiter.throttled(0.0)
+    assert limiter.budget == 81
+
+
 async def test_a_budget_of_nothing_is_not_raised_by_a_refusal() -> None:
     limiter = window_limiter(0, Time())
     limiter.throttled(1)

@@ -12,6 +12,7 @@ from aiohttp import web
 from customer_import.errors import (
     AmbiguousWriteError,
     AuthenticationError,
+    ConfigurationError,
     OutageError,
     RejectedRequestError,
     RetriableError,
@@ -295,6 +296,61 @@ def test_the_proxy_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
     assert str(environment_proxy("http://api.example")) == "http://me:secret@proxy.example:3128"
     assert environment_proxy("http://localhost:80") is None
     assert environment_proxy("ftp://api.example") is None
+
+
+@pytest.mark.parametrize(
+    ("named", "taken"),
+    [
+        ("127.0.0.1:3128", "http://127.0.0.1:3128"),
+        ("proxy.example", "http://proxy.example"),
+        (" me:secret@proxy.example:3128\n", "http://me:secret@proxy.example:3128"),
+        ("HTTPS://proxy.example/", "https://proxy.example/"),
+        ("http://me:se%23cret@[::1]:3128", "http://me:se%23cret@[::1]:3128"),
+    ],
+)
+def test_a_proxy_is_taken_as_curl_takes_it(
+    monkeypatch: pytest.MonkeyPatch, named: str, taken: str
+) -> None:
+    monkeypatch.setenv("https_proxy", named)
+    assert str(environment_proxy("https://api.example")) == taken
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("socks5://127.0.0.1:1080", "a proxy that speaks socks5 cannot be used"),
+        ("socks5h://me:secret@proxy:1080", "a proxy that speaks socks5h cannot be used"),
+        ("http://me:se#cret@proxy:3128", "it is not the address of a proxy"),
+        ("http://me:12#secret@proxy:3128", "it is not the address of a proxy"),
+        ("me:1/secret@proxy:3128", "it is not the address of a proxy"),
+        ("http://proxy:31280000", "it is not the address of a proxy"),
+        ("http://", "it is not the address of a proxy"),
+    ],
+)
+async def test_a_proxy_that_cannot_be_used_is_refused_before_the_first_request(
+    monkeypatch: pytest.MonkeyPatch, script: Script, tokens: Tokens, named: str, said: str
+) -> None:
+    monkeypatch.setenv("http_proxy", named)
+    session = ApiSession(
+        service="Test",
+        base_url="http://api.invalid",
+        tokens=TokenSource(tokens.fetch),
+        read_detail=read_detail,
+    )
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        async with session:
+            await read(session)
+    assert str(caught.value).startswith("environment variable http_proxy: ")
+    assert "cret" not in str(caught.value)
+    assert tokens.issued == 0
+
+
+def test_a_host_may_be_left_out_of_the_proxy_with_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "api.example:8443, other.example:443")
+    assert environment_proxy("https://api.example:8443") is None
+    assert environment_proxy("https://api.example") is not None
+    assert environment_proxy("https://other.example") is None
 
 
 async def test_requests_go_through_the_proxy_with_its_credentials(

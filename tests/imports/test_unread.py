@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 from sqlalchemy import func, select
 
@@ -37,6 +38,29 @@ def break_off(scene: Scene, customer: Customer) -> None:
 
 def run_all(scene: Scene, **params: object) -> dict[ImportType, Report]:
     return {import_type: scene.run(import_type, **params) for import_type in ImportType}
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [{"id": "a", "partnerId": "4847383"}],
+        [{"id": "a", "status": None}, {"id": "b", "status": "active"}],
+        [{"id": "a", "status": 1, "partnerId": "4847383"}],
+        [{"id": "68c5b2c0-0000-4000-8000-000000000001", "companyProfile": {}}],
+    ],
+    ids=["no status", "one of two without", "a number", "a page of customers"],
+)
+def test_subscriptions_that_do_not_say_whether_they_count_make_nobody_a_direct_customer(
+    scene: Scene, items: list[object]
+) -> None:
+    (customer,) = scene.sell(INDIRECT)
+    body = orjson.dumps({"totalCount": len(items), "items": items})
+    scene.sandbox.source.put(replace(customer, raw_subscriptions=body))
+    scene.expect([customer], "failed")
+    report = scene.run(DIRECT, max_failed_percent=100)
+    assert report.of(customer).reason_code == "not_classified"
+    assert "a subscription has no status" in report.of(customer).reason
+    assert not scene.bss(DIRECT).accounts
 
 
 @pytest.fixture

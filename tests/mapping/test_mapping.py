@@ -108,6 +108,7 @@ def test_what_the_run_knows_of_each_customer() -> None:
     assert derived == {
         "tenant.id": [rows[0]["tenant_id"], rows[1]["tenant_id"]],
         "tenant.domainPrefix": ["contoso", None],
+        "tenant.domainPrefixes": [None, None],
         "reseller.mpnId": ["77", None],
         "reseller.name": ["Alpha", None],
         "reseller.bssAccountId": ["4711", None],

@@ -101,6 +101,19 @@ def test_a_schedule_was_due_by_its_own_clock(cron: str, zone: str, due: datetime
     assert last_due(ScheduleConfig(cron=cron, timezone=zone), NOW) == due
 
 
+@pytest.mark.parametrize(
+    "cron", ["0 4 31 2 *", "0 4 30 feb *", "R 4 * * *", "R(0-30) 4 * * *", "0 r/2 * * *"]
+)
+def test_a_schedule_that_never_comes_or_is_drawn_by_lot_is_refused(cron: str):
+    with pytest.raises(ValueError, match="is no time of a schedule"):
+        ScheduleConfig(cron=cron)
+
+
+def test_a_schedule_may_name_months_weekdays_and_leap_days():
+    for cron in ("0 4 * mar,apr fri", "0 4 l * *", "0 4 29 2 *", "0 4 * * thu#1"):
+        assert ScheduleConfig(cron=cron).fields == cron
+
+
 def test_every_preset_that_may_be_written_is_known():
     for preset in PRESETS:
         assert last_due(ScheduleConfig(cron=preset), NOW) <= NOW

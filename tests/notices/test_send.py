@@ -17,8 +17,9 @@ from customer_import.config.instances import load_instances
 from customer_import.database.tables import import_runs, sent_notices
 from customer_import.notices.rules import Notice
 from customer_import.notices.send import tell_of_run
-from customer_import.notices.store import claim, note_sign_in
+from customer_import.notices.store import claim
 from customer_import.notices.watch import watch
+from customer_import.runs.renewals import note_renewal
 from customer_import.tasks.finish.close import close_run
 from customer_import.vocabulary import NoticeKind
 from tests.notices.receivers import MailServer, WebServer
@@ -86,6 +87,13 @@ def instances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def write(path: Path, more: dict[str, Any] | None = None, **notices: Any) -> None:
     own = {"title": "Contoso", "import_types": ["direct"], "notices": notices} | (more or {})
     path.write_text(yaml.safe_dump({"version": 1, "instances": {"default": own}}))
+
+
+def write_all(path: Path, **more: Any) -> None:
+    """Add instances to the one that is there."""
+    content = yaml.safe_load(path.read_text())
+    content["instances"] |= more
+    path.write_text(yaml.safe_dump(content))
 
 
 def end(book: Book, **outcomes: int) -> Run:
@@ -220,6 +228,47 @@ def test_a_scheduled_import_that_is_overdue_is_told_once_until_it_ended_well(
     assert look(2.8) == 2
 
 
+def test_a_schedule_that_was_away_owes_nothing_from_that_time(
+    book: Book, instances: Path, mail: MailServer
+):
+    now = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+    def look(days: float, **schedules: Any) -> int:
+        write(instances, {"schedules": schedules}, by=[SMTP])
+        watch(book.engine, load_instances(), LINK, now + timedelta(days=days))
+        return len(mail.mails)
+
+    nightly = {"cron": "@daily"}
+    assert look(0, direct=nightly) == 0
+    assert look(1, direct=nightly) == 1
+    assert look(2) == 1
+    assert look(60, direct=nightly) == 1
+    assert look(61, direct=nightly) == 2
+
+
+def test_a_run_that_is_closed_again_after_a_later_one_tells_nothing_anew(
+    book: Book, mail: MailServer, instances: Path
+):
+    write(instances, by=[SMTP], of=["problems", "new_customers"])
+
+    def end_complete(**outcomes: int) -> Run:
+        run = end(book, **outcomes)
+        of_all = update(import_runs).where(import_runs.c.id == run.key).values(is_complete=True)
+        with book.engine.begin() as database:
+            database.execute(of_all)
+        return run
+
+    first = end_complete(unchanged=40, created=1, rejected=2)
+    assert len(mail.mails) == 2
+    end_complete(unchanged=43)
+    tell_of_run(book.engine, first.key, LINK)
+    assert len(mail.mails) == 2
+    end_complete(unchanged=41, rejected=2)
+    assert len(mail.mails) == 3
+    tell_of_run(book.engine, first.key, LINK)
+    assert len(mail.mails) == 3
+
+
 def test_a_client_secret_that_ends_soon_is_told_once_a_day(
     book: Book, instances: Path, mail: MailServer
 ):
@@ -261,10 +310,15 @@ def test_a_refresh_token_is_told_before_it_ends_reckoned_from_the_last_sign_in(
 
     assert look(75) == []
     assert look(80) == ["Contoso: Partner Center's refresh token ends on 2026-09-29"]
-    note_sign_in(book.engine, "default", begun + timedelta(days=79))
-    note_sign_in(book.engine, "default", begun + timedelta(days=81))
+    note_renewal(book.engine, "default", begun + timedelta(days=79))
+    note_renewal(book.engine, "default", begun + timedelta(days=81))
     assert look(82) == []
     assert look(81 + 80) == ["Contoso: Partner Center's refresh token ends on 2026-12-19"]
+
+    other = {"title": "Other", "import_types": ["indirect"]}  # by the same connection
+    write_all(instances, other=other)
+    note_renewal(book.engine, "other", begun + timedelta(days=160))
+    assert look(81 + 80) == []
 
 
 def test_of_many_tasks_that_would_tell_at_once_one_does(engine: Engine):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import orjson
 import pytest
 
 from customer_import.partner_center.audit import domain_prefixes, parse_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TENANT = "4d3cf487-70f4-4e1e-9ff1-b2bfce8d9f04"
 
@@ -44,6 +49,23 @@ def test_no_value_of_a_record_is_kept() -> None:
 def test_a_record_without_customer_id_is_looked_up_in_its_value(value: dict) -> None:
     text = orjson.dumps(value).decode()
     found = parse_record(record(customerId=None, resourceType="customer", resourceNewValue=text))
+    assert found is not None
+    assert found.tenant_id == TENANT
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("subscription", {"companyProfile": {"tenantId": TENANT}}),
+        ("CUSTOMER", {"id": TENANT}),
+        ("order", {"customerID": TENANT}),
+    ],
+)
+@pytest.mark.parametrize("write", [lambda value: orjson.dumps(value).decode(), lambda value: value])
+def test_a_value_names_its_customer_in_whatever_case_and_as_text_or_object(
+    kind: str, value: dict, write: Callable[[dict], object]
+) -> None:
+    found = parse_record(record(customerId=None, resourceType=kind, resourceNewValue=write(value)))
     assert found is not None
     assert found.tenant_id == TENANT
 
@@ -118,6 +140,25 @@ def test_the_record_of_a_new_customer_names_its_domain_prefix(
     assert found is not None
     assert found.domain_prefix == prefix
     assert domain_prefixes([found]) == ({TENANT: prefix} if prefix else {})
+
+
+@pytest.mark.parametrize(
+    "written", [f"{{{TENANT}}}", TENANT.replace("-", ""), f"urn:uuid:{TENANT}", f" {TENANT}\u200b"]
+)
+def test_a_customer_is_known_however_its_id_is_written(written: str) -> None:
+    found = parse_record(record(customerId=written))
+    assert found is not None
+    assert found.tenant_id == TENANT
+
+
+@pytest.mark.parametrize(
+    "nobody", ["00000000-0000-0000-0000-000000000000", "not applicable", "-", 7]
+)
+def test_an_id_that_is_nobodys_does_not_hide_the_one_in_the_values(nobody: object) -> None:
+    value = orjson.dumps({"CompanyProfile": {"TenantId": TENANT}}).decode()
+    found = parse_record(record(customerId=nobody, resourceNewValue=value))
+    assert found is not None
+    assert found.tenant_id == TENANT
 
 
 @pytest.mark.parametrize("value", [None, "", "{", "[1]", 7, '{"Name": "no id"}'])

@@ -123,6 +123,22 @@ def test_the_body_of_another_tenant_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("default", "prefixes"),
+    [
+        ("firma.example", ("nordlicht", "nordlichtneu")),
+        ("NordlichtNeu.onmicrosoft.com", ("nordlichtneu", "nordlicht")),
+        (None, ("nordlicht", "nordlichtneu")),
+    ],
+)
+def test_the_order_of_domains_decides_nothing(default: str | None, prefixes: tuple) -> None:
+    custom = ["nordlichtneu.onmicrosoft.com", "firma.example", "nordlicht.onmicrosoft.com"]
+    for domains in (custom, custom[::-1]):
+        customer = {"id": "a", "companyProfile": {"domain": default}, "customDomains": domains}
+        found = flat(customer)
+        assert (found.domain_prefix, found.domain_prefixes) == (prefixes[0], prefixes)
+
+
+@pytest.mark.parametrize(
     ("domains", "prefix"),
     [
         (["contoso.onmicrosoft.com"], "contoso"),

@@ -158,6 +158,14 @@ async def test_a_list_has_not_many_more_pages_than_its_own_total_says() -> None:
     assert len(asked) == 30, "ten pages were said; the list is not begun again"
 
 
+async def test_a_list_whose_later_pages_are_smaller_than_its_first_is_read_to_its_end() -> None:
+    """A next link may forget the size that was asked for; then the server's own holds."""
+    pages = pages_of(*range(60))
+    first = next(iter(pages.values()))
+    first[0] = Page(tuple({"id": f"first.{n}"} for n in range(40)), first[0].next, total=158)
+    assert len(await walk(Server(pages))) == 40 + 59 * 2
+
+
 async def test_a_list_that_gives_the_same_items_under_new_links_ends() -> None:
     async def read_page(asked: Link) -> Page:
         page = await endless(asked)

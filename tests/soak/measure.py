@@ -27,6 +27,7 @@ _WARM_UP = 10
 """Runs until what is cached is cached."""
 _ONE_IN = 100
 _PARTS = ("api-server", "dag-processor", "scheduler")
+_PAGES = (f"?dag_id={_DAG_ID}", "overview", f"tenants?dag_id={_DAG_ID}", "search?q=anderson")
 _FAULTS = [
     {"endpoint": "partner_center.*", "kind": "status", "status": 503, "probability": 0.02},
     {"endpoint": "partner_center.*", "kind": "reset_before", "probability": 0.01},
@@ -141,6 +142,10 @@ def _run(airflow: RealAirflow, figures: Figures, scope: Scope) -> dict[str, int]
 
 
 def _look(airflow: RealAirflow, figures: Figures, import_url: str) -> None:
+    """Open the pages as a person does, then note what everything takes."""
+    for page in _PAGES:
+        address = f"{airflow.api.url}/customer-import/{page}"
+        airflow.api.http.get(address, timeout=60).raise_for_status()
     for name in _PARTS:
         figures.memory[name].append(airflow.memory_mb(name))
     with reading(open_engine(import_url)) as connection:

@@ -7,7 +7,7 @@ user and no password is ever sent.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from customer_import.bss.models import (
     Account,
@@ -22,7 +22,7 @@ from customer_import.bss.models import (
     User,
 )
 from customer_import.bss.query import equals, greater
-from customer_import.errors import EndlessListError, RejectedRequestError
+from customer_import.errors import EndlessListError, RejectedRequestError, RetriableError
 from customer_import.http.reader import positive_id, read_json
 
 if TYPE_CHECKING:
@@ -35,12 +35,15 @@ if TYPE_CHECKING:
     OnTurn = Callable[[], Awaitable[None]]
 
 Value = TypeVar("Value")
+Record = TypeVar("Record", Account, Contact)
 
 PAGE_SIZE = 500
 MAX_PAGES = 10_000
 """Of a list that does not say how long it is."""
 MAX_NAME = 1_000
 _SPARE_PAGES = 10
+MAX_READINGS = 3
+"""Of a list that gives fewer records than it says that it has."""
 PATCH_TYPE = "application/json-patch+json"
 _NOT_FOUND = 404
 
@@ -66,9 +69,9 @@ class BssClient:
         return self._session.requests
 
     def accounts(self) -> AsyncIterator[list[Account]]:
-        """Yield all accounts with their custom fields, page by page, oldest first."""
+        """Yield all accounts with their custom fields, page by page, oldest first; some of them perhaps twice."""
         params = {"include": "customFields", "$orderBy": "createdAt asc"}
-        return self._pages("/api/accounts", _account, params)
+        return self._whole("/api/accounts", _account, params)
 
     def accounts_after(self, account_id: int) -> AsyncIterator[list[Account]]:
         """Yield the accounts made after this one with their custom fields, page by page; numbers only go up."""
@@ -135,13 +138,18 @@ class BssClient:
         )
 
     def all_contacts(self) -> AsyncIterator[list[Contact]]:
-        """Yield the contacts of all accounts, page by page, in the BSS's order."""
-        return self._pages("/api/contacts", _contact, {})
+        """Yield the contacts of all accounts, page by page, in the BSS's order; some of them perhaps twice."""
+        return self._whole("/api/contacts", _contact, {})
 
     async def contacts(self, account_id: int) -> list[Contact]:
-        """Return the contacts of an account."""
+        """Return the contacts of an account; those of others, which a BSS that knows no such filter gives, are none."""
         params = {"$filter": equals("accountId", account_id)}
-        return await self._all("/api/contacts", _contact, params)
+        found = {
+            contact.id: contact
+            async for page in self._pages("/api/contacts", _contact, params)
+            for contact in page
+        }
+        return [contact for contact in found.values() if contact.account_id == account_id]
 
     async def create_contact(
         self, body: Json, on_turn: OnTurn | None = None, settle: Settle[int] | None = None
@@ -250,39 +258,77 @@ class BssClient:
     ) -> list[Value]:
         return [item async for page in self._pages(path, read, params or {}) for item in page]
 
+    async def _whole(
+        self, path: str, read: Callable[[Any], Record], params: Mapping[str, str]
+    ) -> AsyncIterator[list[Record]]:
+        """Yield the pages of a list of all records by which something may be created; again when some are missing.
+
+        Not of a part of them: whether a total counts those that a filter leaves out is nowhere said.
+
+        A record that is deleted while the list is read moves those behind it forward, one of them onto a page that was
+        read before.
+
+        Raises:
+            RetriableError: The list still gave fewer records than it says that it has.
+        """
+        for _ in range(MAX_READINGS):
+            totals: list[int] = []
+            seen: set[int] = set()
+            async for page in self._pages(path, read, params, totals.append):
+                seen.update(record.id for record in page)
+                yield page
+            if len(seen) >= max(totals, default=0):
+                return
+        message = f"the list says that it has {max(totals)} records, and gave {len(seen)}"
+        raise RetriableError(message, service=self._session.service, endpoint=f"GET {path}")
+
     async def _pages(
-        self, path: str, read: Callable[[Any], Value], params: Mapping[str, str]
+        self,
+        path: str,
+        read: Callable[[Any], Value],
+        params: Mapping[str, str],
+        tell_total: Callable[[int], None] = lambda _: None,
     ) -> AsyncIterator[list[Value]]:
         """Yield pages until the envelope says that there are no more, a page is empty, or a page repeats itself.
+
+        Args:
+            path: Of the list.
+            read: Reads a record.
+            params: Query parameters.
+            tell_total: Told by each page how many records the list says that it has.
 
         Raises:
             EndlessListError: The list has far more pages than its first page says.
         """
 
-        def parse(body: bytes) -> tuple[list[Value], bytes, bool, int | None]:
-            items, is_last, pages = _page(read_json(body), index)
+        def parse(body: bytes) -> tuple[list[Value], bytes, _End]:
+            items, end = _page(read_json(body), index)
             read_items = [read(item) for item in _shaped(items)]
-            return read_items, repr(items[:1])[:MAX_NAME].encode(), is_last, pages
+            return read_items, repr(items[:1])[:MAX_NAME].encode(), end
 
         previous = b""
         limit = MAX_PAGES
         index = 0
         while index < limit:
             index += 1
-            items, fingerprint, is_last, pages = await self._session.read(
+            items, fingerprint, end = await self._session.read(
                 path,
                 endpoint=path,
                 parse=_malformed_as_value_error(parse),
                 params={**params, "pageIndex": str(index), "pageSize": str(PAGE_SIZE)},
                 limiter=self._limiter,
             )
+            if end.total is not None:
+                tell_total(end.total)
             if not items or fingerprint == previous:
                 return
             yield items
-            if is_last:
+            if end.is_here:
                 return
-            if index == 1 and pages is not None:
-                limit = min(2 * pages + _SPARE_PAGES, MAX_PAGES)  # accounts may be added meanwhile
+            if index == 1 and end.pages is not None:
+                limit = min(
+                    2 * end.pages + _SPARE_PAGES, MAX_PAGES
+                )  # accounts may be added meanwhile
             previous = fingerprint
         message = f"the list does not end: it has more than {limit} pages"
         raise EndlessListError(message, service=self._session.service, endpoint=f"GET {path}")
@@ -301,26 +347,36 @@ def _malformed_as_value_error(parse: Callable[[bytes], Value]) -> Callable[[byte
     return checked
 
 
-def _page(body: object, index: int) -> tuple[list[Any], bool, int | None]:
-    """Return the items of a list answer, whether it is the last page, and how many there are if it says so.
+class _End(NamedTuple):
+    """What a page says of the end of its list: whether it is the last, how many pages and records there are."""
+
+    is_here: bool
+    pages: int | None = None
+    total: int | None = None
+
+
+def _page(body: object, index: int) -> tuple[list[Any], _End]:
+    """Return the items of a list answer, and what it says of the list's end.
 
     Version 3 has an envelope whose ``paging`` differs between lists (docs/api/bss.md section 2.3), older
     versions a bare array.
     """
     if isinstance(body, list):
-        return body, True, None
+        return body, _End(is_here=True)
     envelope = cast("dict[str, Any]", body)
     items = envelope["data"]
     paging = envelope.get("paging") or {}
     pages = paging.get("totalPages", paging.get("pageCount"))
-    if items is None and not paging.get("totalRecords", paging.get("totalCount")):
+    said = paging.get("totalRecords", paging.get("totalCount"))
+    total = said if type(said) is int else None
+    if items is None and not said:
         items = []  # how .NET writes an empty list that was never filled
     if type(pages) is int:
-        return items, index >= pages, pages
+        return items, _End(index >= pages, pages, total)
     links = envelope.get("links")
     if isinstance(links, dict) and "next" in links:
-        return items, links["next"] is None, None
-    return items, False, None  # an empty or repeated page ends it
+        return items, _End(links["next"] is None, total=total)
+    return items, _End(is_here=False, total=total)  # an empty or repeated page ends it
 
 
 def _shaped(items: Sequence[Any]) -> Sequence[Any]:

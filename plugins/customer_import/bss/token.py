@@ -11,7 +11,8 @@ import aiohttp
 from customer_import.bss.error_body import read_detail
 from customer_import.errors import AuthenticationError
 from customer_import.http.body import MAX_ERROR_BODY, OversizedBodyError, client_options, read_body
-from customer_import.http.classify import is_transient, retry_after_s
+from customer_import.http.classify import asked_wait_s, is_transient
+from customer_import.http.proxy import environment_proxy
 from customer_import.http.reader import read_json
 from customer_import.http.redaction import code_of
 from customer_import.http.sign_in import (
@@ -80,13 +81,16 @@ async def fetch_token(
 
     Raises:
         AuthenticationError: The credentials were refused; says in words which.
+        ConfigurationError: The proxy of the environment cannot be used.
         RetriableError: The endpoint could not be reached or is out of order. No API request was sent.
     """
     url = base_url + TOKEN_PATH
     timeout = aiohttp.ClientTimeout(total=TOKEN_TIMEOUT_S)
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True, **client_options(tls)) as client,
+            aiohttp.ClientSession(
+                timeout=timeout, proxy=environment_proxy(base_url), **client_options(tls)
+            ) as client,
             client.post(
                 url,
                 data=password_grant(credentials),
@@ -137,7 +141,7 @@ def read_token(
     fields = answer if isinstance(answer, dict) else {}
     is_limit = status >= 300 and read_detail(body).is_rate_limit  # noqa: PLR2004 - whatever is not a success
     if is_transient(status) or is_limit:
-        wait = retry_after_s(headers.get("Retry-After"), datetime.now(UTC))
+        wait = asked_wait_s(headers, datetime.now(UTC))
         raise out_of_order(SERVICE, ENDPOINT, url, status, wait)
     if status >= 300:  # noqa: PLR2004 - whatever is not a success
         code = code_of(fields.get("error"), sent) or f"HTTP {status}"

@@ -17,7 +17,7 @@ from customer_import.config.mapping import load_mappings
 from customer_import.errors import CustomerImportError
 from customer_import.http.finding import SIGN_IN, Finding
 from customer_import.partner_center.check import check_partner_center
-from customer_import.partner_center.hook import PartnerCenterHook
+from customer_import.partner_center.hook import PartnerCenterHook, forget_token
 from customer_import.partner_center.refresh_token import not_renewed
 from customer_import.vocabulary import ImportType
 
@@ -93,7 +93,7 @@ def check_mappings(instance: InstanceConfig) -> Finding:
 def _check_partner_center(instance: InstanceConfig) -> Iterable[Finding]:
     import_type = neediest(instance)
     # Outside a task Airflow stores no variable; Microsoft leaves the refresh token that was used valid.
-    hook = PartnerCenterHook(instance.partner_center.conn_id, save_refresh_token=_forget)
+    hook = PartnerCenterHook(instance.partner_center.conn_id, save_refresh_token=forget_token)
     for finding in check_partner_center(impatient(instance.partner_center), import_type, hook):
         if finding.subject == SIGN_IN and finding.is_right:
             yield _with_renewal(finding, hook.settings.refresh_token_variable)
@@ -124,7 +124,3 @@ def of_end(end: str, findings: Iterable[Finding]) -> Iterator[Finding]:
     """Name the end that findings are of."""
     for finding in findings:
         yield replace(finding, subject=f"{end}, {finding.subject}")
-
-
-def _forget(_token: str) -> None:
-    """Keep no rotated token."""

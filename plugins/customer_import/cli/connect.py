@@ -33,7 +33,6 @@ from customer_import.config.mapping import load_mappings
 from customer_import.errors import AuthenticationError, ConfigurationError, CustomerImportError
 from customer_import.http.clock import wrong_clock
 from customer_import.http.finding import Finding
-from customer_import.notices.store import note_sign_in
 from customer_import.partner_center.check import check_partner_center
 from customer_import.partner_center.consent import try_application
 from customer_import.partner_center.entra import SERVICE
@@ -44,6 +43,7 @@ from customer_import.partner_center.refresh_token import (
     RefreshTokenVariable,
     cannot_renew,
 )
+from customer_import.runs.renewals import note_renewal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -181,7 +181,7 @@ def _store(name: str, token: str) -> Finding:
 def _remember(name: str, instance: InstanceConfig) -> Iterator[Finding]:
     """Remember when the token ends, so that people are told; without a database the token is right all the same."""
     try:
-        note_sign_in(ready_engine(), name, datetime.now(UTC))
+        note_renewal(ready_engine(), name, datetime.now(UTC))
     except CustomerImportError as error:
         yield Finding("last day", f"nobody will be told before it: {error}", is_warning=True)
     if instance.notices and not instance.partner_center.client_secret_ends:

@@ -18,7 +18,7 @@ from customer_import.errors import ConfigurationError
 from customer_import.garbage_collection import gc_paused
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from customer_import.config.messages import Fault
@@ -27,36 +27,49 @@ if TYPE_CHECKING:
 class FrozenModel(BaseModel):
     """Base of every configuration model: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False
+    )
 
 
 ModelT = TypeVar("ModelT", bound=FrozenModel)
 
-_TEXT = "tag:yaml.org,2002:str"
+_TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _MOST_FAULTS = 5
 """In one message; a file in a wrong shape has hundreds."""
 
 
 class _UniqueKeys(yaml.constructor.SafeConstructor):
-    """Refuses a key that stands twice; plain YAML keeps the last one silently."""
+    """Refuses a key that stands twice; plain YAML keeps the last one silently.
 
-    def construct_mapping(
-        self,
-        node: yaml.MappingNode,
-        deep: bool = False,  # noqa: FBT001, FBT002 - the base class has the same signature
-    ) -> dict[Hashable, object]:
+    A key beside ``<<`` may stand there too: YAML's merge says which one counts.
+    """
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Check the keys as they are written, once: afterwards those that were merged stand beside them."""
+        if not hasattr(self, "_checked"):
+            self._checked: set[int] = set()
+        if id(node) not in self._checked:
+            self._checked.add(id(node))
+            self._check_keys(node)
+        super().flatten_mapping(node)
+
+    def _check_keys(self, node: yaml.MappingNode) -> None:
         seen: set[object] = set()
         for key_node, _ in node.value:
-            is_text = key_node.tag == _TEXT
+            is_text = key_node.tag in (_TEXT, _MERGE)
             key = key_node.value if is_text else self.construct_object(key_node, deep=True)
+            problem = ""
             if not isinstance(key, str | int | float | None):
                 problem = "a key must be text"
-                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
-            if key in seen:
+            elif key in seen:
                 problem = f"the key {key!r} stands twice"
+            elif isinstance(key, str) and key != key.strip():
+                # Models trim keys: with one without the blank it would be the same.
+                problem = f"the key {key!r} begins or ends with a blank"
+            if problem:
                 raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             seen.add(key)
-        return super().construct_mapping(node, deep)
 
 
 class _Loader(_UniqueKeys, yaml.SafeLoader):
@@ -210,7 +223,8 @@ def _line(node: yaml.Node, path: Sequence[str | int]) -> int:
             node = node.value[part]
             line = node.start_mark.line
         elif isinstance(node, yaml.MappingNode):
-            found = next((pair for pair in node.value if pair[0].value == str(part)), None)
+            pairs = reversed(node.value)  # own keys stand after those that were merged
+            found = next((pair for pair in pairs if pair[0].value == str(part)), None)
             if found is None:
                 break
             line, node = found[0].start_mark.line, found[1]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from customer_import.config.durations import IN_DAYS
 from customer_import.config.files import FrozenModel, read_each, read_model
 from customer_import.config.instance_names import instance_titles
 from customer_import.config.messages import WrongValueError
@@ -106,9 +107,9 @@ class BssConfig(FrozenModel):
 class RetentionConfig(FrozenModel):
     """How long what an instance's runs leave behind is kept, in days from the start of the run."""
 
-    personal_data_days: Annotated[int, Field(ge=1)] = 30
+    personal_data_days: Annotated[int, Field(ge=1), IN_DAYS] = 30
     """What was read from Partner Center and sent to the BSS."""
-    results_days: Annotated[int, Field(ge=1)] | None = None
+    results_days: Annotated[int, Field(ge=1), IN_DAYS] | None = None
     """The runs themselves with all results; null: for good. The last complete run of each import always stays."""
 
 
@@ -132,9 +133,9 @@ class InstanceConfig(FrozenModel):
         "suspended",
         "pending",
     )
-    full_read_every_days: Annotated[float, Field(gt=0)] | None = 7.0
+    full_read_every_days: Annotated[float, Field(gt=0), IN_DAYS] | None = 7.0
     """A run of scope ``changed`` re-reads every customer at least this often, in even slices; null: never."""
-    hierarchy_refresh_days: Annotated[float, Field(gt=0)] | None = None
+    hierarchy_refresh_days: Annotated[float, Field(gt=0), IN_DAYS] | None = None
     """The page Microsoft Tenants gets a list that is older than this anew when it is opened; null: when asked."""
     auto_create: bool = True
     """False: every new customer waits in the matching queue until a person decides what it is."""

@@ -91,6 +91,9 @@ DERIVED_SOURCES: frozenset[str] = frozenset(
 )
 """Values that the import works out itself: the tenant, its reseller, and what the run was started with."""
 
+SEVERAL_PREFIXES = "tenant.domainPrefixes"
+"""What is staged beside the mapped values of a tenant with several onmicrosoft domains: their prefixes, for people."""
+
 TransformName = Literal["trim", "upper", "lower", "country_id", "state_id"]
 
 

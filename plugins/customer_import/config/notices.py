@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, field_validator
 
+from customer_import.config.durations import IN_HOURS
 from customer_import.config.files import FrozenModel
 from customer_import.config.messages import WrongValueError
 from customer_import.vocabulary import NoticeKind
@@ -42,7 +43,7 @@ class NoticesConfig(FrozenModel):
     of: tuple[NoticeKind, ...] = tuple(kind for kind in NoticeKind if kind not in _QUIET)
     problems_from: Annotated[int, Field(gt=0)] = 1
     """So many customers that failed or were rejected are worth a notice."""
-    overdue_after_hours: Annotated[float, Field(gt=0)] = OVERDUE_AFTER_HOURS
+    overdue_after_hours: Annotated[float, Field(gt=0), IN_HOURS] = OVERDUE_AFTER_HOURS
     """A scheduled import that has not ended well so long after its time is overdue."""
-    repeat_after_hours: Annotated[float, Field(gt=0)] = 24.0
+    repeat_after_hours: Annotated[float, Field(gt=0), IN_HOURS] = 24.0
     """What goes on is told again after so long, not with every run."""

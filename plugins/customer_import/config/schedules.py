@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from croniter import croniter
+from croniter import CroniterError, croniter
 from pydantic import Field, field_validator
 
 from customer_import.config.files import FrozenModel
@@ -23,6 +25,9 @@ PRESETS: Final = {
 }
 """Those of Airflow that say a time, with the five fields that they stand for."""
 _FIELDS = 5
+_BY_CHANCE = re.compile(r"(?i)(?<![a-z])[hr](?![a-z])")
+"""What croniter draws by lot, so that nobody knows when a run was due."""
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class ScheduleConfig(FrozenModel):
@@ -45,7 +50,7 @@ class ScheduleConfig(FrozenModel):
     @field_validator("cron")
     @classmethod
     def _check_cron(cls, cron: str) -> str:
-        if cron in PRESETS or (len(cron.split()) == _FIELDS and croniter.is_valid(cron)):
+        if cron in PRESETS or _names_times(cron):
             return cron
         close = nearest(cron, PRESETS)
         meant = f"did you mean {close}? " if close else ""
@@ -65,3 +70,14 @@ class ScheduleConfig(FrozenModel):
         meant = f"did you mean {close}? " if close else ""
         message = f"there is no time zone {name!r}"
         raise WrongValueError(message, f'{meant}write its IANA name, such as "Europe/Athens"')
+
+
+def _names_times(cron: str) -> bool:
+    """Whether five fields name times that come and are always the same; the 31st of February never comes."""
+    if len(cron.split()) != _FIELDS or _BY_CHANCE.search(cron) or not croniter.is_valid(cron):
+        return False
+    try:
+        croniter(cron, _ANY_TIME).get_next()
+    except CroniterError:
+        return False
+    return True

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
 
 import re2
 
 from customer_import.errors import ApiError, RejectedRequestError, RetriableError, ThrottledError
+from customer_import.http.clock import clock_offset_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -93,7 +94,7 @@ def classify(
         return None
     detail = read_detail(body)
     message = detail.message or f"answered with status {status}"
-    retry_after = retry_after_s(headers.get("Retry-After"), now())
+    retry_after = asked_wait_s(headers, now())
     if retry_after is None:
         retry_after = told_wait_s(body)
     if status == 429 or detail.is_rate_limit:  # noqa: PLR2004
@@ -124,6 +125,12 @@ def classify(
         code=detail.code,
         fields=detail.fields,
     )
+
+
+def asked_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the seconds that an answer's ``Retry-After`` asks to wait; a date in it is by the server's own clock."""
+    ahead_s = clock_offset_s(headers.get("Date"), now) or 0.0
+    return retry_after_s(headers.get("Retry-After"), now - timedelta(seconds=ahead_s))
 
 
 def retry_after_s(value: str | None, now: datetime) -> float | None:

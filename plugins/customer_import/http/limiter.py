@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Protocol, Self
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _BLOCKS_PER_BUDGET = 10
+_BURST_S = 1.0
+"""What leaves together is refused together."""
 _STEPS_BACK = 20
 """A lowered budget comes back by a twentieth of the full one for each window without a refusal."""
 
@@ -117,6 +120,7 @@ class WindowLimiter:
         self._reserved = 0
         self._closed_until = 0.0
         self._changed_at = 0.0
+        self._lowered_at = -math.inf
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
 
@@ -181,18 +185,19 @@ class WindowLimiter:
 
         It comes back step by step, window by window, as long as nothing is refused.
         """
-        if (
-            self._clock() >= self._closed_until
-        ):  # once per pause, not once per refused request of the same burst
+        now = self._clock()
+        # Once per pause, not once per refused request of the same burst, also when no pause is asked for.
+        if now >= self._closed_until and now - self._lowered_at >= _BURST_S:
+            self._lowered_at = now
             self.budget = min(max(1, self.budget * 9 // 10), self._full_budget)
-            self._changed_at = self._clock() + wait_s
+            self._changed_at = now + wait_s
             log.warning(
                 "The server's rate limit was hit: nothing leaves for %.0f s, then at most %s requests in %.0f s",
                 wait_s,
                 self.budget,
                 self.window_s,
             )
-        self._closed_until = max(self._closed_until, self._clock() + wait_s)
+        self._closed_until = max(self._closed_until, now + wait_s)
 
     @property
     def pause_s(self) -> float:

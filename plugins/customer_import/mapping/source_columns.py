@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from customer_import.config.mapping import DELEGATED_SOURCES
+from customer_import.config.mapping import DELEGATED_SOURCES, SEVERAL_PREFIXES
 from customer_import.errors import CustomerImportError
 from customer_import.text import INVISIBLE, is_blank
 
@@ -89,7 +89,8 @@ def _customer_columns(rows: Sequence[StagedRow], run: Run) -> dict[str, list[obj
 
     Some rows are parsed at a time, because objects take several times the memory of columns.
     """
-    columns: dict[str, list[object]] = {path: [] for path in run.mappings.customer_paths}
+    paths = (*run.mappings.customer_paths, SEVERAL_PREFIXES)
+    columns: dict[str, list[object]] = {path: [] for path in paths}
     for first in range(0, len(rows), _ROWS_PARSED):
         sources = [row.source or b"absent" for row in rows[first : first + _ROWS_PARSED]]
         joined = b"[" + b",".join(sources) + b"]"

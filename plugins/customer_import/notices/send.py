@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier, get_current_context
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from customer_import.config.instances import load_instance
 from customer_import.config.notices import PLACES
@@ -18,6 +18,7 @@ from customer_import.errors import ConfigurationError
 from customer_import.notices.rules import of_run
 from customer_import.notices.store import claim, fail, forget
 from customer_import.tasks.finish.summary import Summary
+from customer_import.vocabulary import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,16 +35,27 @@ log = logging.getLogger(__name__)
 def tell_of_run(engine: Engine, run_key: int, link: str) -> None:
     """Tell people what an ended run came to, as far as its instance says so.
 
+    One that is closed again when a later import of all customers has ended well tells nothing: it is no news any more.
+
     Args:
         engine: The import's database.
         run_key: ``import_runs.id``.
         link: Where the run's results are.
     """
     with reading(engine) as connection:
-        query = select(import_runs.c.instance, import_runs.c.summary).where(
-            import_runs.c.id == run_key
+        this, later = import_runs.alias("this_run").c, import_runs.c
+        has_later = exists().where(
+            later.instance == this.instance,
+            later.import_type == this.import_type,
+            later.mode == Mode.IMPORT.value,
+            later.started_at > this.started_at,
+            later.is_complete.is_(True),
         )
-        name, stored = connection.execute(query).one()
+        query = select(this.instance, this.summary, has_later).where(this.id == run_key)
+        name, stored, is_outdated = connection.execute(query).one()
+    if is_outdated:
+        log.info("A later import of all customers has ended well: nobody is told of this run")
+        return
     try:
         instance = load_instance(name)
     except ConfigurationError as error:

@@ -9,10 +9,12 @@ from sqlalchemy import and_, delete, select, update
 
 from customer_import.database.engine import insert_missing
 from customer_import.database.tables import import_runs, sent_notices
+from customer_import.runs.renewals import last_renewal
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import NoticeKind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import timedelta
 
     from sqlalchemy import ColumnElement, Engine
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
 _sent = sent_notices.c
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
-WATCHED, SIGNED_IN = "watched", "signed in"
-"""In the place of a kind: since when a schedule is watched, and when a person last signed in for an instance."""
+WATCHED = "watched"
+"""In the place of a kind: since when a schedule is watched."""
 
 
 def claim(
@@ -78,6 +80,23 @@ def watched_since(engine: Engine, instance: str, import_type: str, now: datetime
     return as_utc(found)
 
 
+def forget_unscheduled(engine: Engine, instance: str, scheduled: Collection[str]) -> None:
+    """Forget since when schedules are watched that an instance has no more: one that comes back owes nothing.
+
+    Args:
+        engine: The import's database.
+        instance: Key of ``instances.yaml``.
+        scheduled: The import types that it has schedules of.
+    """
+    is_away = (
+        _sent.instance == instance,
+        _sent.kind.in_((WATCHED, NoticeKind.OVERDUE.value)),
+        _sent.import_type.not_in(scheduled),
+    )
+    with engine.begin() as connection:
+        connection.execute(delete(sent_notices).where(*is_away))
+
+
 def last_good_import(engine: Engine, instance: str, import_type: str) -> datetime | None:
     """Return when the last import for all customers that ended well began; one for some does not make up for it."""
     runs = import_runs.c
@@ -96,14 +115,6 @@ def last_good_import(engine: Engine, instance: str, import_type: str) -> datetim
     return as_utc(found) if found is not None else None
 
 
-def note_sign_in(engine: Engine, instance: str, now: datetime) -> None:
-    """Remember that a person signed in, and a new refresh token was stored."""
-    key = {"instance": instance, "import_type": "", "kind": SIGNED_IN}
-    with engine.begin() as connection:
-        if not insert_missing(connection, sent_notices, [key | {"sent_at": now}]):
-            connection.execute(update(sent_notices).where(*_same(key)).values(sent_at=now))
-
-
 def last_sign_in(engine: Engine, instance: str) -> datetime | None:
     """Return when the refresh token was renewed last: a run read Partner Center, or a person signed in."""
     runs = import_runs.c
@@ -113,11 +124,10 @@ def last_sign_in(engine: Engine, instance: str) -> datetime | None:
         .order_by(runs.id.desc())
         .limit(1)
     )
-    key = {"instance": instance, "import_type": "", "kind": SIGNED_IN}
-    of_person = select(_sent.sent_at).where(*_same(key))
     with engine.connect() as connection:
-        found = [connection.execute(one).scalar_one_or_none() for one in (query, of_person)]
-    return max((as_utc(moment) for moment in found if moment is not None), default=None)
+        found = connection.execute(query).scalar_one_or_none()
+    moments = (as_utc(found) if found is not None else None, last_renewal(engine, instance))
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def _same(key: dict[str, str]) -> list[ColumnElement[bool]]:

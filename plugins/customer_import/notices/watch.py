@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from customer_import.errors import ConfigurationError
 from customer_import.notices.rules import Credential, of_expiring, of_overdue, overdue
 from customer_import.notices.send import settle
-from customer_import.notices.store import last_good_import, last_sign_in, watched_since
+from customer_import.notices.store import (
+    forget_unscheduled,
+    last_good_import,
+    last_sign_in,
+    watched_since,
+)
 from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.partner_center.refresh_token import LIFETIME_DAYS
 from customer_import.vocabulary import NoticeKind
@@ -41,11 +46,12 @@ def watch(
     """
     now = now or datetime.now(UTC)
     for name, instance in instances.items():
+        forget_unscheduled(engine, name, [import_type.value for import_type in instance.schedules])
         config = instance.notices
         if config is None:
             continue
         expiring = (
-            _expiring(engine, name, instance, link, now)
+            _expiring(engine, name, instances, link, now)
             if NoticeKind.EXPIRING in config.of
             else None
         )
@@ -63,13 +69,18 @@ def watch(
 
 
 def _expiring(
-    engine: Engine, name: str, instance: InstanceConfig, link: str, now: datetime
+    engine: Engine, name: str, instances: Mapping[str, InstanceConfig], link: str, now: datetime
 ) -> Notice | None:
+    instance = instances[name]
+    conn_id = instance.partner_center.conn_id
+    # Whichever signs in by a connection renews its token for all.
+    sharing = [key for key, each in instances.items() if each.partner_center.conn_id == conn_id]
     credentials = []
     if ends := instance.partner_center.client_secret_ends:
         hint = f"make a new one, put it into the connection, and its last day into client_secret_ends of {name}"
         credentials.append(Credential("Partner Center's client secret", ends, hint))
-    renewed = last_sign_in(engine, name)
+    sign_ins = [moment for key in sharing if (moment := last_sign_in(engine, key))]
+    renewed = max(sign_ins, default=None)
     if renewed is not None and _has_refresh_token(instance):
         ends = (renewed + timedelta(days=LIFETIME_DAYS)).date()
         hint = "run an import, which renews it, or sign in anew"

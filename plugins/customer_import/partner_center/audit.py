@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from customer_import.http.reader import read_json
 from customer_import.partner_center.flatten import find_domain_prefix
-from customer_import.partner_center.models import text_of
+from customer_import.partner_center.models import tenant_id_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,8 +49,8 @@ listed counts, because an operation that Microsoft adds must not be missed (docs
 _VALUES = ("resourceNewValue", "resourceOldValue")
 _ADD_CUSTOMER = "addcustomer"
 _DOMAIN = "PrimaryDomainName"
-_CUSTOMER_RESOURCES = ("customer", "Customer")
-_CUSTOMER_IDS = ("CustomerId", "TenantId")
+_CUSTOMER, _COMPANY_PROFILE = "customer", "companyprofile"
+_CUSTOMER_IDS = ("customerid", "tenantid")
 _KEY_BYTES = 16
 
 
@@ -73,10 +73,10 @@ def parse_record(item: Item) -> AuditRecord | None:
     """Read an audit record; ``None`` when it is about no customer, or about nothing that is imported."""
     if _operation(item) in _NOISE:
         return None
-    tenant_id = text_of(item.get("customerId")) or _from_values(item)
+    tenant_id = tenant_id_of(item.get("customerId")) or _from_values(item)
     if tenant_id is None:
         return None
-    return AuditRecord(tenant_id.lower(), _key(item), _domain_prefix(item))
+    return AuditRecord(tenant_id, _key(item), _domain_prefix(item))
 
 
 def domain_prefixes(records: Iterable[AuditRecord]) -> dict[str, str]:
@@ -99,14 +99,13 @@ def _domain_prefix(item: Item) -> str | None:
 
 def _from_values(item: Item) -> str | None:
     """Look for the customer where a value names it; the id of anything else says nothing."""
-    is_of_customer = text_of(item.get("resourceType")) in _CUSTOMER_RESOURCES
+    is_of_customer = (text_of(item.get("resourceType")) or "").lower() == _CUSTOMER
     for name in _VALUES:
-        value = _parse(item.get(name))
-        company = value.get("CompanyProfile")
-        holders = [value, company if isinstance(company, dict) else {}]
+        value = _folded(_parse(item.get(name)))
+        holders = [value, _folded(value.get(_COMPANY_PROFILE))]
         found = [holder.get(key) for holder in holders for key in _CUSTOMER_IDS]
-        for each in [*found, value.get("Id") if is_of_customer else None]:
-            if tenant_id := text_of(each):
+        for each in [*found, value.get("id") if is_of_customer else None]:
+            if tenant_id := tenant_id_of(each):
                 return tenant_id
     return None
 
@@ -116,11 +115,16 @@ def _key(item: Item) -> str:
     return hashlib.blake2b(body, digest_size=_KEY_BYTES).hexdigest()
 
 
-def _parse(value: object) -> dict[str, Any]:
+def _folded(value: object) -> dict[str, Any]:
+    """Return an object with its keys in lower case, which differs (docs, quirk Q9); nothing of what is no object."""
+    return {key.lower(): each for key, each in value.items()} if isinstance(value, dict) else {}
+
+
+def _parse(value: object) -> object:
+    """Return what a value says: JSON in a text as a rule."""
     if not isinstance(value, str):
-        return {}
+        return value
     try:
-        parsed = read_json(value.encode())
+        return read_json(value.encode())
     except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
+        return None

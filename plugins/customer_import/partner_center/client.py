@@ -57,13 +57,14 @@ _MAX_ID_LENGTH = 64
 _MAX_RELATIONSHIP = 50
 _CUSTOMERS = "/v1/customers"
 _CUSTOMER = "/v1/customers/{id}"
-_SUBSCRIPTIONS = "/v1/customers/{id}/subscriptions"
+SUBSCRIPTIONS = "/v1/customers/{id}/subscriptions"
 _RELATIONSHIPS = "/v1/relationships"
 _COUNTRY_RULES = "/v1/countryvalidationrules/{iso2}"
 _AUDIT_RECORDS = "/v1/auditrecords"
 _VALIDATE_RESELLERS = "/v1/partners/validateresellers"
 _AUDIT_PAGE_SIZE = 500
 _VALIDATE_MFA = (("ValidateMfa", "true"),)
+_MPN_IDS = (str, int, type(None))
 _MFA_ANSWERS = {"true": True, "false": False}
 
 
@@ -161,14 +162,14 @@ class PartnerCenterClient:
 
     async def subscriptions(self, tenant_id: str) -> tuple[Subscription, ...]:
         """Read all subscriptions of a customer, of any status."""
-        path = _SUBSCRIPTIONS.format(id=quote(tenant_id, safe=""))
+        path = SUBSCRIPTIONS.format(id=quote(tenant_id, safe=""))
         page = await self._read(
-            Link(path), _SUBSCRIPTIONS, _parse_subscriptions, self._subscriptions
+            Link(path), SUBSCRIPTIONS, _parse_subscriptions, self._subscriptions
         )
         items = list(page.items)
         if page.next is not None:  # documented as one page
             pages = self._pages(
-                path, _SUBSCRIPTIONS, self._subscriptions, _subscription_key, _parse_subscriptions
+                path, SUBSCRIPTIONS, self._subscriptions, _subscription_key, _parse_subscriptions
             )
             items = [item async for page_items in pages for item in page_items]
         return tuple(map(_parse_subscription, items))
@@ -190,7 +191,8 @@ class PartnerCenterClient:
     async def country_rules(self, iso2: str) -> CountryRules:
         """Read the address rules of a country."""
         path = _COUNTRY_RULES.format(iso2=quote(iso2, safe=""))
-        return await self._read(Link(path), _COUNTRY_RULES, _parse_country_rules, None)
+        parse = partial(_parse_country_rules, iso2=iso2)
+        return await self._read(Link(path), _COUNTRY_RULES, parse, None)
 
     async def validate_resellers(self, mpn_ids: Sequence[str]) -> dict[str, bool]:
         """Ask which MPN ids are an authorised reseller's (docs/api/partner-center.md section 7).
@@ -313,7 +315,7 @@ def _parse_subscription(item: Item) -> Subscription:
     is_renewed = item.get("autoRenewEnabled")
     return Subscription(
         id=(text_or_number(item.get("id")) or "")[:_MAX_ID_LENGTH],
-        status=(text_or_number(item.get("status")) or "").lower()[:_MAX_ID_LENGTH],
+        status=(text_of(item.get("status")) or "").lower()[:_MAX_ID_LENGTH],
         partner_id=partner_id[:MAX_MPN_ID] if partner_id else None,
         name=text_of(item.get("offerName"), MAX_OFFER_NAME),
         ends_on=day_of(item.get("commitmentEndDate")),
@@ -328,7 +330,7 @@ def _parse_subscriptions(body: bytes) -> Page:
         ValueError: As ``parse_page``, or a ``partnerId`` is neither text nor number: then nobody knows whose.
     """
     page = parse_page(body)
-    if not all(isinstance(item.get("partnerId"), str | int | None) for item in page.items):
+    if not all(type(item.get("partnerId")) in _MPN_IDS for item in page.items):
         message = "items.partnerId: not a text"
         raise ValueError(message)
     return page
@@ -347,5 +349,9 @@ def _parse_validations(body: bytes) -> dict[str, bool]:
     }
 
 
-def _parse_country_rules(body: bytes) -> CountryRules:
-    return CountryRules.model_validate(read_json(body))  # its ValidationError is a ValueError
+def _parse_country_rules(body: bytes, iso2: str) -> CountryRules:
+    rules = CountryRules.model_validate(read_json(body))  # its ValidationError is a ValueError
+    if trim(rules.iso2_code).upper() != iso2:
+        message = "iso2Code: not the country that was asked for"
+        raise ValueError(message)
+    return rules

@@ -19,7 +19,7 @@ from msal.authority import WELL_KNOWN_AUTHORITY_HOSTS
 
 from customer_import.errors import AuthenticationError, RetriableError
 from customer_import.http.body import MAX_ERROR_BODY, OversizedBodyError, read_response
-from customer_import.http.classify import is_transient, retry_after_s
+from customer_import.http.classify import asked_wait_s, is_transient
 from customer_import.http.clock import clock_offset_s
 from customer_import.http.exchange import exchange
 from customer_import.http.reader import read_json
@@ -204,7 +204,7 @@ class _HttpClient(SignInSession):
         answer = _answer(response)
         if answer is None:
             # Left to msal, it would come out as a wrong tenant or as an error of msal's own.
-            wait = retry_after_s(response.headers.get("Retry-After"), datetime.now(UTC))
+            wait = asked_wait_s(response.headers, datetime.now(UTC))
             raise out_of_order(SERVICE, ENDPOINT, url, response.status_code, wait)
         response._content, response.encoding = orjson.dumps(answer), "utf-8"
         return response

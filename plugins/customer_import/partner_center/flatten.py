@@ -18,7 +18,7 @@ from customer_import.http.reader import read_document
 from customer_import.text import trim, without_format
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 TENANT_DOMAIN_SUFFIXES = (
     ".onmicrosoft.com",
@@ -63,6 +63,7 @@ class FlatCustomer:
         has_delegated_access: Whether Partner Center shows what it keeps from partners without delegated access (DAP,
             GDAP): domains, company address and company e-mail. When not, they are hidden instead of absent.
         domain_prefix: Of the tenant's onmicrosoft domain; ``None`` when it has none, or it is hidden.
+        domain_prefixes: Those of all such domains that it has.
     """
 
     source: Mapping[str, object] = field(repr=False)
@@ -70,6 +71,7 @@ class FlatCustomer:
     has_billing_profile: bool
     has_delegated_access: bool
     domain_prefix: str | None
+    domain_prefixes: tuple[str, ...] = ()
 
 
 def flatten_customer(
@@ -97,6 +99,7 @@ def flatten_customer(
     if _CREDENTIALS in customer:
         del customer[_CREDENTIALS]
         is_verbatim = False
+    prefixes = _domain_prefixes(customer)
     body = body.removeprefix(_BOM) if is_verbatim else orjson.dumps(customer)
     return FlatCustomer(
         source=_take(customer, paths),
@@ -105,7 +108,8 @@ def flatten_customer(
         # GDAP, which allowDelegatedAccess does not speak of, shows in the domains.
         has_delegated_access=customer.get("allowDelegatedAccess") is True
         or bool(customer.get("customDomains")),
-        domain_prefix=find_domain_prefix(_domains(customer)),
+        domain_prefix=next(iter(prefixes), None),
+        domain_prefixes=prefixes,
     )
 
 
@@ -115,6 +119,10 @@ def find_domain_prefix(domains: list[object]) -> str | None:
     Args:
         domains: In order of preference; values that are not text are passed over.
     """
+    return next(_prefixes(domains), None)
+
+
+def _prefixes(domains: Iterable[object]) -> Iterator[str]:
     for value in domains:
         if not isinstance(value, str):
             continue
@@ -122,14 +130,16 @@ def find_domain_prefix(domains: list[object]) -> str | None:
         for suffix in TENANT_DOMAIN_SUFFIXES:
             prefix = domain.removesuffix(suffix)
             if prefix != domain and "." not in prefix and 0 < len(prefix) <= _MAX_PREFIX_LENGTH:
-                return prefix
-    return None
+                yield prefix
+                break
 
 
-def _domains(customer: Json) -> list[object]:
+def _domain_prefixes(customer: Json) -> tuple[str, ...]:
+    """Return the prefix of the default domain, then those of the others, which come in any order."""
     default = (customer.get("companyProfile") or {}).get("domain")
     custom = customer.get("customDomains")
-    return [default, *(custom if isinstance(custom, list) else ())]
+    others = sorted(_prefixes(custom if isinstance(custom, list) else ()))
+    return tuple(dict.fromkeys([*_prefixes([default]), *others]))
 
 
 def _check_objects(customer: Json) -> None:

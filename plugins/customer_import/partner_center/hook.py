@@ -184,6 +184,11 @@ class PartnerCenterHook(BaseHook):
         return self._auth
 
     @property
+    def has_renewed(self) -> bool:
+        """Whether a sign-in has stored a renewed refresh token in the Variable."""
+        return self._variable is not None and self._variable.is_renewed
+
+    @property
     def renewal_trouble(self) -> str | None:
         """Why the refresh token cannot be renewed where it is, in words; known after a sign-in that stores it."""
         return self._variable.trouble if self._variable else None
@@ -231,7 +236,7 @@ class PartnerCenterHook(BaseHook):
 
     def _sign_in(self) -> str:
         # Only a task can store a Variable; Microsoft leaves the refresh token that was used valid.
-        hook = PartnerCenterHook(self.partner_center_conn_id, save_refresh_token=_forget)
+        hook = PartnerCenterHook(self.partner_center_conn_id, save_refresh_token=forget_token)
         config = PartnerCenterConfig(max_attempts=1, request_timeout_s=20)
         session = hook.session(config, waits_for_outages=False)
 
@@ -311,5 +316,5 @@ def _parse_https(text: str, source: str, key: str, path_hint: str) -> Address:
     return address
 
 
-def _forget(_token: str) -> None:
+def forget_token(_token: str) -> None:
     """Keep no rotated token."""

@@ -6,9 +6,10 @@ Shapes: docs/api/partner-center.md; unknown keys are ignored.
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from customer_import.text import cut, trim, without_format
 
@@ -38,6 +39,14 @@ class CountryRules(_Model):
     is_city_required: bool = Field(default=False, alias="isCityRequired")
     phone_number_regex: str | None = Field(default=None, alias="phoneNumberRegex")
     calling_codes: tuple[str, ...] = Field(default=(), alias="countryCallingCodesList")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, value: object) -> object:
+        """Take null for absent, as .NET writes it."""
+        if not isinstance(value, dict):
+            return value
+        return {key: each for key, each in value.items() if each is not None}
 
 
 class Reseller(_Model):
@@ -119,6 +128,18 @@ class Peek:
 def is_guid(text: str) -> bool:
     """Whether a lower-cased text is a GUID in its usual form; nothing else is put into a path."""
     return _GUID.fullmatch(text) is not None
+
+
+def tenant_id_of(value: object) -> str | None:
+    """Return the tenant id that a text means, as tenants are known; ``None`` for any other text, and for nobody's id.
+
+    Braces, invisible characters, missing hyphens and capitals make no difference.
+    """
+    try:
+        found = uuid.UUID(trim(without_format(value)) if isinstance(value, str) else "")
+    except ValueError:
+        return None
+    return str(found) if found.int else None  # .NET writes zeros for an id that was not set
 
 
 def text_of(value: object, max_length: int = MAX_NAME) -> str | None:

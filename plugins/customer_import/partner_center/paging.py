@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import posixpath
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -54,15 +55,19 @@ class Page:
     next: Link | None = None
     total: int | None = None
 
-    def page_limit(self, max_pages: int) -> int:
+    def page_limit(self, page_size: int, max_pages: int) -> int:
         """Return how many pages a list that begins with this one may have.
 
         The total often counts this page alone (docs/api/partner-center.md, Q5): then it says nothing.
         A real one is taken twice, because lists grow and totals lag.
+
+        Args:
+            page_size: Items of the smallest page: a next link may forget how many were asked for.
+            max_pages: More are never allowed.
         """
         if self.total is None or not self.items or self.total <= len(self.items):
             return max_pages
-        return min(2 * -(-self.total // len(self.items)) + _SPARE_PAGES, max_pages)
+        return min(2 * -(-self.total // page_size) + _SPARE_PAGES, max_pages)
 
 
 def parse_page(body: bytes) -> Page:
@@ -143,14 +148,16 @@ async def _walk(
     seen: set[Link] = set()
     given: set[str] = set()
     previous: tuple[Item, ...] = ()
-    limit, stale = max_pages, 0
+    first: Page | None = None
+    limit, stale, smallest = max_pages, 0, sys.maxsize
     while link not in seen and stale < _STALE_PAGES:
         if len(seen) >= limit:
             message = f"the list does not end: it has more than {limit} pages"
             raise EndlessListError(message, service="Partner Center", endpoint=_endpoint(link))
         page = await read_page(link)
-        if not seen:
-            limit = page.page_limit(max_pages)
+        first = first or page
+        smallest = min(smallest, len(page.items) or smallest)
+        limit = first.page_limit(smallest, max_pages)
         seen.add(link)
         if page.items and page.items == previous:
             break

@@ -31,6 +31,7 @@ class RefreshTokenVariable:
     Attributes:
         name: The Variable.
         trouble: Why the token cannot be renewed there, in words; known after ``save``.
+        is_renewed: Whether ``save`` has stored one.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class RefreshTokenVariable:
     ) -> None:
         self.name = name
         self.trouble: str | None = None
+        self.is_renewed = False
         self._read = read
         self._write = write
         self._known: str | None = None
@@ -79,6 +81,7 @@ class RefreshTokenVariable:
             self._write(self.name, token)
             if self._read(self.name) == token:
                 self._known = token
+                self.is_renewed = True
                 return
         self._is_left = True
         self.trouble = not_renewed(self.name, place or "a secrets backend")

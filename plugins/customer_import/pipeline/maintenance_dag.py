@@ -41,6 +41,7 @@ def build_maintenance_dag(*, schedule: str | None = "@hourly") -> DAG:
                 default=None,
                 type=["null", "integer"],
                 minimum=1,
+                maximum=36_500,
                 title="Keep personal data for (days)",
                 description="What older runs read and sent is removed; results and links stay. Empty: as long as each "
                 "instance says (retention in include/instances.yaml).",

@@ -35,6 +35,11 @@ _DECIDES_NOTHING: Mapping[str, IncEx | bool] = {
     "max_overwritten_percent": True,
     "approval_timeout_hours": True,
     "approvers": True,
+    "hierarchy_refresh_days": True,
+    "retention": True,
+    "notices": True,
+    "schedules": True,
+    "roles": True,
     "load_batch_size": True,
     "max_load_batches": True,
     "partner_center": {
@@ -46,6 +51,7 @@ _DECIDES_NOTHING: Mapping[str, IncEx | bool] = {
         "max_attempts",
         "retry_budget_s",
         "max_answer_mb",
+        "client_secret_ends",
     },
     "bss": {
         # What these names lead to decides: _looked_up and _owners.

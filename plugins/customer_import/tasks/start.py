@@ -14,6 +14,7 @@ from customer_import.partner_center.check import check_partner_center
 from customer_import.runs.latest import is_unseen
 from customer_import.runs.organisations import check_organisation, read_left_out
 from customer_import.runs.reference_data import put_reference
+from customer_import.runs.renewals import note_renewed, open_hook
 from customer_import.text import trim
 from customer_import.vocabulary import Mode, ReferenceName
 
@@ -44,9 +45,12 @@ def prepare_run(run: Run, engine: Engine, hook: PartnerCenterHook | None = None)
     """
     waits = run.params.mode is not Mode.CHECK
     _say_if_unseen(run, engine)
-    for finding in check_partner_center(
+    hook = hook or open_hook(engine, run)
+    findings = check_partner_center(
         run.instance.partner_center, run.import_type, hook, waits_for_outages=waits
-    ):
+    )
+    note_renewed(engine, run, hook)
+    for finding in findings:
         if finding.error is not None:
             raise finding.error
         level = logging.WARNING if finding.is_warning else logging.INFO

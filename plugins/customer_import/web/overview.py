@@ -15,7 +15,8 @@ from sqlalchemy import func, select
 from customer_import.config.instance_names import instance_titles
 from customer_import.database.tables import import_runs, sent_notices
 from customer_import.notices.rules import next_due, overdue
-from customer_import.notices.store import SIGNED_IN, WATCHED, was_sent
+from customer_import.notices.store import WATCHED, was_sent
+from customer_import.runs.renewals import SIGNED_IN
 from customer_import.runs.run import as_utc
 from customer_import.vocabulary import ImportType, NoticeKind, dag_id_of
 from customer_import.web.airflow_internals import paused_dag_ids

@@ -85,6 +85,7 @@ SUBSCRIPTIONS: Table = {
     "items null": ({"totalCount": 0, "items": None}, Gives([])),
     "MPN id that is a list": ({"items": [{"partnerId": ["1"]}]}, _LOST),
     "MPN id that is a fraction": ({"items": [{"partnerId": 1.5}]}, _LOST),
+    "MPN id that is true": ({"items": [{"partnerId": True}]}, _LOST),
     "MPN id that is a number": ({"items": [{"partnerId": 4711}]}, Gives([["", "", "4711"]])),
     "MPN id with NUL": (
         {"items": [{"id": "a", "status": "Active", "partnerId": "47\x0011"}]},
@@ -98,6 +99,12 @@ SUBSCRIPTIONS: Table = {
 }
 RULES: Table = {
     "as they are": ({"iso2Code": "DE"}, Gives("DE")),
+    "in capitals or not": ({"iso2Code": " de "}, Gives(" de ")),
+    "nulls": (
+        {"iso2Code": "DE", "isStateRequired": None, "countryCallingCodesList": None},
+        Gives("DE"),
+    ),
+    "another country's": ({"iso2Code": "US", "isStateRequired": True}, _LOST),
     "no code": ({}, _LOST),
     "code that is a list": ({"iso2Code": ["DE", "p.kanariotaki@bakery.example"]}, _LOST),
     "codes of objects": ({"iso2Code": "DE", "countryCallingCodesList": [{"a": 1}]}, _LOST),

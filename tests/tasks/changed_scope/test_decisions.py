@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customer_import.bss.models import Organisation
+from customer_import.config.instances import PartnerCenterConfig, RetentionConfig
+from customer_import.config.notices import NoticesConfig, NotifierConfig
+from customer_import.config.schedules import ScheduleConfig
 from customer_import.config.targets import OWNER_TARGETS
 from customer_import.partner_center.models import ListedTenant, Reseller
 from customer_import.runs.fingerprint import differences, fingerprint_of, listed_hash
@@ -114,6 +117,10 @@ def changes(before: Run, after: Run, *organisations: Organisation) -> list[str]:
         {"reseller_bss_accounts": {MPN: 900}},
         {"bss": {"concurrency": 1, "ordering_options": "no_ordering"}},
         {"bss": {"responsible_user": "other", "permission_rule": "other"}},
+        {"partner_center": PartnerCenterConfig(client_secret_ends=date(2027, 1, 31))},
+        {"schedules": {ImportType.DIRECT: ScheduleConfig(cron="@daily")}, "roles": {"a": "see"}},
+        {"notices": NoticesConfig(by=(NotifierConfig(notifier="a.B"),))},
+        {"retention": RetentionConfig(personal_data_days=1), "hierarchy_refresh_days": 1.0},
     ],
 )
 def test_settings_that_change_no_customer_that_exists_make_no_run_full(values: dict) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from customer_import.vocabulary import ImportType, Outcome
+from customer_import.vocabulary import DecisionKind, ImportType, Outcome
 from tests.imports.scene import on
+from tests.imports.test_decided import settle
 from tests.tasks.changed_scope.looks import changed, endings, reads, unverified
 
 if TYPE_CHECKING:
@@ -80,3 +81,26 @@ def test_a_move_that_only_a_run_for_another_reseller_saw_is_read_again(scene: Sc
     report = unverified(scene, INDIRECT)
     assert report.of(mine[0]).reseller_mpn_id == scene.resellers[2].mpn_id
     assert reads(scene) == {mine[0].tenant_id}
+
+
+@on("sqlite")
+def test_who_is_left_out_of_the_import_is_reported_under_each_of_its_resellers(
+    scene: Scene,
+) -> None:
+    mine, others, mpn_id = of_two_resellers(scene)
+    scene.resubscribe(others[0], mpn_id, scene.resellers[2].mpn_id)
+    scene.resubscribe(others[1], "9990001", "9990002")
+    scene.sandbox.source.audit.clear()
+    for each in others:
+        settle(scene, each, DecisionKind.EXCLUDE)
+    scene.expect(others, "skipped")
+    scene.run(INDIRECT)
+    for selected, wanted in (
+        (mpn_id, [*mine, others[0]]),
+        (scene.resellers[2].mpn_id, [others[0]]),
+    ):
+        full = unverified(scene, INDIRECT, reseller_mpn_ids=[selected], scope="full")
+        found = unverified(scene, INDIRECT, reseller_mpn_ids=[selected])
+        assert found.summary.scope == "changed"
+        assert endings(found).keys() == endings(full).keys()
+        assert full.results.keys() == {each.tenant_id for each in wanted}

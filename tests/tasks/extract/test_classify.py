@@ -286,6 +286,25 @@ def test_every_tenant_is_somebodys_and_every_end_has_a_reason(
         assert indirect.reseller_name
 
 
+@pytest.mark.parametrize("mpn_id", ["7000001", "7000002"])
+def test_the_order_of_resellers_decides_nothing(mpn_id: str) -> None:
+    """Locations of one reseller may have names of their own, and two resellers the same MPN ID."""
+    listed = [
+        Reseller.model_validate(item)
+        for item in (
+            {"id": "dddd", "name": "Delta South", "mpnId": "7000001"},
+            {"id": "dddd", "name": "Delta North", "mpnId": "7000002"},
+            {"id": "eeee", "name": "Epsilon", "mpnId": "7000002"},
+        )
+    ]
+    config = InstanceConfig.model_validate({"title": "Test", "import_types": [INDIRECT]})
+    found = {
+        Classifier(INDIRECT, config, each).by_subscriptions(TENANT, subscriptions(mpn_id))
+        for each in (listed, listed[::-1])
+    }
+    assert len(found) == 1
+
+
 @settings(max_examples=1000, deadline=None)
 @given(owned=any_subscriptions, order=st.randoms(use_true_random=False))
 def test_the_order_of_subscriptions_decides_nothing(

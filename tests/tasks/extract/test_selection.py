@@ -140,3 +140,17 @@ def test_a_customer_that_left_may_stay_in_the_list_of_those_left_out(
     finally:
         sandbox.source.customers[left.tenant_id] = kept
     assert f"{left.domain} is to be left out" in caplog.text
+
+
+@pytest.mark.parametrize("import_type", [ImportType.DIRECT, ImportType.TENANT_RESELLER])
+def test_resellers_are_no_selection_of_an_import_that_has_none(
+    engine: Engine,
+    sandbox: SandboxServer,
+    make_run: Callable[..., Run],
+    make_hook: Callable[..., Any],
+    import_type: ImportType,
+) -> None:
+    run = make_run(import_type, reseller_mpn_ids=["4847383"])
+    with pytest.raises(ConfigurationError, match="reseller_mpn_ids: only the indirect import"):
+        extract_customers(run, engine, make_hook())
+    assert sandbox.requests.count(f"partner_center.customers.{SUBSCRIPTIONS}") == 0

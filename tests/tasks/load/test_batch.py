@@ -117,7 +117,9 @@ def test_adoption_with_skip_links_and_writes_nothing(scene: Scene):
     customer = customers(1)[0]
     scene.existing("Renamed by hand", customer.tenant_id)
     run = scene.run([customer], on_existing="skip")
-    assert scene.results(run)[customer.tenant_id].reason_code == "existing_skipped"
+    result = scene.results(run)[customer.tenant_id]
+    assert result.reason_code == "existing_skipped"
+    assert "was not compared" in result.reason
     assert scene.writes == 0
     assert scene.outcomes(scene.run([customer], on_existing="skip")) == ["skipped"]
     assert scene.outcomes(scene.run([customer])) == ["updated"]

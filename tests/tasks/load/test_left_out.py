@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from customer_import import failpoints
 from customer_import.vocabulary import ImportType
 from sandbox.bss.setup import SyncOption
 from tests.tasks.load.scene import MPN, MPN_OPTION, customers
@@ -85,6 +86,48 @@ def test_one_empty_answer_about_the_options_is_not_believed(scene: Scene):
     scene.records.setup = replace(setup, systems=(odd, setup.systems[1]))  # type: ignore[arg-type]
     assert scene.outcomes(scene.run(customers(3))) == ["created"] * 3
     assert scene.faults() == {}
+
+
+def drop_options(scene: Scene) -> None:
+    """Remove the options of the system, as a person does in the BSS."""
+    setup = scene.records.setup
+    own = setup.microsoft
+    systems = tuple(replace(own, options=()) if one is own else one for one in setup.systems)
+    scene.records.setup = replace(setup, systems=systems)
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_option_that_goes_while_it_is_written_is_left_out_and_no_customer_is_blamed(
+    scene: Scene, *, is_new: bool
+):
+    def drop(failpoint: str) -> None:
+        if failpoint == "before_sync_options_post":
+            failpoints.watch(None)
+            drop_options(scene)
+
+    staged = customers(2)
+    if not is_new:
+        scene.run(staged)
+        staged = [customer.having(options={MPN_OPTION: MPN}) for customer in staged]
+    run = scene.begin()
+    scene.stage(run, staged)
+    failpoints.watch(drop)
+    scene.load(run)
+    failpoints.watch(None)
+    assert scene.outcomes(run) == ["created" if is_new else "unchanged"] * 2
+    for row in scene.results(run).values():
+        assert "has no sync option 'Domain prefix'" in row.warnings[0]
+    assert len(scene.accounts) == 2
+
+
+def test_account_that_is_gone_is_said_of_its_customer_and_of_nobody_else(scene: Scene):
+    staged = [customer.having(options={INN: "77"}) for customer in customers(3)]
+    scene.run(staged)
+    first = min(staged, key=lambda customer: customer.tenant_id)
+    del scene.records.accounts[scene.account_of(first).id]
+    run = scene.run(staged)
+    assert scene.outcomes(run) == ["failed", "unchanged", "unchanged"]
+    assert "no longer exists" in scene.results(run)[first.tenant_id].reason
 
 
 REFUSED = "The BSS's API does not take the {} (bss.{} of the instance); it was left out."

@@ -134,7 +134,7 @@ def test_account_made_by_hand_after_the_listing_is_adopted(scene: Scene):
 
 @only_sqlite
 def test_look_is_repeated_when_it_is_old(scene: Scene, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("customer_import.tasks.load.account_look.FRESH_FOR_S", 0.0)
+    monkeypatch.setattr("customer_import.tasks.load.account_look.FRESH_FOR_S", 0.2)
     customer = customers(1)[0]
 
     def make(failpoint: str) -> None:

@@ -131,3 +131,29 @@ def test_import_that_never_happened_is_no_import_of_before(scene: Scene):
     moved = customer.having(reseller=MPN, options={MPN_OPTION: MPN})
     result = scene.results(scene.run([moved], INDIRECT))[customer.tenant_id]
     assert (result.outcome, result.warnings) == ("created", None)
+
+
+def test_preview_of_a_move_to_another_reseller_says_what_the_import_does(
+    scene: Scene, resellers: tuple[Account, Account]
+):
+    a, b = resellers
+    customer = customers(1)[0]
+    scene.run([of_reseller(customer, MPN, a)], INDIRECT)
+    moved = of_reseller(customer, OTHER_MPN, b)
+    said = scene.results(scene.run([moved], INDIRECT, mode="preview"))[customer.tenant_id]
+    done = scene.results(scene.run([moved], INDIRECT))[customer.tenant_id]
+    assert said.fields == done.fields
+    assert said.fields["billToAccountId"] == "changed"
+    assert said.warnings == done.warnings
+
+
+def test_move_that_changes_nothing_but_what_is_written_once_is_a_move(
+    scene: Scene, resellers: tuple[Account, Account]
+):
+    a, b = resellers
+    customer = customers(1)[0]
+    scene.run([customer.having(reseller=MPN, bill_to=a.id)], INDIRECT)
+    moved = customer.having(reseller=OTHER_MPN, bill_to=b.id)
+    assert scene.outcomes(scene.run([moved], INDIRECT)) == ["updated"]
+    assert scene.account_of(customer).values["billToAccountId"] == b.id
+    assert scene.outcomes(scene.run([moved], INDIRECT)) == ["unchanged"]

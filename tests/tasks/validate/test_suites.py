@@ -116,6 +116,10 @@ def test_a_complete_customer_breaks_no_rule(shipped):
         ({"companyProfile.companyName": "x" * 256}, ("warning", "max_length", "account.name")),
         ({"billingProfile.lastName": "x" * 101}, ("warning", "max_length", "contact.lastName")),
         ({ADDRESS + "addressLine1": {"a": 1}}, ("warning", "is_text", "account")),
+        (
+            {"tenant.domainPrefixes": "a, b"},
+            ("warning", "domain_prefix_single", "tenant.domainPrefix"),
+        ),
     ],
 )
 def test_each_fault_breaks_its_rule_and_no_other(shipped, source, expected):

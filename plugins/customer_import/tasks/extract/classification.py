@@ -7,6 +7,7 @@ decision comes with a sentence for the person who manages the customers.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from customer_import.runs.verdict import Verdict
@@ -392,7 +393,8 @@ def _trimmed(values: Iterable[str]) -> frozenset[str]:
 def _group(resellers: Sequence[Reseller]) -> list[_Partner]:
     names: dict[str, str] = {}
     mpn_ids: dict[str, set[str]] = {}
-    for reseller in resellers:
+    # Sorted, as the MPN ids of a customer are.
+    for reseller in sorted(resellers, key=attrgetter("tenant_id", "name", "mpn_id")):
         names[reseller.tenant_id] = names.get(reseller.tenant_id) or reseller.name
         ids = mpn_ids.setdefault(reseller.tenant_id, set())
         if reseller.mpn_id:

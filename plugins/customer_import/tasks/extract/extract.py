@@ -20,16 +20,17 @@ from customer_import.decisions.store import standing_by_subject
 from customer_import.errors import EndlessListError, RejectedRequestError, RetriableError
 from customer_import.failpoints import reached
 from customer_import.garbage_collection import gc_frozen
-from customer_import.partner_center.client import PartnerCenterClient
+from customer_import.partner_center.client import SUBSCRIPTIONS, PartnerCenterClient
+from customer_import.partner_center.entra import SERVICE
 from customer_import.partner_center.error_body import (
     tells_that_customer_is_gone,
     tells_that_customer_left,
 )
-from customer_import.partner_center.hook import PartnerCenterHook
 from customer_import.partner_center.models import is_guid
 from customer_import.runs.outcome_log import log_outcomes
 from customer_import.runs.previews import previewed_tenants
 from customer_import.runs.reference_data import get_reference, put_reference
+from customer_import.runs.renewals import note_renewed, open_hook
 from customer_import.runs.results import find_former
 from customer_import.runs.run import begin_reading, record_progress
 from customer_import.runs.slots import SlotShare
@@ -45,7 +46,12 @@ from customer_import.tasks.extract.country_rules import read_country_rules
 from customer_import.tasks.extract.plan import Plan, plan_extraction
 from customer_import.tasks.extract.rate_windows import RateWindows, open_limits
 from customer_import.tasks.extract.reseller_check import ResellerCheck
-from customer_import.tasks.extract.selection import ResellerSelection, Selection, check_selected
+from customer_import.tasks.extract.selection import (
+    ResellerSelection,
+    Selection,
+    check_selected,
+    without_resellers,
+)
 from customer_import.tasks.extract.staging import CustomerStaging, PendingTenant, StagedTenant
 from customer_import.vocabulary import (
     ImportType,
@@ -63,6 +69,7 @@ if TYPE_CHECKING:
 
     from customer_import.errors import ApiError
     from customer_import.partner_center.flatten import FlatCustomer
+    from customer_import.partner_center.hook import PartnerCenterHook
     from customer_import.partner_center.models import (
         ListedTenant,
         Reseller,
@@ -128,10 +135,12 @@ def extract_customers(
         ApiError: The lists could not be read; one customer's trouble is that customer's outcome
             instead.
     """
-    hook = hook or PartnerCenterHook(run.instance.partner_center.conn_id)
+    hook = hook or open_hook(engine, run)
     hook.prepare()
     with gc_frozen():
-        return asyncio.run(_extract(run, engine, hook))
+        summary = asyncio.run(_extract(run, engine, hook))
+    note_renewed(engine, run, hook)
+    return summary
 
 
 async def _extract(run: Run, engine: Engine, hook: PartnerCenterHook) -> ExtractSummary:
@@ -231,6 +240,8 @@ class _Extraction:
         await self._staging.reopen()
         if self._run.import_type is ImportType.INDIRECT:
             await self._list_resellers()
+        elif self._run.params.reseller_mpn_ids:
+            raise without_resellers(self._run.import_type)
         engine, run = self._engine, self._run
         remembered = await asyncio.to_thread(
             get_reference, engine, run.key, ReferenceName.SELECTION
@@ -368,6 +379,10 @@ class _Extraction:
             reseller_ids = self._reseller_ids.get(tenant.tenant_id, [])
             return self._classifier.by_relationships(tenant, reseller_ids), None
         subscriptions = await self._client.subscriptions(tenant.tenant_id)
+        if not all(item.status for item in subscriptions):
+            # Not counted, it would make a reseller's customer a direct one.
+            message = "a subscription has no status"
+            raise RetriableError(message, service=SERVICE, endpoint=f"GET {SUBSCRIPTIONS}")
         counted = self._classifier.counted(subscriptions)
         return self._classifier.by_subscriptions(tenant, counted), counted
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from customer_import.partner_center.models import ListedTenant, Reseller
     from customer_import.runs.parameters import RunParams
     from customer_import.tasks.extract.classification import Classification
+    from customer_import.vocabulary import ImportType
 
 NOT_SELECTED = "The run was started for other resellers."
 _NAMED = 5
@@ -117,6 +118,13 @@ class ResellerSelection:
         return not (self.mpn_ids and found.found_under) or any(
             mpn_id in self.mpn_ids for mpn_id in found.found_under
         )
+
+
+def without_resellers(import_type: ImportType) -> ConfigurationError:
+    """Return the error of a run that was asked for resellers, of whom its import knows none."""
+    message = f"only the indirect import has resellers, this is {import_type}; nothing was written to the BSS"
+    hint = "take the MPN ids out, or start the indirect import"
+    return ConfigurationError(message, source="run parameters", path="reseller_mpn_ids", hint=hint)
 
 
 def check_selected(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import and_, delete, func, or_, select, update
 
+from customer_import.config.mapping import SEVERAL_PREFIXES
 from customer_import.database.engine import insert_missing, reading, upsert
 from customer_import.database.names import folded_name, record_names
 from customer_import.database.tables import import_results, known_tenants, staged_customers
@@ -48,6 +49,8 @@ log = logging.getLogger(__name__)
 BATCH_ROWS = 200
 _READ_ROWS = 2_000
 _PENDING_ROWS = 1_000
+_MOST_TOLD = 5
+_former = staged_customers.alias("former_customers")
 MOST_SUBSCRIPTIONS = 100
 """So many of a tenant are kept, for people to read; all of them are classified."""
 
@@ -62,6 +65,7 @@ class PendingTenant:
         position: Its place in the run.
         tenant: The tenant.
         domain_prefix: That of its audit record.
+        former_prefix: The one that it had when it was read last.
         known: What the last run that could classify it found; it ends nowhere.
         decisions: Those about it that stood when it was listed.
     """
@@ -69,6 +73,7 @@ class PendingTenant:
     position: int
     tenant: ListedTenant
     domain_prefix: str | None = None
+    former_prefix: str | None = None
     known: Classification | None = None
     decisions: Mapping[DecisionKind, Decision] = field(default_factory=dict)
 
@@ -269,7 +274,7 @@ class CustomerStaging:
                 )
 
     def _pending_after(self, position: int) -> list[PendingTenant]:
-        table, known = staged_customers.c, known_tenants.c
+        table, known, former = staged_customers.c, known_tenants.c, _former.c
         query = (
             select(
                 table.position,
@@ -284,8 +289,14 @@ class CustomerStaging:
                 known.reseller_mpn_id,
                 known.reseller_name,
                 known.is_in_both_lists,
+                former.domain_prefix.label("former_prefix"),
             )
-            .select_from(staged_customers.outerjoin(known_tenants, same_tenant(self._run)))
+            .select_from(
+                staged_customers.outerjoin(known_tenants, same_tenant(self._run)).outerjoin(
+                    _former,
+                    and_(former.run_id == known.run_id, former.tenant_id == known.tenant_id),
+                )
+            )
             .where(
                 table.run_id == self._run.key,
                 table.state == StagedState.LISTED.value,
@@ -300,6 +311,7 @@ class CustomerStaging:
                     row.position,
                     ListedTenant(row.tenant_id, row.tenant_name, row.domain, row.relationship),
                     row.domain_prefix,
+                    row.former_prefix,
                     _known(row),
                     unpack(row.decisions, self._run.params.instance, row.tenant_id),
                 )
@@ -413,7 +425,7 @@ class CustomerStaging:
             "name_folded": folded_name(item.tenant_name, item.domain),
             "relationship": item.pending.tenant.relationship,
             "state": item.state.value,
-            "source": orjson.dumps(customer.source) if customer else None,
+            "source": orjson.dumps(_source(customer)) if customer else None,
             "body": customer.body if customer else None,
             "has_billing_profile": customer.has_billing_profile if customer else None,
             "subscriptions": _dump_subscriptions(item.subscriptions),
@@ -447,11 +459,25 @@ def _known(row: Row[*tuple[Any, ...]]) -> Classification | None:
     )
 
 
+def _source(customer: FlatCustomer) -> Mapping[str, object]:
+    """Return the mapped values, and of several domain prefixes all, as people are told of them."""
+    prefixes = customer.domain_prefixes
+    if len(prefixes) < 2:  # noqa: PLR2004
+        return customer.source
+    more = f" and {len(prefixes) - _MOST_TOLD} more" if len(prefixes) > _MOST_TOLD else ""
+    return {**customer.source, SEVERAL_PREFIXES: ", ".join(prefixes[:_MOST_TOLD]) + more}
+
+
 def _domain_prefix(item: StagedTenant) -> str | None:
-    """Return the prefix of a customer's domains; where they are hidden, that of its audit record."""
+    """Return the prefix of a customer's domains; where they are hidden, that of its audit record.
+
+    One that it had before is kept as long as the customer has it.
+    """
     customer = item.customer
     if customer is None:
         return None
+    if item.pending.former_prefix in customer.domain_prefixes:
+        return item.pending.former_prefix
     is_hidden = not customer.has_delegated_access
     return customer.domain_prefix or (item.pending.domain_prefix if is_hidden else None)
 

@@ -35,6 +35,10 @@ FRESH_FOR_S = 60.0
 """An older look does not allow a creation."""
 
 
+class OldLookError(Exception):
+    """An account may have come since the last look: its POST does not leave before another one."""
+
+
 class AccountLook:
     """Keeps a run's index of accounts fresh for one load task.
 
@@ -66,6 +70,27 @@ class AccountLook:
     def is_fresh(self) -> bool:
         """Whether the last look is young enough for a creation."""
         return time.monotonic() - self._looked_at < FRESH_FOR_S
+
+    def is_known(self, customer: StagedCustomer) -> bool:
+        """Whether what a customer's match goes by is young enough for a creation."""
+        return time.monotonic() - customer.looked_at < FRESH_FOR_S
+
+    async def confirm_free(self, customer: StagedCustomer) -> None:
+        """Make sure that a customer has no account, as its POST leaves; the index is read, the BSS is not asked.
+
+        Raises:
+            OldLookError: That is not known, or it has one by now: ``look_for`` tells.
+        """
+        if self.is_known(customer):
+            return
+        if not self.is_fresh or not (await self.match(customer)).is_free:
+            raise OldLookError
+
+    async def look_for(self, customer: StagedCustomer) -> StagedCustomer:
+        """Return a customer with what is known of its account, after a look if the last one is old."""
+        await self.refresh(since=time.monotonic() - FRESH_FOR_S)
+        (matched,) = await self.matched([customer])
+        return matched
 
     async def refresh(self, *, since: float | None = None) -> None:
         """Look, unless another has since a moment.
@@ -126,10 +151,13 @@ class AccountLook:
         return highest
 
     def _matched(self, customers: Sequence[StagedCustomer]) -> list[StagedCustomer]:
+        looked_at = self._looked_at
         wanted = {
             one.tenant_id: self._rules.wanted(one.account, one.sync_options, one.decisions)
             for one in customers
         }
         with reading(self._engine) as connection:
             matches = find_matches(connection, self._run_key, wanted, self._rules)
-        return [replace(one, match=matches[one.tenant_id]) for one in customers]
+        return [
+            replace(one, match=matches[one.tenant_id], looked_at=looked_at) for one in customers
+        ]

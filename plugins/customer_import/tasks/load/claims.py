@@ -87,6 +87,11 @@ class Link:
         """Whether all three steps were done once."""
         return self.content_hash is not None
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the import has made its account and not yet finished it: it is still being created."""
+        return self.account_id is not None and not self.is_complete and not self.is_adopted
+
 
 _OPEN = "+open"
 

@@ -161,6 +161,11 @@ class Comparer:
         empty = [replace(option, value=None) for option in await self._known(account_id)]
         return option_changes(customer.sync_options, empty, self._mappings.sync_options)
 
+    async def options_now(self, customer: StagedCustomer, account_id: int) -> OptionChanges:
+        """Return the options to set by what the account has now: some that were known may be gone by now."""
+        self._aliases = await self._options(account_id)
+        return option_changes(customer.sync_options, self._aliases, self._mappings.sync_options)
+
     async def has_any_option(self, names: Collection[str], account_id: int) -> bool:
         """Whether the organisation has one of these sync options by now."""
         missing = option_changes(

@@ -67,6 +67,7 @@ class StagedCustomer:
         is_due: Whether it is compared though its content is the same: what was left out can be written now, or the
             run verifies.
         previewed: What the preview said that the run was started from.
+        looked_at: When the accounts were looked at that ``match`` goes by, of ``time.monotonic()``.
         decisions: What people decided about it, as of its listing.
     """
 
@@ -88,6 +89,7 @@ class StagedCustomer:
     twins: tuple[int, ...] = ()
     is_due: bool = False
     previewed: Expected | None = None
+    looked_at: float = float("-inf")
     decisions: Mapping[DecisionKind, Decision] = field(default_factory=dict)
 
     @property
@@ -158,7 +160,10 @@ def read_differing(
             tenant_links.c.account_id.is_not(None),
             true()
             if with_same
-            else tenant_links.c.content_hash.is_distinct_from(staged_accounts.c.content_hash),
+            else or_(
+                tenant_links.c.content_hash.is_distinct_from(staged_accounts.c.content_hash),
+                tenant_links.c.reseller_mpn_id.is_distinct_from(staged_customers.c.reseller_mpn_id),
+            ),
         ),
         and_(tenant_links.c.account_id.is_(None), marked),
         staged_customers.c.decisions.contains(f'"kind":"{DecisionKind.LINK}"'),
@@ -205,7 +210,7 @@ def _statement(run: Run, condition: ColumnElement[bool], after: str, size: int) 
             staged_contacts.c.bss_before.label("contact_before"),
             staged_customers.c.tenant_name,
             staged_customers.c.domain,
-            staged_customers.c.reseller_mpn_id,
+            staged_customers.c.reseller_mpn_id.label("staged_mpn_id"),  # the link has one, too
             staged_customers.c.reseller_name,
             staged_customers.c.is_in_both_lists,
             staged_customers.c.fetched_at,
@@ -265,7 +270,7 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
             tenant_id=row.staged_tenant_id,
             tenant_name=row.tenant_name,
             domain=row.domain,
-            reseller_mpn_id=row.reseller_mpn_id,
+            reseller_mpn_id=row.staged_mpn_id,
             reseller_name=row.reseller_name,
             is_in_both_lists=bool(row.is_in_both_lists),
             content_hash=row.staged_hash,

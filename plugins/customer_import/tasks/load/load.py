@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from customer_import.bss.models import Organisation
 from customer_import.config.targets import OWNER_TARGETS
-from customer_import.errors import AuthenticationError
+from customer_import.errors import ApiError, AuthenticationError
 from customer_import.garbage_collection import gc_frozen
 from customer_import.runs.reference_data import get_reference
 from customer_import.runs.staged_customers import has_values
@@ -154,9 +154,10 @@ class _Batch:
     async def _look(self, customers: list[StagedCustomer]) -> list[StagedCustomer]:
         """Look for accounts that came after the run's listing, when some are about to be created."""
         look = self._context.look
-        if look is None or look.is_fresh or not any(map(_is_new, customers)):
+        if look is None or not any(map(_is_new, customers)):
             return customers
-        await look.refresh()
+        if not look.is_fresh:
+            await look.refresh()
         linked = [customer for customer in customers if not _is_new(customer)]
         return [*linked, *await look.matched([one for one in customers if _is_new(one)])]
 
@@ -169,7 +170,10 @@ class _Batch:
             return customer
         is_due = bool(taken_by_now(link.left_out, self._context.run))
         if options := [name for name in link.left_out if name not in OWNER_TARGETS]:
-            is_due = is_due or await self._comparer.has_any_option(options, link.account_id)
+            try:
+                is_due = is_due or await self._comparer.has_any_option(options, link.account_id)
+            except ApiError:  # its account may be gone, which its result then says
+                is_due = True
         return replace(customer, is_due=is_due)
 
     async def _settle_without_requests(

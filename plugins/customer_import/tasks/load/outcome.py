@@ -78,15 +78,20 @@ class Configured:
         )
 
 
-def verdict_of(error: ApiError, configured: Configured) -> Verdict:
+def verdict_of(error: ApiError, configured: Configured, written: str = "") -> Verdict:
     """Return what an error of the BSS means for the tenant it was met at.
+
+    Args:
+        error: The error.
+        configured: What the run sends beside the customer's data.
+        written: What had been written before, as a sentence.
 
     Refused data is ``rejected``: somebody has to correct it. Everything else is ``failed``: the work
     broke, and the next try may succeed; so is data that the configuration gave, because the
     customer is right and goes through once the configuration is.
     """
     if _is_refusal_of_data(error):
-        reason = f"The BSS refused the data ({error.endpoint}): {error.reason}."
+        reason = f"The BSS refused the data ({error.endpoint}): {error.reason}. {written}".rstrip()
         correction = configured.hint(error.fields)
         if correction is not None:
             hint = f"This is the configuration's fault, not the customer's. {correction}"

@@ -37,8 +37,9 @@ class _Counts:
     changed: Counter[str] = field(default_factory=Counter)
     emptied: Counter[str] = field(default_factory=Counter)
 
-    def add(self, plan: Plan) -> None:
-        self.customers["update" if plan.writes else "unchanged"] += 1
+    def add(self, plan: Plan, *, is_begun: bool) -> None:
+        update = "update" if plan.writes else "unchanged"
+        self.customers["create" if is_begun else update] += 1
         self.customers["overwrite"] += loses_value(plan)
         self.changed.update(plan.changed.changed)
         self.emptied.update(plan.changed.emptied)
@@ -83,7 +84,9 @@ async def _count(run: Run, engine: Engine) -> _Counts:
             if plan is None:
                 counts.customers["others"] += 1
             else:
-                counts.add(plan)
+                link = customer.link
+                is_linked = link is not None and link.account_id == customer.known_account
+                counts.add(plan, is_begun=is_linked and link is not None and link.is_begun)
 
         chunks = read_all(run, engine)
         while chunk := await asyncio.to_thread(next, chunks, None):

@@ -84,6 +84,9 @@ class TenantPreviewer:
 def _verdict(
     customer: StagedCustomer, plan: Plan, account_id: int, *, is_adoption: bool
 ) -> Verdict:
+    if not is_adoption and customer.link is not None and customer.link.is_begun:
+        reason = f"BSS account {account_id}, whose creation was begun, would be finished."
+        return Verdict(Outcome.WOULD_CREATE, ReasonCode.NEW, reason)
     said = plan.changed.sentence("Would change", "Would empty", otherwise="")
     if plan.writes:
         code = ReasonCode.ADOPTED if is_adoption else ReasonCode.CHANGED

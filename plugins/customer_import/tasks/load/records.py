@@ -15,7 +15,7 @@ from customer_import.text import trim
 from customer_import.vocabulary import FieldFate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from customer_import.bss.models import Account, Contact, Organisation
     from customer_import.config.mapping import Mappings, OrderingProfile
@@ -170,6 +170,14 @@ class ChangedFields:
     def __bool__(self) -> bool:
         """Whether anything changes."""
         return bool(self.changed or self.emptied)
+
+    def without(self, names: Collection[str]) -> ChangedFields:
+        """Return the same but for some fields that do not change after all."""
+        changed, emptied = (
+            tuple(name for name in some if name not in names)
+            for some in (self.changed, self.emptied)
+        )
+        return replace(self, changed=changed, emptied=emptied)
 
     @property
     def fates(self) -> dict[str, FieldFate]:

@@ -10,9 +10,10 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from customer_import.errors import ApiError
+from customer_import.errors import ApiError, RejectedRequestError
 from customer_import.failpoints import reached
 from customer_import.runs.verdict import Verdict
+from customer_import.tasks.load.account_look import OldLookError
 from customer_import.tasks.load.claims import (
     LEASE,
     Claim,
@@ -168,7 +169,7 @@ class TenantLoader:
         except Stop as stop:
             return stop.verdict
         except ApiError as error:
-            return verdict_of(error, self._configured)
+            return verdict_of(error, self._configured, work.told())
 
     async def _write(self, work: Work, *, has_intent: bool) -> Verdict:
         is_new = await self._ensure_account(work, has_intent=has_intent)
@@ -196,9 +197,7 @@ class TenantLoader:
     async def _ensure_account(self, work: Work, *, has_intent: bool) -> bool:
         """Make sure that the tenant has an account; return whether this attempt made it."""
         if work.link.account_id is not None:
-            decided_id = work.customer.decided_account
-            if decided_id not in {None, work.link.account_id}:
-                await self._link_as_decided(work)
+            await self._heed_decision(work)
             return False
         creation = self._account_creation(work)
         if not has_intent:
@@ -208,18 +207,13 @@ class TenantLoader:
             found = await self._creator.settle(creation, work)
             if found is not None:
                 work.link = creation.at(work.link, Step.DONE, account_id=found)
+                await self._heed_decision(work)
                 return False
             if await self._adopt(work):
                 return False
-        if self._context.look is not None and not self._context.look.is_fresh:
-            await self._context.look.refresh()
-            match = await self._context.look.match(work.customer)
-            if not match.is_free:
-                work.customer = replace(work.customer, match=match)
-                work.link = creation.at(work.link, Step.NONE)
-                await self._adopt(work)
-                return False
-        account_id = await self._creator.create(creation, work, is_fresh=has_intent)
+        account_id = await self._create_account(creation, work, has_intent=has_intent)
+        if account_id is None:
+            return False
         # The account's outcome and the contact's intent are one commit: the contact's POST is next.
         work.link = await self._ledger.save(
             replace(
@@ -232,6 +226,28 @@ class TenantLoader:
         )
         reached("after_account_outcome")
         return True
+
+    async def _create_account(
+        self, creation: Creation, work: Work, *, has_intent: bool
+    ) -> int | None:
+        """Create the account; ``None`` when a look finds that the customer has one, which is linked then."""
+        look = self._context.look
+        while True:
+            if look is not None and not look.is_known(work.customer):
+                work.customer = await look.look_for(work.customer)
+                if not work.customer.match.is_free:
+                    work.link = creation.at(work.link, Step.NONE)
+                    await self._adopt(work)
+                    return None
+            try:
+                return await self._creator.create(creation, work, is_fresh=has_intent)
+            except OldLookError:  # it waited long for its turn
+                has_intent = False
+
+    async def _heed_decision(self, work: Work) -> None:
+        """Link another account than the one that it is linked to, where a person decided so."""
+        if work.customer.decided_account not in {None, work.link.account_id}:
+            await self._link_as_decided(work)
 
     async def _link_as_decided(self, work: Work) -> None:
         """Link the account that a person decided on, in place of another one if there is one."""
@@ -302,6 +318,7 @@ class TenantLoader:
             await self._client.update_account(
                 account_id, comparison.changes.account, self._fence(work)
             )
+            work.written.append("account")
             reached("after_account_patch")
         await self._update_contact(work, account_id, comparison)
         is_whole = plan.is_move or not (work.link.is_complete or work.link.is_adopted)
@@ -321,6 +338,7 @@ class TenantLoader:
         await self._client.set_custom_field(
             account_id, field_id, work.customer.tenant_id, self._fence(work)
         )
+        work.written.append("tenant id")
         if account_id != work.customer.decided_account:
             work.warnings.append(
                 f"BSS account {account_id}, which this customer is linked to, had lost its tenant id; "
@@ -334,10 +352,12 @@ class TenantLoader:
             contact_id = await self._creator.settle(creation, work)
             if contact_id is None:
                 contact_id = await self._creator.create(creation, work, is_fresh=False)
+                work.written.append("contact")
             else:
                 change = await self._change_of_contact(work, account_id, contact_id)
         if change:
             await self._client.update_contact(contact_id, change, self._fence(work))
+            work.written.append("contact")
         work.link = replace(work.link, contact_id=contact_id, contact_step=Step.DONE)
 
     async def _change_of_contact(
@@ -350,10 +370,22 @@ class TenantLoader:
     async def _set_options(
         self, work: Work, account_id: int, options: OptionChanges, *, is_whole: bool
     ) -> None:
+        try:
+            await self._send_options(work, account_id, options)
+        except RejectedRequestError:
+            now = await self._comparer.options_now(work.customer, account_id)
+            if now.absent == options.absent:
+                raise
+            if work.changed is not None:
+                work.changed = work.changed.without(options.before.keys() - now.before.keys())
+            options = now
+            await self._send_options(work, account_id, options)
         before = work.link.left_out or ()
         found = left_out(work.customer, self._run, options.absent, before=before, is_whole=is_whole)
         work.left_out = tuple(name for name in found if name not in work.owed)
         work.warnings += left_out_warnings(work.left_out)
+
+    async def _send_options(self, work: Work, account_id: int, options: OptionChanges) -> None:
         system_id = self._context.organisation.sync_system_id
         if not options.values or system_id is None:
             return
@@ -367,8 +399,13 @@ class TenantLoader:
         customer, organisation = work.customer, self._context.organisation
 
         async def send(on_turn: OnTurn, settle: Settle[int]) -> int:
+            async def leave() -> None:
+                if self._context.look is not None:
+                    await self._context.look.confirm_free(work.customer)
+                await on_turn()
+
             body = account_body(customer, organisation, self._configured.profile)
-            return await self._client.create_account(body, on_turn, settle)
+            return await self._client.create_account(body, leave, settle)
 
         async def find() -> int | None:
             if customer.match.account_id is not None and customer.match.decision is None:

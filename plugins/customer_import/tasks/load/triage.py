@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from customer_import.runs.verdict import Verdict
 from customer_import.tasks.load.claims import Step
+from customer_import.tasks.load.moves import has_moved
 from customer_import.vocabulary import OnExisting, Outcome, ReasonCode, Scope
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def _without_preview(
     is_own = link.import_type == import_type.value
     if not is_own and customer.is_in_both_lists:
         return already_imported(link)
-    if is_own and link.content_hash == customer.content_hash and not customer.is_due:
+    is_same = link.content_hash == customer.content_hash and not customer.is_due
+    if is_same and not has_moved(customer, link, import_type):
         return Verdict(Outcome.UNCHANGED, ReasonCode.SAME, _SAME)
     if _is_superseded(customer, link, now):
         return superseded(customer, link)
@@ -160,9 +162,9 @@ def already_imported(link: Link) -> Verdict:
 
 
 def existing_skipped(account_id: int) -> Verdict:
-    """Return the verdict on a customer that is there and differs, when the run updates nobody."""
+    """Return the verdict on a customer that is there and may differ, when the run updates nobody."""
     reason = (
-        f"BSS account {account_id} exists and differs from Partner Center; this run skips "
-        "existing customers."
+        f"BSS account {account_id} exists and may differ from Partner Center; it was not compared, because this run "
+        "skips existing customers."
     )
     return Verdict(Outcome.SKIPPED, ReasonCode.EXISTING_SKIPPED, reason)

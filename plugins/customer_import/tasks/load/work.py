@@ -86,6 +86,7 @@ class Work:
         left_out: Names of the sync options that the organisation does not have, and of the fields that its API refuses.
         owed: Name to a warning of what a person still has to change after a move.
         has_written: Whether something that an update changes may have reached the BSS.
+        written: What has been written so far, in words.
     """
 
     customer: StagedCustomer
@@ -96,6 +97,16 @@ class Work:
     has_written: bool = False
     left_out: tuple[str, ...] = ()
     owed: dict[str, str] = field(default_factory=dict)
+    written: list[str] = field(default_factory=list)
+
+    def told(self) -> str:
+        """Say what has been written, when the rest cannot be; nothing when nothing has."""
+        account_id = self.link.account_id
+        if self.link.is_begun:
+            return f"BSS account {account_id} has been created all the same, and is not finished."
+        if self.written:
+            return f"Written to BSS account {account_id} all the same: {', '.join(self.written)}."
+        return ""
 
 
 def twins_warning(customer: StagedCustomer, link: Link | None) -> list[str]:

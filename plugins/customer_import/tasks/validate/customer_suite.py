@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from customer_import.config.mapping import SEVERAL_PREFIXES
 from customer_import.mapping.selection import fields_of
 from customer_import.tasks.validate.field_rules import length_of, lengths
 from customer_import.tasks.validate.rules import (
@@ -51,6 +52,7 @@ def _columns(chunk: Chunk) -> Columns:
         "has billing profile": chunk.has_billing_profile,
         _PREFIX_LENGTH: np.where(is_hidden, 0.0, lengths(chunk.source.texts[_PREFIX])),
         _PREFIX_IS_SHOWN: ~is_hidden,
+        SEVERAL_PREFIXES: chunk.source.texts[SEVERAL_PREFIXES],
     }
 
 
@@ -115,5 +117,16 @@ _DOMAIN_PREFIX = (
         "account's sync options in the BSS.",
         source="customDomains",
         expectation=must_be_true(_PREFIX_IS_SHOWN),
+    ),
+    Rule(
+        name="domain_prefix_single",
+        field=_PREFIX,
+        severity=Severity.WARNING,
+        message="The tenant has several onmicrosoft.com domains: {detail}. The domain prefix is the one that it had "
+        "before, else that of the default domain, else the first of these.",
+        hint="If another one is right, enter it at the account's sync options in the BSS.",
+        source="customDomains",
+        expectation=Expectation("ExpectColumnValuesToBeNull", {"column": SEVERAL_PREFIXES}),
+        detail_column=SEVERAL_PREFIXES,
     ),
 )

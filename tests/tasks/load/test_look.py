@@ -1,0 +1,103 @@
+"""A creation goes by what is known of the customer's account as its POST leaves, not by what was known before."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import delete
+
+from customer_import import failpoints
+from customer_import.database.tables import tenant_links
+from sandbox import FaultKind
+from sandbox.bss.paging import page_body
+from tests.tasks.load.scene import Customer, customers, fault, load
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from yarl import URL
+
+    from tests.tasks.load.scene import Scene
+
+pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+def test_account_made_by_hand_while_the_creation_waits_for_its_turn_is_adopted(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("customer_import.tasks.load.account_look.FRESH_FOR_S", 0.3)
+    customer = customers(1)[0]
+
+    def make(failpoint: str) -> None:
+        if failpoint == "before_account_post":
+            failpoints.watch(None)
+            scene.existing("Made by hand", customer.tenant_id)
+
+    throttled = fault("bss.accounts.create", FaultKind.THROTTLE, (1,), retry_after_s=1)
+    scene.sandbox.faults.replace([throttled])
+    run = scene.begin()
+    scene.stage(run, [customer])
+    load(run, scene.engine, 0, 1, after_listing=lambda: failpoints.watch(make))
+    failpoints.watch(None)
+    assert scene.results(run)[customer.tenant_id].reason_code == "adopted"
+    assert len(scene.accounts) == 1
+
+
+def test_creation_goes_by_what_a_later_look_found_for_another_customer(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("customer_import.tasks.load.account_look.FRESH_FOR_S", 0.5)
+    scene.configure(concurrency=1)
+    staged = sorted(customers(5), key=lambda customer: customer.tenant_id)
+
+    def make(failpoint: str) -> None:
+        if failpoint == "before_account_post":
+            failpoints.watch(None)
+            scene.existing("Made by hand", staged[-1].tenant_id)
+            time.sleep(0.6)
+
+    run = scene.begin()
+    scene.stage(run, staged)
+    load(run, scene.engine, 0, 1, after_listing=lambda: failpoints.watch(make))
+    failpoints.watch(None)
+    assert scene.results(run)[staged[-1].tenant_id].reason_code == "adopted"
+    assert len(scene.accounts) == 5
+
+
+def test_link_that_is_deleted_after_its_customer_was_read_is_found_again(scene: Scene):
+    old, new = customers(2)
+    scene.run([old])
+
+    def forget(failpoint: str) -> None:
+        if failpoint == "before_token":  # of the look for the new customer
+            failpoints.watch(None)
+            with scene.engine.begin() as connection:
+                connection.execute(delete(tenant_links))
+
+    run = scene.begin()
+    scene.stage(run, [old.having(city="Volos"), new])
+    load(run, scene.engine, 0, 1, after_listing=lambda: failpoints.watch(forget))
+    failpoints.watch(None)
+    assert scene.results(run)[old.tenant_id].reason_code == "adopted"
+    assert len(scene.accounts) == 2
+
+
+def test_account_that_moves_to_a_page_that_was_read_is_found(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("customer_import.bss.client.PAGE_SIZE", 4)
+    customer = Customer("Example Company")
+    first, *_ = [scene.existing(f"Other {number}", None) for number in range(4)]
+    own = scene.existing("Renamed by hand", customer.tenant_id)
+
+    def shifting(url: URL, *rest: Any) -> bytes:
+        page = page_body(url, *rest)
+        scene.records.accounts.pop(first.id, None)
+        return page
+
+    monkeypatch.setattr("sandbox.bss.accounts.page_body", shifting)
+    scene.existing("Another", None)
+    result = scene.results(scene.run([customer]))[customer.tenant_id]
+    assert (result.reason_code, result.account_id) == ("adopted", own.id)
