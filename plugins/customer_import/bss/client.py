@@ -326,9 +326,8 @@ class BssClient:
             if end.is_here:
                 return
             if index == 1 and end.pages is not None:
-                limit = min(
-                    2 * end.pages + _SPARE_PAGES, MAX_PAGES
-                )  # accounts may be added meanwhile
+                # Twice as many, because accounts may be added meanwhile.
+                limit = min(2 * end.pages + _SPARE_PAGES, MAX_PAGES)
             previous = fingerprint
         message = f"the list does not end: it has more than {limit} pages"
         raise EndlessListError(message, service=self._session.service, endpoint=f"GET {path}")

@@ -116,7 +116,7 @@ def last_good_import(engine: Engine, instance: str, import_type: str) -> datetim
 
 
 def last_sign_in(engine: Engine, instance: str) -> datetime | None:
-    """Return when the refresh token was renewed last: a run read Partner Center, or a person signed in."""
+    """Return when the refresh token was renewed last, at most a day too late: a run signed in, or a person did."""
     runs = import_runs.c
     query = (
         select(runs.started_at)

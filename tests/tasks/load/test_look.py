@@ -15,13 +15,24 @@ from sandbox.bss.paging import page_body
 from tests.tasks.load.scene import Customer, customers, fault, load
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from yarl import URL
 
+    from customer_import.runs.run import Run
     from tests.tasks.load.scene import Scene
 
 pytestmark = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+def load_watched(scene: Scene, staged: Sequence[Customer], watcher: Callable[[str], None]) -> Run:
+    """Load customers while something else happens at the failpoints that come after the listing."""
+    run = scene.begin()
+    scene.stage(run, staged)
+    load(run, scene.engine, 0, 1, after_listing=lambda: failpoints.watch(watcher))
+    failpoints.watch(None)
+    return run
 
 
 def test_account_made_by_hand_while_the_creation_waits_for_its_turn_is_adopted(
@@ -37,10 +48,7 @@ def test_account_made_by_hand_while_the_creation_waits_for_its_turn_is_adopted(
 
     throttled = fault("bss.accounts.create", FaultKind.THROTTLE, (1,), retry_after_s=1)
     scene.sandbox.faults.replace([throttled])
-    run = scene.begin()
-    scene.stage(run, [customer])
-    load(run, scene.engine, 0, 1, after_listing=lambda: failpoints.watch(make))
-    failpoints.watch(None)
+    run = load_watched(scene, [customer], make)
     assert scene.results(run)[customer.tenant_id].reason_code == "adopted"
     assert len(scene.accounts) == 1
 
@@ -58,10 +66,7 @@ def test_creation_goes_by_what_a_later_look_found_for_another_customer(
             scene.existing("Made by hand", staged[-1].tenant_id)
             time.sleep(0.6)
 
-    run = scene.begin()
-    scene.stage(run, staged)
-    load(run, scene.engine, 0, 1, after_listing=lambda: failpoints.watch(make))
-    failpoints.watch(None)
+    run = load_watched(scene, staged, make)
     assert scene.results(run)[staged[-1].tenant_id].reason_code == "adopted"
     assert len(scene.accounts) == 5
 
@@ -76,10 +81,7 @@ def test_link_that_is_deleted_after_its_customer_was_read_is_found_again(scene: 
             with scene.engine.begin() as connection:
                 connection.execute(delete(tenant_links))
 
-    run = scene.begin()
-    scene.stage(run, [old.having(city="Volos"), new])
-    load(run, scene.engine, 0, 1, after_listing=lambda: failpoints.watch(forget))
-    failpoints.watch(None)
+    run = load_watched(scene, [old.having(city="Volos"), new], forget)
     assert scene.results(run)[old.tenant_id].reason_code == "adopted"
     assert len(scene.accounts) == 2
 

@@ -31,7 +31,7 @@ from customer_import.database.tables import (
 from customer_import.runs.fingerprint import combined
 from customer_import.runs.known_tenants import of_import, same_tenant
 from customer_import.runs.results import record_selected_results, result_columns
-from customer_import.tasks.extract.due import is_done, mark, mark_due, mark_slice
+from customer_import.tasks.extract.due import is_done, mark_due, mark_slice
 from customer_import.tasks.extract.selection import NOT_SELECTED
 from customer_import.vocabulary import (
     Outcome,
@@ -112,13 +112,10 @@ def settle_scope(
                 decision.watermark,
                 combined(fingerprint),
                 excluded_mpn_ids,
+                is_selective=bool(selected_mpn_ids),
                 takes_more=takes_more,
             )
             if selected_mpn_ids:
-                # Of several resellers none is remembered; without such a decision they are read anyway.
-                is_excluded = _known.reason_code == ReasonCode.EXCLUDED.value
-                known = select(_known.tenant_id).where(same_tenant(run), is_excluded)
-                mark(connection, run, "resellers", exists(known))
                 _leave_out(connection, run, selected_mpn_ids)
             mark_slice(connection, run, decision.watermark.started_at, now)
             _carry_forward(connection, run, now)

@@ -65,6 +65,7 @@ def mark_due(
     config_hash: str,
     excluded_mpn_ids: Collection[str],
     *,
+    is_selective: bool,
     takes_more: bool,
 ) -> None:
     """Mark the customers of a run that are to be read, each for the first reason that concerns it.
@@ -75,8 +76,11 @@ def mark_due(
         watermark: The last complete run.
         config_hash: What decides beside the customers' data.
         excluded_mpn_ids: All MPN ids of the resellers that the instance leaves out.
+        is_selective: Whether the run is for some resellers.
         takes_more: Whether the BSS takes something that was left out of earlier writes.
     """
+    # Of a customer under several resellers none is remembered; without such a decision it is read anyway.
+    is_excluded = _known.reason_code == ReasonCode.EXCLUDED.value
     mine = same_tenant(run)
     mark(connection, run, "new", ~exists(select(_known.tenant_id).where(mine)))
     for reason, condition in (
@@ -87,6 +91,7 @@ def mark_due(
         ("contradicted", _is_contradicted(watermark.run_key)),
         ("seen", _is_seen_otherwise(connection, run, watermark.run_key)),
         ("exclusion", _is_excluded_otherwise(connection, run, excluded_mpn_ids)),
+        ("resellers", is_excluded if is_selective else false()),
         ("link", _known.account_id.is_not(None) & ~_is_linked(run, takes_more=takes_more)),
     ):
         mark(connection, run, reason, exists(select(_known.tenant_id).where(mine, condition)))
