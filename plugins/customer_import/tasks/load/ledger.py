@@ -25,7 +25,7 @@ from customer_import.database.tables import (
     staged_contacts,
     tenant_links,
 )
-from customer_import.errors import CustomerImportError, SupersededError
+from customer_import.errors import CustomerImportError, DatabaseError, SupersededError
 from customer_import.failpoints import reached
 from customer_import.runs.organisations import organisation_of
 from customer_import.runs.results import Replaces, record_results
@@ -323,7 +323,7 @@ class Ledger:
             await asyncio.sleep(RENEW_EVERY_S)
             try:
                 await asyncio.to_thread(self._set_lease, is_held=True)
-            except SQLAlchemyError:  # the next time, before the lease ends
+            except (SQLAlchemyError, DatabaseError):  # the next time, before the lease ends
                 log.warning("The leases could not be renewed.", exc_info=True)
 
     def _set_lease(self, *, is_held: bool) -> None:

@@ -111,7 +111,7 @@ async def _load(
             AccountLook(engine, run.key, client, organisation, rules) if refusal is None else None
         )
         context = BatchContext(run, organisation, client, ledger, map_index, look)
-        comparer = Comparer(client, organisation, run.mappings)
+        comparer = Comparer(client, organisation, run.mappings, config.settle_delay_s)
         loader: _Loader
         if refusal is not None:
             loader = TenantRefuser(context, refusal)

@@ -11,7 +11,7 @@ import orjson
 from customer_import.bss.patch import Difference, PatchOperation, difference, flatten, is_blank
 from customer_import.config.targets import ACCOUNT_TARGETS, CONTACT_TARGETS
 from customer_import.tasks.load.marker import marker_key
-from customer_import.text import trim
+from customer_import.text import fold, without_format
 from customer_import.vocabulary import FieldFate
 
 if TYPE_CHECKING:
@@ -78,9 +78,10 @@ def sent_contact(contacts: Sequence[Contact], body: Mapping[str, object]) -> Con
 
 
 def _signs(body: Mapping[str, object]) -> set[tuple[str, ...]]:
-    """Return what a contact is recognised by."""
+    """Return what a contact is recognised by, however the BSS tidied it: case, blanks and what shows nothing go."""
     first, last, email = (
-        trim(str(body.get(key) or "")).casefold() for key in ("firstName", "lastName", "email")
+        " ".join(fold(without_format(str(body.get(key) or ""))).split())
+        for key in ("firstName", "lastName", "email")
     )
     return {sign for sign in (("name", first, last), ("email", email)) if any(sign[1:])}
 
