@@ -452,7 +452,7 @@ def test_contact_whose_name_the_bss_tidied_is_found_though_it_has_no_email(scene
         names = {name: " ".join(values[name].split()) for name in ("firstName", "lastName")}
         return create({**values, **names})
 
-    scene.records.create_contact = tidy  # type: ignore[method-assign,assignment]
+    scene.records.create_contact = tidy  # type: ignore[method-assign]
     scene.sandbox.faults.replace([fault("bss.contacts.create", FaultKind.RESET_AFTER, (1,))])
     run = scene.run([Customer("Example Company", email=None, first_name="Anna  Maria")])
     assert scene.outcomes(run) == ["created"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from customer_import.database.tables import staged_customers, tenant_links
 from customer_import.tasks.load.claims import Holder
 from sandbox import FaultKind
 from tests.tasks.load.scene import Scene, customers, fault
+from tests.tasks.load.test_broken_off import BrokenOffError
 from tests.tasks.load.test_exactly_once import end_leases, hold
 from tests.tasks.load.test_links import at_once, city
 
@@ -20,13 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def now_and_then(failpoint: str, act: Callable[[], Any]) -> None:
-    """Do something once, at a failpoint of the load that runs next, in a thread of its own."""
+def now_and_then(
+    failpoint: str, act: Callable[[], Any], error: type[Exception] | None = None
+) -> None:
+    """Do something once, at a failpoint of the load that runs next, in a thread of its own; then end that load."""
 
     def watch(name: str) -> None:
         if name == failpoint:
             failpoints.watch(None)
             at_once([act])
+            if error is not None:
+                raise error
 
     failpoints.watch(watch)
 
@@ -128,7 +134,10 @@ def test_task_that_stood_still_past_its_lease_sends_nothing_more(scene: Scene, f
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_who_loses_a_tenant_after_writing_leaves_no_trust_in_what_is_remembered(scene: Scene):
+@pytest.mark.parametrize("is_broken_off", [False, True])
+def test_who_loses_a_tenant_after_writing_leaves_no_trust_in_what_is_remembered(
+    scene: Scene, *, is_broken_off: bool
+):
     customer = customers(1)[0]
     scene.run([customer])
     frozen = scene.begin()
@@ -144,8 +153,9 @@ def test_who_loses_a_tenant_after_writing_leaves_no_trust_in_what_is_remembered(
             account, {**account.values, "billingAddress": address}, account.custom_fields
         )
 
-    now_and_then("after_account_patch", other)
-    scene.load(frozen)
+    now_and_then("after_account_patch", other, BrokenOffError if is_broken_off else None)
+    with pytest.raises(BrokenOffError) if is_broken_off else nullcontext():
+        scene.load(frozen)
     failpoints.watch(None)
     assert scene.outcomes(scene.run([volos])) == ["updated"]
     assert city(scene.accounts[0]) == "Volos"

@@ -136,6 +136,16 @@ def find_matches(
     }
 
 
+def has_lost_signs(connection: Connection, run_key: int) -> bool:
+    """Whether a later run's listing has forgotten what a run's accounts without tenant id can be known by."""
+    own = bss_accounts.c.run_id == run_key
+    nobodys = select(bss_accounts.c.account_id).where(own, bss_accounts.c.tenant_marker.is_(None))
+    known = select(account_signs.c.account_id).where(account_signs.c.run_id == run_key)
+    if connection.execute(known.limit(1)).first() is not None:
+        return False
+    return connection.execute(nobodys.limit(1)).first() is not None
+
+
 def _find_alike(
     connection: Connection, run_key: int, wanted: Mapping[str, Wanted], rules: MatchRules
 ) -> dict[str, list[Candidate]]:
