@@ -125,8 +125,9 @@ def test_account_that_is_deleted_after_the_listing_does_not_bind_its_customer(sc
 @pytest.mark.parametrize("is_moved", [True, False])
 @pytest.mark.parametrize("mode", ["import", "preview"])
 def test_account_that_loses_the_tenant_id_after_the_listing_is_not_written(
-    scene: Scene, mode: str, *, is_moved: bool
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, mode: str, *, is_moved: bool
 ):
+    monkeypatch.setattr("customer_import.tasks.load.account_look.OVERLAP", 0)  # they are old
     customer = customers(1)[0]
     wrong = scene.existing("Somebody else", customer.tenant_id)
     right = scene.existing("Entered by hand", None)
@@ -196,4 +197,20 @@ def test_what_a_later_run_made_a_run_forget_is_looked_up_again_when_its_load_is_
     scene.run([other])
     load_only(scene, run.key, attempt=2)
     assert scene.results(run)[customer.tenant_id].reason_code == "lookalike"
+    assert len(scene.accounts) == 2
+
+
+def test_account_that_shows_after_one_with_a_higher_number_is_found(scene: Scene):
+    customer = customers(1)[0]
+    late = scene.existing("Former name", customer.tenant_id)
+    scene.existing("Another", None)
+    del scene.records.accounts[late.id]
+    run = scene.begin()
+    scene.stage(run, [customer])
+
+    def show() -> None:
+        scene.records.accounts[late.id] = late
+
+    load(run, scene.engine, 0, 1, after_listing=show)
+    assert scene.results(run)[customer.tenant_id].account_id == late.id
     assert len(scene.accounts) == 2

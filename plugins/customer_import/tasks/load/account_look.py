@@ -1,7 +1,8 @@
 """Looks for accounts that came after the run's listing: by hand, by another import, by a POST whose answer was lost.
 
 Accounts are numbered in the order in which they are made, so that one request for those beyond the highest number known
-tells all of them at once. What is found stands in the run's index from then on.
+tells all of them at once; and a few before it, since of two that are made at the same time the later one may show first.
+What is found stands in the run's index from then on.
 
 Why: docs/decisions/0004-tenant-marker.md.
 """
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 FRESH_FOR_S = 60.0
 """An older look does not allow a creation."""
+
+OVERLAP = 200
+"""Numbers before the highest one known that a look asks for again: more than can be on their way at once."""
 
 
 class OldLookError(Exception):
@@ -106,7 +110,11 @@ class AccountLook:
                 return
             began = time.monotonic()
             after = await asyncio.to_thread(self._highest)
-            pages = self._client.accounts() if after is None else self._client.accounts_after(after)
+            pages = (
+                self._client.accounts()
+                if after is None
+                else self._client.accounts_after(max(after - OVERLAP, 0))
+            )
             async for page in pages:
                 await asyncio.to_thread(self._store, page)
             self._looked_at = began
