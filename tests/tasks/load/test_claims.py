@@ -102,6 +102,21 @@ def server_is_away(engine: Engine) -> Iterator[None]:
     server.dispose()
 
 
+@only_sqlite
+def test_run_that_was_made_again_takes_over_what_a_dead_later_attempt_held(scene: Scene):
+    customer = customers(1)[0]
+    for attempt, city in ((3, "Athens"), (1, "Volos")):
+        scene.runs = 0
+        run = scene.begin()
+        scene.stage(run, [customer.having(city=city)])
+        scene.load(run, attempt=attempt)
+        assert scene.outcomes(run) == ["created" if attempt == 3 else "updated"]
+        began = int(run.started_at.timestamp() * 1000)
+        with scene.engine.begin() as connection:  # as a kill leaves it
+            holder, until = str(Holder(run.key, 0, attempt, "ab", began)), datetime.now(UTC) + LEASE
+            connection.execute(update(tenant_links).values(holder=holder, lease_until=until))
+
+
 @pytest.mark.parametrize(
     ("engine", "away"),
     [("sqlite", table_is_away), ("postgres", server_is_away)],

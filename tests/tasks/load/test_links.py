@@ -103,15 +103,21 @@ def test_account_is_linked_to_one_tenant_only(scene: Scene):
 
 
 @only_sqlite
-def test_second_account_with_the_marker_of_a_linked_customer_is_named(scene: Scene):
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_second_account_with_the_marker_of_a_linked_customer_is_named(
+    scene: Scene, caplog: pytest.LogCaptureFixture, *, is_listed: bool
+):
     customer, new = customers(2)
     scene.run([customer])
     twin = scene.existing("Made by hand", customer.tenant_id)
-    results = scene.results(scene.run([customer, new]))  # a new customer: the accounts are listed
-    result = results[customer.tenant_id]
+    staged = [customer, new] if is_listed else [customer]  # a new customer: the accounts are listed
+    result = scene.results(scene.run(staged))[customer.tenant_id]
     assert result.outcome == "unchanged"
     assert str(twin.id) in result.warnings[0]
-    assert city(scene.accounts[0]) == customer.city
+    assert ("carried by" in caplog.text) is not is_listed
+    result = scene.results(scene.run([customer.having(city="Volos")]))[customer.tenant_id]
+    assert result.outcome == "updated"
+    assert twin.values == {"name": "Made by hand"}
 
 
 # -- A look before a creation ----------------------------------------------------------------------

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from customer_import.runs.run import Run
     from customer_import.vocabulary import DecisionKind, Sign
 
+OVERLAP = 200
+"""Numbers before the highest one known that a look asks for again: more than can be on their way at once."""
 _PREFIX_SOURCE = "tenant.domainPrefix"
 
 

@@ -1,8 +1,8 @@
 """Looks for accounts that came after the run's listing: by hand, by another import, by a POST whose answer was lost.
 
 Accounts are numbered in the order in which they are made, so that one request for those beyond the highest number known
-tells all of them at once; and a few before it, since of two that are made at the same time the later one may show first.
-What is found stands in the run's index from then on.
+tells all of them at once; and for a few before it, since of two that are made at the same time the later one may show
+first. What is found stands in the run's index from then on.
 
 Why: docs/decisions/0004-tenant-marker.md.
 """
@@ -21,6 +21,7 @@ from customer_import.database.tables import bss_accounts, import_runs
 from customer_import.errors import SupersededError
 from customer_import.runs.run import as_utc
 from customer_import.tasks.load.account_index import (
+    OVERLAP,
     MatchRules,
     find_matches,
     find_twins,
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
 
 FRESH_FOR_S = 60.0
 """An older look does not allow a creation."""
-
-OVERLAP = 200
-"""Numbers before the highest one known that a look asks for again: more than can be on their way at once."""
 
 
 class OldLookError(Exception):

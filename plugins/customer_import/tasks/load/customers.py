@@ -26,11 +26,12 @@ from customer_import.database.tables import (
 from customer_import.decisions.rules import unpack
 from customer_import.runs.organisations import links_of
 from customer_import.runs.previews import read_expected
+from customer_import.runs.reference_data import find_reference
 from customer_import.runs.run import as_utc
 from customer_import.tasks.load.account_index import MatchRules, find_matches, find_twins
 from customer_import.tasks.load.reconcile import Match
 from customer_import.tasks.load.statements import read_link
-from customer_import.vocabulary import DecisionKind, Outcome, Severity
+from customer_import.vocabulary import DecisionKind, Outcome, ReferenceName, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -260,7 +261,7 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
     }
     matches = find_matches(connection, run.key, wanted, rules)
     linked = {row.staged_tenant_id: row.account_id for row in rows if row.account_id is not None}
-    twins = find_twins(connection, run.key, linked)
+    twins = _twins(connection, run.key, linked)
     previewed: dict[str, Expected] = {}
     if run.preview_key is not None:
         ids = [row.staged_tenant_id for row in rows]
@@ -288,6 +289,15 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
         )
         for row in rows
     ]
+
+
+def _twins(
+    connection: Connection, run_key: int, linked: Mapping[str, int]
+) -> Mapping[str, tuple[int, ...]]:
+    """Return the second accounts of linked tenants, by the run's listing or by its look."""
+    looked_for = find_reference(connection, run_key, ReferenceName.TWINS) or {}
+    found = {tenant_id: tuple(accounts) for tenant_id, accounts in looked_for.items()}
+    return found | find_twins(connection, run_key, linked)
 
 
 def _warnings(

@@ -212,7 +212,7 @@ class Ledger:
         if link.holder is None:
             return
         other = Holder.parse(link.holder)
-        if other.is_same_task(self.holder) and other.attempt > self.holder.attempt:
+        if other.is_after(self.holder):
             message = f"attempt {self.holder.attempt} was replaced by attempt {other.attempt}"
             raise SupersededError(message)
 

@@ -86,7 +86,8 @@ def load_batch(
     if not count_staged(run, engine, batch) and not has_values(engine, run.key, is_validated=True):
         return LoadSummary(batch, {}, 0.0, 0)
     refusal = find_refusal(run, engine)
-    holder = Holder(run.key, batch, attempt, secrets.token_hex(4))
+    began = int(run.started_at.timestamp() * 1000)
+    holder = Holder(run.key, batch, attempt, secrets.token_hex(4), began)
     with gc_frozen():
         requests = asyncio.run(_load(run, engine, holder, map_index, refusal))
     log_results(engine, run, batch)

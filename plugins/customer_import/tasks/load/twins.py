@@ -1,0 +1,91 @@
+"""Finds second accounts of customers that have one, in a run that does not list the accounts.
+
+One request: whoever made the newest linked account had listed the accounts, so that only those that came since are
+looked at. They are no index: nobody is created by what stands here.
+
+Why: docs/decisions/0004-tenant-marker.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from customer_import.bss.models import Organisation
+from customer_import.database.engine import reading
+from customer_import.database.tables import tenant_links
+from customer_import.runs.organisations import links_of
+from customer_import.runs.reference_data import get_reference, put_reference
+from customer_import.tasks.load.account_index import OVERLAP
+from customer_import.tasks.load.bss_access import open_bss
+from customer_import.tasks.load.marker import marker_key
+from customer_import.vocabulary import ReferenceName
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from customer_import.runs.run import Run
+
+log = logging.getLogger(__name__)
+
+_ASKED_AT_ONCE = 500
+
+
+def look_for_twins(run: Run, engine: Engine) -> None:
+    """Store which accounts that came since the newest linked one carry the tenant id of a linked customer.
+
+    Raises:
+        AuthenticationError: The BSS refused the credentials.
+        RetriableError: The BSS did not answer properly.
+    """
+    links = tenant_links.c
+    with reading(engine) as connection:
+        newest = connection.execute(
+            select(func.max(links.account_id)).where(links_of(run.params.instance))
+        ).scalar_one()
+    if newest is None:
+        return
+    twins = asyncio.run(_look(run, engine, max(newest - OVERLAP, 0)))
+    put_reference(engine, run.key, ReferenceName.TWINS, twins)
+    for tenant_id, accounts in twins.items():
+        log.warning(
+            "Tenant %s is linked to a BSS account, and carried by %s too: keep the tenant id on the right one.",
+            tenant_id,
+            ", ".join(map(str, accounts)),
+        )
+
+
+async def _look(run: Run, engine: Engine, after: int) -> dict[str, list[int]]:
+    organisation = Organisation.model_validate(
+        get_reference(engine, run.key, ReferenceName.ORGANISATION)
+    )
+    field_id = organisation.tenant_marker_field_id
+    carried: dict[str, set[int]] = defaultdict(set)
+    async with open_bss(run, engine) as client:
+        async for page in client.accounts_after(after):
+            for account in page:
+                if (marker := marker_key(account.custom_field(field_id))) is not None:
+                    carried[marker].add(account.id)
+    return await asyncio.to_thread(_beside_links, engine, run, carried)
+
+
+def _beside_links(engine: Engine, run: Run, carried: dict[str, set[int]]) -> dict[str, list[int]]:
+    links = tenant_links.c
+    found: dict[str, list[int]] = {}
+    markers = sorted(carried)
+    with reading(engine) as connection:
+        for start in range(0, len(markers), _ASKED_AT_ONCE):
+            some = markers[start : start + _ASKED_AT_ONCE]
+            statement = select(links.tenant_id, links.account_id).where(
+                links_of(run.params.instance),
+                links.tenant_id.in_(some),
+                links.account_id.is_not(None),
+            )
+            for row in connection.execute(statement):
+                if others := carried[row.tenant_id] - {row.account_id}:
+                    found[row.tenant_id] = sorted(others)
+    return found
