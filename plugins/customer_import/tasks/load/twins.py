@@ -1,7 +1,7 @@
-"""Finds second accounts of customers that have one, in a run that does not list the accounts.
+"""Finds second accounts of customers that have one, also of those that the run does not load.
 
-One request: whoever made the newest linked account had listed the accounts, so that only those that came since are
-looked at. They are no index: nobody is created by what stands here.
+Where the run does not list the accounts, one request: whoever made the newest linked account had listed them, so that
+only those that came since are looked at. They are no index: nobody is created by what stands here.
 
 Why: docs/decisions/0004-tenant-marker.md.
 """
@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
 from customer_import.bss.models import Organisation
 from customer_import.database.engine import reading
-from customer_import.database.tables import tenant_links
+from customer_import.database.tables import bss_accounts, tenant_links
 from customer_import.runs.organisations import links_of
 from customer_import.runs.reference_data import get_reference, put_reference
 from customer_import.tasks.load.account_index import OVERLAP
@@ -26,6 +27,8 @@ from customer_import.tasks.load.marker import marker_key
 from customer_import.vocabulary import ReferenceName
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from sqlalchemy import Engine
 
     from customer_import.runs.run import Run
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ASKED_AT_ONCE = 500
+_MOST_SAID = 50
 
 
 def look_for_twins(run: Run, engine: Engine) -> None:
@@ -51,12 +55,40 @@ def look_for_twins(run: Run, engine: Engine) -> None:
         return
     twins = asyncio.run(_look(run, engine, max(newest - OVERLAP, 0)))
     put_reference(engine, run.key, ReferenceName.TWINS, twins)
-    for tenant_id, accounts in twins.items():
-        log.warning(
-            "Tenant %s is linked to a BSS account, and carried by %s too: keep the tenant id on the right one.",
-            tenant_id,
-            ", ".join(map(str, accounts)),
+    _say(twins)
+
+
+def say_listed_twins(run: Run, engine: Engine) -> None:
+    """Name the second accounts of linked customers that a run has listed."""
+    links, accounts = tenant_links.c, bss_accounts.c
+    statement = (
+        select(links.tenant_id, accounts.account_id)
+        .where(
+            accounts.run_id == run.key,
+            accounts.tenant_marker == links.tenant_id,
+            links_of(run.params.instance),
+            links.account_id != accounts.account_id,
         )
+        .order_by(links.tenant_id, accounts.account_id)
+    )
+    twins: dict[str, list[int]] = defaultdict(list)
+    with reading(engine) as connection:
+        for row in connection.execute(statement):
+            twins[row.tenant_id].append(row.account_id)
+    _say(twins)
+
+
+def _say(twins: Mapping[str, Sequence[int]]) -> None:
+    for tenant_id, accounts in islice(twins.items(), _MOST_SAID):
+        numbers = ", ".join(map(str, accounts))
+        log.warning(
+            "Tenant %s is linked to a BSS account, and %s carries its tenant id, too; nothing is written there: keep "
+            "the tenant id on the right one.",
+            tenant_id,
+            numbers,
+        )
+    if len(twins) > _MOST_SAID:
+        log.warning("So it is with %d more tenants.", len(twins) - _MOST_SAID)
 
 
 async def _look(run: Run, engine: Engine, after: int) -> dict[str, list[int]]:
