@@ -24,6 +24,7 @@ from customer_import.database.tables import (
     validation_findings,
 )
 from customer_import.decisions.rules import unpack
+from customer_import.errors import DataQualityError
 from customer_import.runs.organisations import links_of
 from customer_import.runs.previews import read_expected
 from customer_import.runs.reference_data import find_reference
@@ -262,10 +263,7 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
     matches = find_matches(connection, run.key, wanted, rules)
     linked = {row.staged_tenant_id: row.account_id for row in rows if row.account_id is not None}
     twins = _twins(connection, run.key, linked)
-    previewed: dict[str, Expected] = {}
-    if run.preview_key is not None:
-        ids = [row.staged_tenant_id for row in rows]
-        previewed = dict(read_expected(connection, run.preview_key, ids))
+    previewed = _previewed(connection, run, [row.staged_tenant_id for row in rows])
     return [
         StagedCustomer(
             tenant_id=row.staged_tenant_id,
@@ -289,6 +287,23 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
         )
         for row in rows
     ]
+
+
+def _previewed(
+    connection: Connection, run: Run, tenant_ids: Sequence[str]
+) -> Mapping[str, Expected]:
+    """Return what the preview said that the run was started from: of each of its customers, or nobody is loaded."""
+    if run.preview_key is None:
+        return {}
+    found = dict(read_expected(connection, run.preview_key, tenant_ids))
+    if len(found) < len(tenant_ids):
+        message = (
+            f"what the preview {run.params.previewed_run!r} said of {len(tenant_ids) - len(found)} customers was "
+            "removed while they were loaded, by its age or because the preview was begun again. Nothing of them was "
+            "written. Start a new preview"
+        )
+        raise DataQualityError(message)
+    return found
 
 
 def _twins(
