@@ -444,6 +444,19 @@ def test_contact_that_a_person_adds_after_ours_was_lost_is_not_taken_for_ours(
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_contact_that_is_another_person_by_now_is_found_and_not_made_twice(scene: Scene):
+    scene.configure(request_timeout_s=0.5)
+    run, customer = scene.begin(), customers(1)[0]
+    scene.stage(run, [customer])
+    killed_load(scene, run, "after_contact_post")
+    end_leases(scene)
+    later = scene.run([customer.having(email="new@example.com", first_name="Maria")])
+    assert scene.outcomes(later) == ["created"]
+    (contact,) = scene.records.contacts.values()
+    assert (contact.values["firstName"], contact.values["email"]) == ("Maria", "new@example.com")
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_contact_whose_name_the_bss_tidied_is_found_though_it_has_no_email(scene: Scene):
     scene.configure(request_timeout_s=0.5)
     create = scene.records.create_contact

@@ -76,6 +76,18 @@ def test_marker_that_somebody_emptied_is_entered_again(scene: Scene):
 
 
 @only_sqlite
+def test_marker_that_the_bss_refuses_is_not_the_customers_fault(scene: Scene):
+    customer = customers(1)[0]
+    scene.run([customer])
+    mark(scene, scene.account_of(customer), "")
+    refused = fault("bss.accounts.custom_fields.put", FaultKind.QUOTE, status=400)
+    scene.sandbox.faults.replace([refused])
+    result = scene.results(scene.run([customer.having(city="Volos")]))[customer.tenant_id]
+    assert (result.outcome, result.reason_code) == ("failed", "configuration")
+    assert "Correct bss.tenant_marker_field of the instance default" in result.reason
+
+
+@only_sqlite
 def test_marker_that_somebody_moved_to_another_account_is_a_question(scene: Scene):
     customer = customers(1)[0]
     scene.run([customer])

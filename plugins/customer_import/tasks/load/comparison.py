@@ -129,7 +129,7 @@ class Comparer:
             self._contacts(account_id, contact_id), self._options(account_id)
         )
         contact = (
-            sent_contact(contacts, customer.contact)
+            sent_contact(contacts, customer.sent_contacts)
             if is_sent
             else main_contact(contacts, contact_id)
         )

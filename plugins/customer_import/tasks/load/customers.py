@@ -30,6 +30,7 @@ from customer_import.runs.previews import read_expected
 from customer_import.runs.reference_data import find_reference
 from customer_import.runs.run import as_utc
 from customer_import.tasks.load.account_index import MatchRules, find_matches, find_twins
+from customer_import.tasks.load.claims import Step
 from customer_import.tasks.load.reconcile import Match
 from customer_import.tasks.load.statements import read_link
 from customer_import.vocabulary import DecisionKind, Outcome, ReferenceName, Severity
@@ -71,6 +72,7 @@ class StagedCustomer:
         previewed: What the preview said that the run was started from.
         looked_at: When the accounts were looked at that ``match`` goes by, of ``time.monotonic()``.
         decisions: What people decided about it, as of its listing.
+        sent_before_json: Contacts that earlier runs may have sent, while it is not known what became of them.
     """
 
     tenant_id: str
@@ -93,6 +95,7 @@ class StagedCustomer:
     previewed: Expected | None = None
     looked_at: float = float("-inf")
     decisions: Mapping[DecisionKind, Decision] = field(default_factory=dict)
+    sent_before_json: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
     def decided_account(self) -> int | None:
@@ -115,6 +118,11 @@ class StagedCustomer:
     def contact(self) -> dict[str, object]:
         """The contact without account and flags, null as in the account."""
         return _object(self.contact_json)
+
+    @property
+    def sent_contacts(self) -> list[Mapping[str, object]]:
+        """Every contact that a creation without answer may have sent."""
+        return [self.contact, *map(_object, self.sent_before_json)]
 
     @cached_property
     def sync_options(self) -> dict[str, str | None]:
@@ -263,6 +271,7 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
     matches = find_matches(connection, run.key, wanted, rules)
     linked = {row.staged_tenant_id: row.account_id for row in rows if row.account_id is not None}
     twins = _twins(connection, run.key, linked)
+    sent_before = _sent_before(connection, run.key, rows)
     previewed = _previewed(connection, run, [row.staged_tenant_id for row in rows])
     return [
         StagedCustomer(
@@ -284,9 +293,31 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
             twins=twins.get(row.staged_tenant_id, ()),
             previewed=previewed.get(row.staged_tenant_id),
             decisions=decisions[row.staged_tenant_id],
+            sent_before_json=tuple(sent_before.get(row.staged_tenant_id, ())),
         )
         for row in rows
     ]
+
+
+def _sent_before(
+    connection: Connection, run_key: int, rows: Sequence[Row[Any]]
+) -> dict[str, list[bytes]]:
+    """Return what the runs staged whose contact was sent without an answer: it may be another person's by now."""
+    senders = {
+        row.staged_tenant_id: {row.written_by_run, row.created_by_run} - {None, run_key}
+        for row in rows
+        if row.contact_step == Step.INTENT.value
+    }
+    found: dict[str, list[bytes]] = defaultdict(list)
+    if senders:
+        contacts = staged_contacts.c
+        statement = select(contacts.tenant_id, contacts.run_id, contacts.payload).where(
+            contacts.run_id.in_(set().union(*senders.values())), contacts.tenant_id.in_(senders)
+        )
+        for row in connection.execute(statement):
+            if row.run_id in senders[row.tenant_id]:
+                found[row.tenant_id].append(row.payload)
+    return found
 
 
 def _previewed(

@@ -67,13 +67,19 @@ def find_marked(
     return min(ids, default=None)
 
 
-def sent_contact(contacts: Sequence[Contact], body: Mapping[str, object]) -> Contact | None:
-    """Return the contact that a creation with this body made, as far as can be told: of its name or its e-mail.
+def sent_contact(
+    contacts: Sequence[Contact], bodies: Iterable[Mapping[str, object]]
+) -> Contact | None:
+    """Return the contact that a creation made, as far as can be told: of the name or the e-mail of what was sent.
 
     Values may have changed since, on either side; a contact that shares neither was made by somebody else.
+
+    Args:
+        contacts: Of the account.
+        bodies: What may have been sent: now, and by a run before.
     """
     by_age = sorted(contacts, key=lambda contact: (not contact.is_primary, contact.id))
-    wanted = _signs(body)
+    wanted = set[tuple[str, ...]]().union(*map(_signs, bodies))
     return next((contact for contact in by_age if wanted & _signs(contact.body)), None)
 
 

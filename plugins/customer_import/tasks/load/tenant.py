@@ -437,7 +437,8 @@ class TenantLoader:
             return await self._client.create_contact(body, on_turn, settle)
 
         async def find() -> int | None:
-            contact = sent_contact(await self._client.contacts(account_id), work.customer.contact)
+            contacts = await self._client.contacts(account_id)
+            contact = sent_contact(contacts, work.customer.sent_contacts)
             return contact.id if contact else None
 
         return Creation("contact", send, find)
