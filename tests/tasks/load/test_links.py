@@ -14,6 +14,7 @@ from customer_import import failpoints
 from customer_import.database.tables import tenant_links
 from customer_import.errors import ConfigurationError
 from customer_import.runs.run import open_run
+from customer_import.tasks.load.load import load_batch
 from sandbox import FaultKind, SandboxConfig, SandboxServer
 from tests.tasks.load.scene import Customer, Scene, connection_json, customers, fault, load
 
@@ -130,6 +131,22 @@ def test_second_account_with_the_marker_of_a_linked_customer_is_named(
     result = scene.results(scene.run([customer.having(city="Volos")]))[customer.tenant_id]
     assert result.outcome == "updated"
     assert twin.values == {"name": "Made by hand"}
+
+
+@only_sqlite
+def test_second_account_that_came_early_in_the_run_before_is_named(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("customer_import.tasks.load.twins.OVERLAP", 0)
+    customer, *others = customers(4)
+    run = scene.begin()
+    scene.stage(run, [customer])
+    load(run, scene.engine, 0, 1)
+    twin = scene.existing("Made by a lost answer", customer.tenant_id)
+    scene.stage(run, others, batch=1)
+    load_batch(run, scene.engine, 1, attempt=1, map_index=1)
+    result = scene.results(scene.run([customer]))[customer.tenant_id]
+    assert str(twin.id) in result.warnings[0]
 
 
 # -- A look before a creation ----------------------------------------------------------------------
@@ -337,6 +354,4 @@ def forget_results(scene: Scene) -> None:
 
 def load_only(scene: Scene, run_key: int, attempt: int) -> None:
     """Load without listing the accounts again."""
-    from customer_import.tasks.load.load import load_batch
-
     load_batch(open_run(scene.engine, run_key), scene.engine, 0, attempt=attempt, map_index=0)

@@ -1,7 +1,7 @@
 """Finds second accounts of customers that have one, also of those that the run does not load.
 
-Where the run does not list the accounts, one request: whoever made the newest linked account had listed them, so that
-only those that came since are looked at. They are no index: nobody is created by what stands here.
+A run that does not list the accounts looks at those that came since the run that created somebody last, which had
+listed them: mostly one request. They are no index: nobody is created by what stands here.
 
 Why: docs/decisions/0004-tenant-marker.md.
 """
@@ -29,7 +29,7 @@ from customer_import.vocabulary import ReferenceName
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from customer_import.runs.run import Run
 
@@ -40,20 +40,17 @@ _MOST_SAID = 50
 
 
 def look_for_twins(run: Run, engine: Engine) -> None:
-    """Store which accounts that came since the newest linked one carry the tenant id of a linked customer.
+    """Store which accounts that came since the last run that created some carry the tenant id of a linked customer.
 
     Raises:
         AuthenticationError: The BSS refused the credentials.
         RetriableError: The BSS did not answer properly.
     """
-    links = tenant_links.c
     with reading(engine) as connection:
-        newest = connection.execute(
-            select(func.max(links.account_id)).where(links_of(run.params.instance))
-        ).scalar_one()
-    if newest is None:
+        first = _first_since_listing(connection, run)
+    if first is None:
         return
-    twins = asyncio.run(_look(run, engine, max(newest - OVERLAP, 0)))
+    twins = asyncio.run(_look(run, engine, max(first - OVERLAP, 0)))
     put_reference(engine, run.key, ReferenceName.TWINS, twins)
     _say(twins)
 
@@ -89,6 +86,20 @@ def _say(twins: Mapping[str, Sequence[int]]) -> None:
         )
     if len(twins) > _MOST_SAID:
         log.warning("So it is with %d more tenants.", len(twins) - _MOST_SAID)
+
+
+def _first_since_listing(connection: Connection, run: Run) -> int | None:
+    """Return the first account of the run that created some last; where none did, the newest that is linked."""
+    links = tenant_links.c
+    own = (links_of(run.params.instance), links.account_id.is_not(None))
+    last = select(func.max(links.created_by_run)).where(*own).scalar_subquery()
+    newest: int | None = connection.execute(
+        select(func.max(links.account_id)).where(*own)
+    ).scalar_one()
+    first: int | None = connection.execute(
+        select(func.min(links.account_id)).where(*own, links.created_by_run == last)
+    ).scalar_one()
+    return newest if first is None else first
 
 
 async def _look(run: Run, engine: Engine, after: int) -> dict[str, list[int]]:
