@@ -137,6 +137,26 @@ async def test_contacts_of_other_accounts_are_none_of_this_one(monkeypatch: pyte
     assert [one.id for one in found] == [2]
 
 
+async def test_whose_a_contact_is_may_be_written_in_two_ways(monkeypatch: pytest.MonkeyPatch):
+    answer = {"data": [{"id": 1, "accountId": None, "account": {"id": 8}}]}
+    found, _ = await asked(monkeypatch, lambda client: client.contacts(8), lambda _: answer)
+    assert [(one.id, one.account_id) for one in found] == [(1, 8)]
+
+
+async def test_a_contact_of_nobody_is_no_fault_of_a_list_of_all_and_one_of_an_accounts(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    answer = {"data": [{"id": 1, "accountId": None}, {"id": 2, "accountId": 8}]}
+
+    async def every(client: BssClient) -> list[int | None]:
+        return [contact.account_id async for page in client.all_contacts() for contact in page]
+
+    found, _ = await asked(monkeypatch, every, lambda _: answer)
+    assert found == [None, 8]
+    with pytest.raises(RetriableError, match="malformed"):
+        await asked(monkeypatch, lambda client: client.contacts(8), lambda _: answer)
+
+
 @pytest.mark.parametrize(
     "body",
     [{}, {"data": {"id": 1}}, {"data": ""}, {"data": [{"name": "no id"}]}, {"data": ["text"]}, ""],
@@ -157,6 +177,13 @@ async def test_sync_options_of_another_shape_are_trouble_of_the_bss(
 ):
     with pytest.raises(RetriableError, match="malformed"):
         await asked(monkeypatch, lambda client: client.sync_options(1, 7), lambda _: body)
+
+
+async def test_an_account_without_systems_has_no_sync_options(monkeypatch: pytest.MonkeyPatch):
+    found, _ = await asked(
+        monkeypatch, lambda client: client.sync_options(1, 7), lambda _: {"systems": None}
+    )
+    assert found == []
 
 
 async def test_countries_and_states_that_are_switched_off_are_left_out(

@@ -106,6 +106,15 @@ def test_what_is_past_is_not_stored_and_what_ends_no_longer_stands(engine: Engin
     assert standing(engine) == [(T1, "exclude", None)]
 
 
+def test_a_whole_file_revokes_what_it_says_is_over(engine: Engine):
+    decide(engine, [proposal(EXCLUDE, reason="test")], ADA)
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    past = proposal(EXCLUDE, reason="test", until=yesterday)
+    changes = decide(engine, [past], BOB, revokes_others_of=["default"])
+    assert changes == Changes(over=1, revoked=1)
+    assert standing(engine) == []
+
+
 def test_a_revoked_decision_does_not_bring_back_the_one_before(engine: Engine):
     decide(engine, [proposal(EXCLUDE, reason="one")], ADA)
     decide(engine, [proposal(EXCLUDE, reason="two")], ADA)

@@ -12,6 +12,7 @@ from customer_import.runs.approvals import Planned, read_approval
 from customer_import.tasks.load.account_listing import list_accounts
 from customer_import.tasks.load.approval import answer_approval, ask_approval
 from customer_import.vocabulary import Answer, ImportType
+from sandbox import FaultKind
 from tests.imports.scene import on
 
 if TYPE_CHECKING:
@@ -165,6 +166,20 @@ def test_a_run_that_writes_nothing_asks_nobody(scene: Scene):
     run = scene.stage(DIRECT, require_approval=True)
     assert ask(scene, run).why is None
     assert scene.finish(scene.load(run)).counts() == {"unchanged": 2}
+
+
+@on("sqlite")
+def test_a_run_asks_about_customers_that_the_bss_refused_to_show(scene: Scene):
+    old, _ = scene.sell(DIRECT, 2)
+    scene.run(DIRECT)
+    rename(scene, old)
+    run = scene.stage(DIRECT, require_approval=True)
+    scene.strike("bss.accounts.get", FaultKind.READ_ONLY_FIELD, limit=1)
+    approval = ask(scene, run)
+    assert approval.why is not None
+    assert (approval.planned.unknown, approval.planned.unchanged) == (1, 1)
+    with pytest.raises(DataQualityError):
+        scene.load(run)
 
 
 @on("sqlite")

@@ -146,7 +146,7 @@ class BssClient:
         params = {"$filter": equals("accountId", account_id)}
         found = {
             contact.id: contact
-            async for page in self._pages("/api/contacts", _contact, params)
+            async for page in self._pages("/api/contacts", _owned_contact, params)
             for contact in page
         }
         return [contact for contact in found.values() if contact.account_id == account_id]
@@ -398,14 +398,24 @@ def _account(item: Any) -> Account:  # noqa: ANN401 - JSON
 
 
 def _contact(item: Any) -> Contact:  # noqa: ANN401 - JSON
-    account = item.get("accountId", (item.get("account") or {}).get("id"))
+    account = item.get("accountId")
+    if account is None:
+        account = (item.get("account") or {}).get("id")
     return Contact(
         id=positive_id(item["id"]),
-        account_id=positive_id(account),
+        account_id=None if account is None else positive_id(account),
         is_primary=item.get("isPrimary") is True,
         is_bill_to=item.get("isBillTo") is True,
         body=item,
     )
+
+
+def _owned_contact(item: Any) -> Contact:  # noqa: ANN401 - JSON
+    contact = _contact(item)
+    if contact.account_id is None:  # perhaps of the account that was asked for
+        message = "the contact does not say whose it is"
+        raise ValueError(message)
+    return contact
 
 
 def _sync_options(body: Any, system_id: int) -> list[SyncOption]:  # noqa: ANN401 - JSON
@@ -416,7 +426,7 @@ def _sync_options(body: Any, system_id: int) -> list[SyncOption]:  # noqa: ANN40
                 _text(option.get("name")),
                 _text(option.get("value")) or None,
             )
-            for system in body["systems"]
+            for system in _shaped([] if body["systems"] is None else body["systems"])
             if system["id"] == system_id
             for option in system.get("options") or ()
         ]

@@ -154,14 +154,14 @@ class Contact:
 
     Attributes:
         id: Its number.
-        account_id: The account it belongs to.
+        account_id: The account it belongs to; ``None`` when it belongs to none.
         is_primary: Whether it is the account's primary contact.
         is_bill_to: Whether invoices go to it.
         body: The whole contact; personal data, never shown in a ``repr``.
     """
 
     id: int
-    account_id: int
+    account_id: int | None
     is_primary: bool
     is_bill_to: bool
     body: Json = field(repr=False)

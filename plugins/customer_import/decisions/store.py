@@ -267,7 +267,11 @@ def _take(
     others: list[Proposal] = []
     day = today()
     if revokes_others:
-        named = {(proposals[place].subject, proposals[place].kind) for place in places}
+        named = {
+            (proposals[place].subject, proposals[place].kind)
+            for place in places
+            if not proposals[place].is_over(day)
+        }
         others = [each for each in stood if (each.subject, each.kind) not in named]
         for each in others:
             standing.drop(each)

@@ -128,6 +128,8 @@ def _table(planned: Planned) -> list[str]:
         "leave alone": planned.unchanged,
         "not written, as their results will say": planned.others,
     }
+    if planned.unknown:
+        rows["not known: the BSS refused to show them"] = planned.unknown
     return [
         "| what the load does | customers |",
         "|---|---|",

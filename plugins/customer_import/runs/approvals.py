@@ -29,6 +29,7 @@ class Planned(FrozenModel):
         overwrite: Those among them that lose a value that the BSS has.
         unchanged: Nothing is to be written.
         others: Nothing is written, and each result says why.
+        unknown: The BSS refused to show them; they may be written when it does.
         changed: Customers per field that gets a value.
         emptied: Customers per field that is emptied.
     """
@@ -38,13 +39,14 @@ class Planned(FrozenModel):
     overwrite: int = 0
     unchanged: int = 0
     others: int = 0
+    unknown: int = 0
     changed: dict[str, int] = Field(default_factory=dict)
     emptied: dict[str, int] = Field(default_factory=dict)
 
     @property
     def writes(self) -> int:
-        """Customers that are written."""
-        return self.create + self.update
+        """Customers that are written, or may be."""
+        return self.create + self.update + self.unknown
 
 
 class Approval(FrozenModel):

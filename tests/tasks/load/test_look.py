@@ -103,3 +103,54 @@ def test_account_that_moves_to_a_page_that_was_read_is_found(
     scene.existing("Another", None)
     result = scene.results(scene.run([customer]))[customer.tenant_id]
     assert (result.reason_code, result.account_id) == ("adopted", own.id)
+
+
+def test_account_that_is_deleted_after_the_listing_does_not_bind_its_customer(scene: Scene):
+    customer = customers(1)[0]
+    marked = scene.existing("Entered by hand", customer.tenant_id)
+    run = scene.begin()
+    scene.stage(run, [customer])
+    load(run, scene.engine, 0, 1, after_listing=lambda: scene.records.accounts.pop(marked.id))
+    result = scene.results(run)[customer.tenant_id]
+    assert (result.outcome, result.reason_code) == ("failed", "bss_error")
+    assert "does not exist any more" in result.reason
+    assert scene.outcomes(scene.run([customer])) == ["created"]
+
+
+@pytest.mark.parametrize("is_moved", [True, False])
+@pytest.mark.parametrize("mode", ["import", "preview"])
+def test_account_that_loses_the_tenant_id_after_the_listing_is_not_written(
+    scene: Scene, mode: str, *, is_moved: bool
+):
+    customer = customers(1)[0]
+    wrong = scene.existing("Somebody else", customer.tenant_id)
+    right = scene.existing("Entered by hand", None)
+    marker = scene.records.setup.tenant_marker.id
+
+    def correct() -> None:
+        scene.records.update_account(wrong, wrong.values, {})
+        if is_moved:
+            fields = {marker: customer.tenant_id}
+            scene.records.update_account(right, right.values, fields)
+
+    run = scene.begin(mode=mode)
+    scene.stage(run, [customer])
+    load(run, scene.engine, 0, 1, after_listing=correct)
+    result = scene.results(run)[customer.tenant_id]
+    assert (result.outcome, result.reason_code) == ("failed", "bss_error")
+    assert "carries it no longer" in result.reason
+    assert scene.writes == 0
+    run = scene.run([customer])
+    assert scene.outcomes(run) == ["updated" if is_moved else "created"]
+    assert wrong.values == {"name": "Somebody else"}
+
+
+def test_account_of_the_same_name_that_is_another_customers_by_its_link_is_no_question(
+    scene: Scene,
+):
+    linked, new = Customer("Example Company"), Customer("Example Company")
+    scene.run([linked])
+    account = scene.account_of(linked)
+    scene.records.update_account(account, account.values, {})  # somebody emptied the tenant id
+    assert scene.outcomes(scene.run([new])) == ["created"]
+    assert len(scene.accounts) == 2

@@ -107,16 +107,21 @@ def find_matches(
     keys = {tenant_id: name_key(one.name) for tenant_id, one in wanted.items()}
     by_marker: dict[str | None, list[IndexedAccount]] = defaultdict(list)
     by_name: dict[str, list[IndexedAccount]] = defaultdict(list)
-    statement = select(
-        bss_accounts.c.account_id, bss_accounts.c.name_key, bss_accounts.c.tenant_marker
-    ).where(
-        bss_accounts.c.run_id == run_key,
-        or_(bss_accounts.c.tenant_marker.in_(keys), bss_accounts.c.name_key.in_(keys.values())),
+    accounts = bss_accounts.c
+    linked = and_(links_of(rules.instance), tenant_links.c.account_id == accounts.account_id)
+    statement = (
+        select(accounts.account_id, accounts.name_key, accounts.tenant_marker, tenant_links.c.id)
+        .select_from(bss_accounts.outerjoin(tenant_links, linked))
+        .where(
+            accounts.run_id == run_key,
+            or_(accounts.tenant_marker.in_(keys), accounts.name_key.in_(keys.values())),
+        )
     )
     for row in connection.execute(statement):
         account = IndexedAccount(row.account_id, row.name_key, row.tenant_marker)
         by_marker[account.tenant_marker].append(account)
-        by_name[account.name_key].append(account)
+        if row.id is None:  # a linked one is another customer, whatever it carries
+            by_name[account.name_key].append(account)
     alike = _find_alike(connection, run_key, wanted, rules)
     return {
         tenant_id: reconcile(

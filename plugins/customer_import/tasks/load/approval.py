@@ -129,11 +129,16 @@ def _too_many(run: Run, engine: Engine) -> tuple[str | None, Planned]:
         return None, Planned()
     log.info("%d customers may lose a value in the BSS: it is asked what it holds.", compared)
     planned = count_planned(run, engine)
-    lost = planned.overwrite
+    lost = planned.overwrite + planned.unknown
     if not is_too_many(lost, accounts, limit):
         return None, planned
+    unknown = (
+        f" ({planned.unknown} of them not for sure: the BSS refused to show them)"
+        if planned.unknown
+        else ""
+    )
     why = (
-        f"it would overwrite or empty values of {lost} of {accounts} customers with an account "
+        f"it would overwrite or empty values of {lost} of {accounts} customers with an account{unknown} "
         f"({lost / accounts:.1%}), more than the {limit:g} % of max_overwritten_percent."
     )
     return why, planned

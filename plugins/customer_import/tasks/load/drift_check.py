@@ -71,8 +71,8 @@ class DriftCheck:
     def see_contacts(self, page: Sequence[Contact]) -> None:
         """Compare a page of contacts with what is staged for them."""
         contacts = {contact.id: contact for contact in page}
-        self._billed |= {contact.account_id for contact in page if contact.is_bill_to}
-        accounts = {contact.id: contact.account_id for contact in page}
+        accounts = {one.id: one.account_id for one in page if one.account_id is not None}
+        self._billed |= {accounts[one.id] for one in page if one.is_bill_to and one.id in accounts}
         here = self._links.contacts_in_place(accounts)
         self._contacts |= here
         before: dict[str, Difference] = {}

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 from customer_import.runs.previews import before_by_field
 from customer_import.tasks.load.claims import Step
 from customer_import.tasks.load.left_out import taken_by_now
+from customer_import.tasks.load.marker import marker_key
 from customer_import.tasks.load.moves import has_moved, said_move, still_owed
 from customer_import.tasks.load.outcome import Stop
-from customer_import.tasks.load.reconcile import account_gone, doubt_link, marker_moved
+from customer_import.tasks.load.reconcile import (
+    account_gone,
+    doubt_link,
+    marker_moved,
+    no_longer_marked,
+)
 from customer_import.tasks.load.records import (
     ChangedFields,
     before_update,
@@ -92,6 +98,9 @@ async def plan_update(
         has_moved=is_move,
         filled=taken_by_now(link.left_out if link else (), run),
     )
+    is_by_marker = customer.match.account_id == account_id and customer.match.decision is None
+    if is_by_marker and (comparison is None or comparison.marker != marker_key(customer.tenant_id)):
+        raise Stop(no_longer_marked(account_id, exists=comparison is not None))
     if comparison is None:
         raise Stop(account_gone(account_id))
     is_marker_lost = await _is_marker_lost(look, customer, account_id, comparison.marker)

@@ -80,7 +80,11 @@ async def _count(run: Run, engine: Engine) -> _Counts:
 
         async def compare(customer: StagedCustomer) -> None:
             async with turn:
-                plan = await _plan(run, comparer, customer)
+                try:
+                    plan = await _plan(run, comparer, customer)
+                except RejectedRequestError:
+                    counts.customers["unknown"] += 1
+                    return
             if plan is None:
                 counts.customers["others"] += 1
             else:
@@ -123,5 +127,5 @@ async def _plan(run: Run, comparer: Comparer, customer: StagedCustomer) -> Plan 
     linked = link if link is not None and link.account_id == account_id else None
     try:
         return await plan_update(run, None, comparer, customer, account_id, linked)
-    except (Stop, RejectedRequestError):
+    except Stop:
         return None

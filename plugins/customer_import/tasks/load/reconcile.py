@@ -157,6 +157,16 @@ def _in_queue(candidates: Sequence[Candidate]) -> Verdict:
     return Verdict(Outcome.SKIPPED, ReasonCode.IN_QUEUE, reason)
 
 
+def no_longer_marked(account_id: int, *, exists: bool) -> Verdict:
+    """Return the verdict on a customer whose tenant id stood on an account until somebody changed or deleted that."""
+    by_now = "carries it no longer" if exists else "does not exist any more"
+    reason = (
+        f"BSS account {account_id} carried this customer's tenant id when the accounts were listed, and {by_now}. "
+        "Nothing was written. Import again: the accounts are then listed anew."
+    )
+    return Verdict(Outcome.FAILED, ReasonCode.BSS_ERROR, reason)
+
+
 def account_gone(account_id: int) -> Verdict:
     """Return the verdict on a customer whose linked account the BSS no longer has.
 

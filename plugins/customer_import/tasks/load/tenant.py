@@ -29,7 +29,7 @@ from customer_import.tasks.load.entries import LinkedElsewhereError
 from customer_import.tasks.load.ledger import LostClaimError
 from customer_import.tasks.load.left_out import left_out, left_out_warnings
 from customer_import.tasks.load.outcome import Configured, Stop, verdict_of
-from customer_import.tasks.load.plan import plan_update
+from customer_import.tasks.load.plan import Plan, plan_update
 from customer_import.tasks.load.reconcile import contradicted, linked_elsewhere
 from customer_import.tasks.load.records import (
     ChangedFields,
@@ -277,6 +277,7 @@ class TenantLoader:
             return False
         if match.decision is not None:
             await self._link_as_decided(work)
+        work.is_adoption = True
         work.link = replace(
             work.link, account_id=match.account_id, account_step=Step.DONE, is_adopted=True
         )
@@ -299,10 +300,7 @@ class TenantLoader:
 
     async def _update(self, work: Work) -> None:
         account_id = _account_id(work)
-        context = self._context
-        plan = await plan_update(
-            context.run, context.look, self._comparer, work.customer, account_id, work.link
-        )
+        plan = await self._plan(work, account_id)
         comparison = plan.comparison
         work.changed, work.kept, work.owed = plan.changed, comparison.kept, dict(plan.owed)
         work.warnings += plan.warnings
@@ -323,6 +321,19 @@ class TenantLoader:
         await self._update_contact(work, account_id, comparison)
         is_whole = plan.is_move or not (work.link.is_complete or work.link.is_adopted)
         await self._set_options(work, account_id, comparison.options, is_whole=is_whole)
+
+    async def _plan(self, work: Work, account_id: int) -> Plan:
+        context = self._context
+        try:
+            return await plan_update(
+                context.run, context.look, self._comparer, work.customer, account_id, work.link
+            )
+        except (Stop, ApiError):
+            if work.is_adoption:  # nobody has seen that the account is the customer's
+                work.link = replace(
+                    work.link, account_id=None, account_step=Step.NONE, is_adopted=False
+                )
+            raise
 
     def _fence(self, work: Work) -> OnTurn:
         """Return what keeps a write from leaving when another holder took the tenant over meanwhile."""

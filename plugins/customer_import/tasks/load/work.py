@@ -87,6 +87,7 @@ class Work:
         owed: Name to a warning of what a person still has to change after a move.
         has_written: Whether something that an update changes may have reached the BSS.
         written: What has been written so far, in words.
+        is_adoption: Whether this attempt links the account, because it is the tenant's already.
     """
 
     customer: StagedCustomer
@@ -98,6 +99,7 @@ class Work:
     left_out: tuple[str, ...] = ()
     owed: dict[str, str] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
+    is_adoption: bool = False
 
     def told(self) -> str:
         """Say what has been written, when the rest cannot be; nothing when nothing has."""
