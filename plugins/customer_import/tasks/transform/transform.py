@@ -96,6 +96,7 @@ def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) 
             staged += len(rows)
             unknown_states += entities.unknown_states
             cut.update(entities.cut)
+            del entities  # the next ones are made in its place, not beside it
     refresh_statistics(engine, staged_accounts, staged_contacts)
     batches = -(-staged // batch_size)
     record_progress(engine, run.key, batches=batches)
