@@ -444,6 +444,37 @@ def test_contact_that_a_person_adds_after_ours_was_lost_is_not_taken_for_ours(
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", ["account", "contact"])
+def test_what_a_person_makes_while_our_post_is_lost_gets_the_values_of_partner_center(
+    scene: Scene, name: str
+):
+    scene.configure(request_timeout_s=0.5)
+    lost = fault(f"bss.{name}s.create", FaultKind.RESET_BEFORE, (1,))
+    scene.sandbox.faults.replace([lost])
+    customer = customers(1)[0]
+
+    def make(failpoint: str) -> None:
+        if failpoint != f"before_{name}_post":
+            return
+        failpoints.watch(None)
+        if name == "account":
+            scene.existing("Made by hand", customer.tenant_id)
+        else:
+            flags = {"accountId": scene.accounts[0].id, "isPrimary": True, "isBillTo": True}
+            theirs = {"firstName": "By", "lastName": "Hand", "email": customer.email}
+            scene.records.create_contact({**theirs, **flags})
+
+    failpoints.watch(make)
+    scene.run([customer])
+    failpoints.watch(None)
+    (account,) = scene.accounts
+    (contact,) = scene.records.contacts.values()
+    assert account.values["name"] == customer.name
+    assert contact.values["firstName"] == customer.first_name
+    assert scene.faults() == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_contact_that_is_another_person_by_now_is_found_and_not_made_twice(scene: Scene):
     scene.configure(request_timeout_s=0.5)
     run, customer = scene.begin(), customers(1)[0]
