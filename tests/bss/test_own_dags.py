@@ -276,12 +276,7 @@ def test_a_sign_in_that_is_away_is_trouble_that_may_pass(monkeypatch: pytest.Mon
 
 
 def test_a_proxy_that_cannot_be_used_is_refused_in_words(monkeypatch: pytest.MonkeyPatch):
-    session = BssSession(
-        "https://bss.invalid",
-        BearerAuth("https://bss.invalid", lambda: AccessToken("t", 600)),
-        {},
-        None,
-    )
+    session = signed_in("https://bss.invalid")
     monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1080")
     with pytest.raises(ConfigurationError, match="a proxy that speaks socks5 cannot be used"):
         session.get("/api/accounts")
@@ -293,12 +288,7 @@ def test_a_proxy_that_cannot_be_used_is_refused_in_words(monkeypatch: pytest.Mon
 def test_a_proxy_of_the_caller_is_taken(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1080")
     with recorder(lambda _: (200, {}, b"{}")) as proxy:
-        session = BssSession(
-            "http://bss.invalid",
-            BearerAuth("http://bss.invalid", lambda: AccessToken("t", 600)),
-            {},
-            None,
-        )
+        session = signed_in("http://bss.invalid")
         assert session.get("/api/accounts", proxies={"http": proxy.url}).ok
     assert [arrival.path for arrival in proxy.arrivals] == ["http://bss.invalid/api/accounts"]
 
