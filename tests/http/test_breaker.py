@@ -132,12 +132,13 @@ async def test_a_sign_in_that_gives_no_token_is_an_outage_whatever_it_answers(
     service: Service, tokens: Tokens, status: int
 ) -> None:
     asked = 0
+    no_token = not_had("Test", "POST /token", "no token", status=status)
 
     async def fetch() -> AccessToken:
         nonlocal asked
         asked += 1
         if asked <= 20:  # more often than a request is tried
-            raise not_had("Test", "POST /token", "no token", status=status)
+            raise no_token
         return await tokens.fetch()
 
     session = ApiSession(
