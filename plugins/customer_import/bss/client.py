@@ -367,7 +367,7 @@ def _page(body: object, index: int) -> tuple[list[Any], _End]:
     pages = paging.get("totalPages", paging.get("pageCount"))
     said = paging.get("totalRecords", paging.get("totalCount"))
     total = said if type(said) is int else None
-    items = envelope.get("data") if said == 0 else envelope["data"]
+    items = envelope.get("data", []) if said == 0 else envelope["data"]
     if items is None and not said:
         items = []  # how .NET writes an empty list that was never filled
     if type(pages) is int:
