@@ -38,7 +38,11 @@ _SPACES = (
     "\u2028\u2029\u202f\u205f\u3000"
 )
 _EDGES = _SPACES + _FORMAT + _SHOWING_NOTHING
-INVISIBLE = frozenset(_EDGES)
+_SELECTORS = "\u180b\u180c\u180d\u180f" + "".join(
+    chr(code) for code in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+)
+"""They say how the character before them looks, so they stay at it; alone they show nothing."""
+INVISIBLE = frozenset(_EDGES + _SELECTORS)
 """Characters that show nothing: blank text consists of them."""
 _ONE_I = {ord("\N{LATIN SMALL LETTER DOTLESS I}"): "i"}
 _REMOVED = dict.fromkeys(map(ord, _FORMAT + _SHOWING_NOTHING))
@@ -63,7 +67,7 @@ def trim(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether a text shows nothing: empty, or white space and format characters alone."""
-    return not text or (text[0] in INVISIBLE and not trim(text))
+    return not text or (text[0] in INVISIBLE and INVISIBLE.issuperset(text))
 
 
 def without_format(text: str) -> str:

@@ -250,3 +250,5 @@ def test_the_search_page_leads_to_the_customers_page(admin: TestClient, database
     assert MARKUP not in page
     assert f"tenant?instance=sandbox&amp;tenant_id={T0}" in page
     assert "Nothing matches" in admin.get(f"{PREFIX}/search?q=zzz").text
+    pasted = admin.get(f"{PREFIX}/search", params={"q": "\u200bimg src\u2060"}).text
+    assert "Nothing matches" not in pasted

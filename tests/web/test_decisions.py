@@ -58,7 +58,8 @@ def seen(engine: Engine) -> int:
 )
 def test_each_kind_is_made_and_revoked(admin: TestClient, database: Engine, wanted: dict[str, Any]):
     named = [] if wanted["decision"] == "empty" else [T0]
-    answer = admin.post(MAKE, json=wanted | {"tenant_ids": named, "seen": 0})
+    pasted = [f"\u200b{name.upper()}\u2060" for name in named]
+    answer = admin.post(MAKE, json=wanted | {"tenant_ids": pasted, "seen": 0})
     assert (answer.status_code, answer.json()) == (
         200,
         {"made": 1, "same": 0, "unseen": len(named)},

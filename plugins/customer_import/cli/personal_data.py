@@ -8,6 +8,7 @@ import orjson
 import typer
 
 from customer_import.cli.airflow_context import outside_a_task
+from customer_import.text import trim
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -64,7 +65,7 @@ def _tenant(engine: Engine, customer: str) -> str:
     from customer_import.errors import ConfigurationError  # noqa: PLC0415
     from customer_import.partner_center.models import is_guid  # noqa: PLC0415
 
-    name = customer.strip().lower()
+    name = trim(customer).lower()
     if is_guid(name):
         return name
     found: set[str] = set()

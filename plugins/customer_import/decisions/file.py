@@ -25,7 +25,7 @@ from customer_import.decisions.store import (
 from customer_import.decisions.tenants import find_by_domain, find_seen
 from customer_import.hints import choose
 from customer_import.partner_center.models import is_guid
-from customer_import.text import trim, without_format
+from customer_import.text import clean, trim, without_format
 from customer_import.vocabulary import DecisionKind
 
 if TYPE_CHECKING:
@@ -43,7 +43,11 @@ _NAMED = 20
 
 
 def _name(value: str | None) -> str | None:
-    return trim(without_format(value)).lower() or None if value is not None else None
+    return trim(without_format(clean(value))).lower() or None if value is not None else None
+
+
+def _person(value: str | None) -> str | None:
+    return trim(clean(value)) or None if value is not None else None
 
 
 class _FileEntry(Entry):
@@ -51,7 +55,7 @@ class _FileEntry(Entry):
 
     instance: Annotated[str, Field(min_length=1)]
     tenant: Annotated[str | None, AfterValidator(_name)] = None
-    by: Annotated[str | None, Field(max_length=250)] = None
+    by: Annotated[str | None, Field(max_length=250), AfterValidator(_person)] = None
     at: AwareDatetime | None = None
 
     @cached_property

@@ -28,6 +28,7 @@ from customer_import.decisions.store import (
 )
 from customer_import.decisions.tenants import find_seen, was_discovered
 from customer_import.partner_center.models import is_guid
+from customer_import.text import trim
 from customer_import.vocabulary import DecisionKind
 from customer_import.web.access import Readable, Startable, from_these_pages
 from customer_import.web.airflow_internals import GetUserDep
@@ -49,7 +50,7 @@ ModelT = TypeVar("ModelT", bound=FrozenModel)
 
 _TOLD = 50
 """So many tenants of one request are named in the audit log; the table of decisions has all."""
-Tenant = Annotated[str, AfterValidator(lambda text: text.strip().lower()), Field(max_length=64)]
+Tenant = Annotated[str, AfterValidator(lambda text: trim(text).lower()), Field(max_length=64)]
 
 
 class _About(FrozenModel):

@@ -23,6 +23,7 @@ from customer_import.database.tables import (
 from customer_import.runs.organisations import links_of
 from customer_import.runs.previews import WOULD_WRITE
 from customer_import.runs.run import as_utc
+from customer_import.text import trim
 from customer_import.vocabulary import SUCCEEDED, ImportType, Mode, Outcome, StagedState, dag_of
 from customer_import.web.decisions import standing_of
 from customer_import.web.models import Page, ResellerView, TenantStatus, TenantView, View
@@ -176,7 +177,7 @@ def active_covers(
         covers.append(
             Cover(
                 connection.execute(statement).scalar_one_or_none(),
-                tuple(str(name).strip().lower() for name in listed)[:MOST_STARTED],
+                tuple(trim(str(name)).lower() for name in listed)[:MOST_STARTED],
             )
         )
     return covers
