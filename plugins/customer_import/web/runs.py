@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from customer_import.database.engine import clock
 from customer_import.database.tables import import_results, import_runs, staged_customers
@@ -33,7 +33,7 @@ from customer_import.web.paging import Order, read_page
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row
 
     from customer_import.web.airflow_internals import DagRunFact
     from customer_import.web.rights import Rights
@@ -125,12 +125,9 @@ def recent_imports(connection: Connection, readable: Rights, most: int) -> list[
     place = func.row_number().over(
         partition_by=(runs.import_type, runs.instance), order_by=runs.id.desc()
     )
-    is_for_all = (
-        func.coalesce(runs.params[name].as_string(), "").in_(("", "[]")) for name in _SELECTING
-    )
     ranked = (
         select(runs.id, place.label("place"))
-        .where(runs.mode == Mode.IMPORT.value, readable.rows(runs), *is_for_all)
+        .where(runs.mode == Mode.IMPORT.value, readable.rows(runs), is_for_all())
         .subquery()
     )
     statement = (
@@ -191,6 +188,12 @@ def _recorded(connection: Connection, facts: Sequence[DagRunFact]) -> set[tuple[
 def is_selection(params: Mapping[str, Any]) -> bool:
     """Whether a run with these parameters is for some customers only."""
     return any(params.get(name) for name in _SELECTING)
+
+
+def is_for_all() -> ColumnElement[bool]:
+    """Return the condition that a row of ``import_runs`` is no selection."""
+    named = (func.coalesce(import_runs.c.params[name].as_string(), "") for name in _SELECTING)
+    return and_(*(names.in_(("", "[]")) for names in named))
 
 
 def run_params(connection: Connection, key: int) -> dict[str, Any]:
