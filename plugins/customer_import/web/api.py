@@ -129,6 +129,7 @@ def get_retry(run: RunDep, connection: ConnectionDep, startable: Startable) -> S
     params = run_params(found(connection), key) | {
         "mode": Mode.IMPORT.value,
         "exclude_tenants": None,
+        "previewed_run": None,
     }
     dag_id = startable.dag_id(run.import_type, run.instance)
     return start_request(dag_id, failed_tenants(found(connection), key), params)
