@@ -12,12 +12,11 @@ from pydantic import AfterValidator, Field, model_validator
 from customer_import.config.files import FrozenModel
 from customer_import.config.messages import WrongValueError
 from customer_import.decisions.rules import Proposal
-from customer_import.text import clean, trim
+from customer_import.text import clean, has_address, trim
 from customer_import.vocabulary import DecisionKind, ImportType
 
 MOST_ACCOUNT = 2**63 - 1
 MOST_REASON = 500
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 _MPN_ID = re.compile(r"[0-9]{1,20}")
 
 
@@ -30,7 +29,7 @@ def _reason(value: str | None) -> str | None:
     if text and len(text) > MOST_REASON:
         message = f"the reason is longer than {MOST_REASON} characters"
         raise WrongValueError(message, "shorten it")
-    if text and _EMAIL.search(text):
+    if text and has_address(text):
         message = "the reason holds an e-mail address, and it is shown in logs"
         raise WrongValueError(message, "name a role or a ticket")
     return text
