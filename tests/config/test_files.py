@@ -54,6 +54,8 @@ def told(tmp_path: Path) -> Callable[[str | bytes], str]:
         ("    reseller_mpn_id: 1234567\n", "must be text, is 1234567. Hint: put it in quotes"),
         ("    load_batch_size: abc\n", "must be a whole number greater than 0 and at most 10000, is 'abc'"),
         ("    load_batch_size: 1.5\n", "must be a whole number greater than 0 and at most 10000, is 1.5"),
+        ("    max_overwritten_percent: no\n", "must be a number of at least 0 and at most 100, is 'false'"),
+        ("    bss: {concurrency: on}\n", "greater than 0 and at most 256, is 'true'"),
         ("    load_batch_size: 10001\n", "at most 10000, is 10001"),
         ("    load_batch_size: 0\n", "greater than 0 and at most 10000, is 0"),
         ("    max_load_batches:\n", "must be a whole number greater than 0 and at most 500, is empty"),

@@ -269,7 +269,7 @@ def test_a_run_that_is_closed_again_after_a_later_one_tells_nothing_anew(
     write(instances, by=[SMTP], of=["problems", "new_customers"])
 
     def end_complete(**outcomes: int) -> Run:
-        run = end(book, **outcomes)
+        run = end(book, tenants=(), failed_tasks=None, **outcomes)
         of_all = update(import_runs).where(import_runs.c.id == run.key).values(is_complete=True)
         with book.engine.begin() as database:
             database.execute(of_all)

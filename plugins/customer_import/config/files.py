@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from customer_import.config.messages import explain
 from customer_import.config.paths import INCLUDE_VARIABLE, INSTANCES_VARIABLE, instances_path
@@ -30,6 +31,29 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_truth_from_numbers(cls, raw: object) -> object:
+        """Have ``no``, which is YAML's ``false``, refused where a number is wanted; pydantic takes it for 0."""
+        if not isinstance(raw, dict):
+            return raw
+        fields = cls.model_fields
+        wrong = [
+            name
+            for name, value in raw.items()
+            if isinstance(value, bool) and name in fields and _is_number(fields[name].annotation)
+        ]
+        return raw | {name: str(raw[name]).lower() for name in wrong} if wrong else raw
+
+
+def _is_number(annotation: object) -> bool:
+    """Whether a value is a number, or a number or nothing."""
+    if get_origin(annotation) is Annotated:
+        return _is_number(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return any(map(_is_number, get_args(annotation)))
+    return annotation in (int, float)
 
 
 ModelT = TypeVar("ModelT", bound=FrozenModel)
