@@ -10,6 +10,7 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from customer_import.cli.main import app
+from customer_import.config.paths import INSTANCES_VARIABLE
 from customer_import.database.engine import open_engine
 from customer_import.database.migrate import migrate
 from customer_import.database.tables import (
@@ -152,6 +153,16 @@ def test_everything_about_a_customer_is_told_by_table(database: Path):
     assert told["staged_customers"][0]["source"] == json.loads(customer.source)
     assert len(told["import_results"]) == 2
     assert len(told["tenant_links"]) == 1
+
+
+def test_a_customer_of_an_instance_that_is_no_more_configured_is_found_by_domain(
+    database: Path, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    domain = chosen(open_engine(f"sqlite:///{database}")).domain
+    path = tmp_path / "others.yaml"
+    path.write_text("version: 1\ninstances: {other: {title: Other, import_types: [direct]}}\n")
+    monkeypatch.setenv(INSTANCES_VARIABLE, str(path))
+    assert "staged_contacts 2" in call("personal-data", "erase", domain).out
 
 
 @pytest.mark.parametrize("command", ["export", "erase"])

@@ -58,9 +58,8 @@ def _tenant(engine: Engine, customer: str) -> str:
     Raises:
         ConfigurationError: Nobody has the domain, or several have it.
     """
-    from customer_import.config.instances import load_instances  # noqa: PLC0415
     from customer_import.database.engine import reading  # noqa: PLC0415
-    from customer_import.decisions.tenants import find_by_domain  # noqa: PLC0415
+    from customer_import.decisions.tenants import find_by_domain, seen_instances  # noqa: PLC0415
     from customer_import.errors import ConfigurationError  # noqa: PLC0415
     from customer_import.partner_center.models import is_guid  # noqa: PLC0415
 
@@ -69,7 +68,7 @@ def _tenant(engine: Engine, customer: str) -> str:
         return name
     found: set[str] = set()
     with reading(engine) as connection:
-        for instance in load_instances():
+        for instance in seen_instances(connection):
             found |= find_by_domain(connection, instance, {name}).get(name, set())
     if len(found) == 1:
         return found.pop()
