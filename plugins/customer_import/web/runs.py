@@ -27,6 +27,7 @@ from customer_import.vocabulary import (
     dag_of,
 )
 from customer_import.web.airflow_internals import failed_to_start, find_dag_run
+from customer_import.web.instances import read_instances
 from customer_import.web.models import ApprovalView, Page, Progress, RunView, ShownState, SilentTask
 from customer_import.web.paging import Order, read_page
 
@@ -204,6 +205,16 @@ def run_params(connection: Connection, key: int) -> dict[str, Any]:
     return params
 
 
+def asked_mode(fact: DagRunFact) -> Mode | None:
+    """Return the mode that a DAG run was started with, its schedule's unless it says so; ``None`` for none there is."""
+    if "mode" in fact.conf:
+        return next((mode for mode in Mode if mode == fact.conf["mode"]), None)
+    kind, own = dag_of(fact.dag_id) or (None, None)
+    config = read_instances().by_name.get(own or "")
+    schedule = config.schedules.get(kind) if config and kind else None
+    return schedule.mode if schedule else Mode.IMPORT
+
+
 def _waiting(import_type: ImportType, instance: str | None, fact: DagRunFact) -> RunView:
     """A run that has no row: its first task has not worked yet, or never will."""
     error = None
@@ -211,14 +222,14 @@ def _waiting(import_type: ImportType, instance: str | None, fact: DagRunFact) ->
         error = (
             "The run ended before its first task had written anything; see the log of start_run."
         )
-    mode = fact.conf.get("mode", Mode.IMPORT.value)
+    mode = asked_mode(fact)
     return RunView(
         key=None,
         dag_id=fact.dag_id,
         run_id=fact.run_id,
         import_type=import_type,
         instance=str(fact.conf["instance"]) if "instance" in fact.conf else instance,
-        mode=Mode(mode) if mode in set(Mode) else None,
+        mode=mode,
         state=ShownState.FAILED if error else fact.state,
         started_by=fact.started_by,
         started_at=as_utc(moment) if (moment := fact.queued_at or fact.run_after) else None,

@@ -29,7 +29,7 @@ from customer_import.web.models import Page, ResellerView, TenantStatus, TenantV
 from customer_import.web.name_search import NameSearch
 from customer_import.web.paging import Order, read_page
 from customer_import.web.results import MOST_STARTED
-from customer_import.web.runs import is_for_all
+from customer_import.web.runs import asked_mode, is_for_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -159,7 +159,7 @@ def active_covers(
     """Return what the active DAG runs of an import will still write for an instance."""
     covers = []
     for fact in facts:
-        is_import = fact.conf.get("mode", Mode.IMPORT) == Mode.IMPORT
+        is_import = asked_mode(fact) is Mode.IMPORT
         _, own = dag_of(fact.dag_id) or (None, None)
         if not is_import or fact.conf.get("instance", own or default_instance) != instance:
             continue
