@@ -112,8 +112,13 @@ def test_tenants_and_one_customers_history(admin: TestClient, database: Engine) 
         "mode": "import",
         "tenants": [tenant_id(1)],
     }
-    history = admin.get(f"{API}/tenants/{tenant_id(0)}/history?instance=sandbox").json()
-    assert [entry["result"]["reason"] for entry in history] == ["Gone."]
+    add_results(database, key, {"tenant_id": tenant_id(0xABC), "reason": "Gone, too."})
+    for number, reason in ((0, "Gone."), (0xABC, "Gone, too.")):
+        for name in (tenant_id(number), tenant_id(number).upper()):
+            history = admin.get(f"{API}/tenants/{name}/history?instance=sandbox").json()
+            assert [entry["result"]["reason"] for entry in history] == [reason]
+    page = f"{PREFIX}/customer?dag_id=import_direct_customers&tenant_id="
+    assert admin.get(f"{page}{tenant_id(0xABC).upper()}").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,23 @@ def test_each_kind_is_made_and_revoked(admin: TestClient, database: Engine, want
         assert read_standing(connection, "sandbox") == []
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"import_type": "indirect"}, "the list is of the direct import"),
+        ({"import_type": "tenant_reseller"}, "the list is of the direct import"),
+        ({"import_type": "direct", "seen": 2**63}, "seen: must be a whole number"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    admin: TestClient, database: Engine, wrong: dict[str, Any], words: str
+):
+    answer = admin.post(MAKE, json={"decision": "empty", "seen": 0} | wrong)
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]
+    assert stored(database) == []
+
+
 def test_many_at_once_are_decided_together_or_not_at_all(admin: TestClient, database: Engine):
     many = [tenant_id(number) for number in range(300)]
     assert admin.post(MAKE, json=EXCLUSION | {"tenant_ids": many}).json()["made"] == 300

@@ -206,11 +206,11 @@ def get_start(
     mode: Literal["import", "preview"] = "import",
 ) -> StartRequest:
     """Return what to send to Airflow to import one customer again, or to preview that; the BSS is compared anew."""
-    chosen, tenant = of_instance(import_type, instance, rights), tenant_id.lower()
-    if instance not in read_instances().taking(chosen) or not is_guid(tenant):
+    chosen = of_instance(import_type, instance, rights)
+    if instance not in read_instances().taking(chosen) or not is_guid(tenant_id):
         raise not_found()
     conf = {"instance": instance, "mode": mode, "scope": Scope.VERIFY.value}
-    return start_request(startable.dag_id(chosen, instance), [tenant], conf)
+    return start_request(startable.dag_id(chosen, instance), [tenant_id], conf)
 
 
 @router.get("/instances/{instance}/start", include_in_schema=False)

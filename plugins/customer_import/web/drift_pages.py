@@ -28,9 +28,9 @@ from customer_import.web.rendering import render
 from customer_import.web.requests import (
     Cursor,
     DriftFilterDep,
-    Name,
     OptionalName,
     OptionalRunKey,
+    TenantName,
     found,
     not_found,
     of_dag,
@@ -154,14 +154,14 @@ def show_customer_drift(
     place: PlaceDep,
     connection: ConnectionDep,
     startable: Startable,
-    tenant_id: Name,
+    tenant_id: TenantName,
     audit: AuditDep,
 ) -> HTMLResponse:
     """Show what a check found about one customer, with values, and what was decided about it."""
     database, run = found(connection), place.run
     if run is None or run.key is None or run.instance is None:
         raise not_found()
-    findings = read_customer_drift(database, run.key, tenant_id.lower())
+    findings = read_customer_drift(database, run.key, tenant_id)
     if not findings:
         raise not_found()
     audit(Access.LOOK, run.import_type, run.run_id, tenant_id=findings[0].tenant_id)
