@@ -3,13 +3,13 @@
 # ruff: noqa: TC003 - pydantic reads the annotations at run time
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from customer_import.config.files import FrozenModel
+from customer_import.config.known_texts import check_mpn_id
 from customer_import.config.messages import WrongValueError
 from customer_import.decisions.rules import Proposal
 from customer_import.text import clean, has_address, trim
@@ -17,7 +17,6 @@ from customer_import.vocabulary import DecisionKind, ImportType
 
 MOST_ACCOUNT = 2**63 - 1
 MOST_REASON = 500
-_MPN_ID = re.compile(r"[0-9]{1,20}")
 
 
 def _text(value: str | None) -> str | None:
@@ -40,10 +39,7 @@ Reason = Annotated[str | None, AfterValidator(_reason)]
 
 def _mpn_id(value: str | None) -> str | None:
     text = _text(value)
-    if text and not _MPN_ID.fullmatch(text):
-        message = f"{text[:40]!r} is not an MPN ID"
-        raise WrongValueError(message, "an MPN ID is digits alone")
-    return text
+    return check_mpn_id(text) if text else text
 
 
 class Entry(FrozenModel):
