@@ -71,7 +71,7 @@ def told(tmp_path: Path) -> Callable[[str | bytes], str]:
         ("    reseller_bss_accounts: {'4847383': 0}\n", "must be a whole number of at least 1, is 0"),
         ("    bss: {account_url: 'https://bss.example/{accountid}'}\n", "the address has no place {account_id}"),
         ("    bss: {account_url: 'bss.example/{account_id}'}\n", "the address does not begin with https://"),
-        ("    bss: {contact_url: 'https://b.example/{account_id}/{contact}'}\n", "the address has no place {contact_id}"),
+        ("    bss: {contact_url: 'https://b.example/{account_id}/{cont}'}\n", "the address has no place {contact_id}"),
         ("    exclude_reseller_mpn_ids: {a: 1}\n", "must be a list, is keys with values"),
         ("    exclude_reseller_mpn_ids: ['1', 2]\n", "must be text, is 2. Hint: put it in quotes"),
         ("    reseller_bss_accounts: {4847383: 5}\n", "the key 4847383 must be text"),
