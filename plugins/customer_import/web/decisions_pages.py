@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from sqlalchemy import Engine
 
 from customer_import.config.files import FrozenModel
-from customer_import.config.messages import explain
+from customer_import.config.messages import WrongValueError, explain
 from customer_import.database.engine import reading
 from customer_import.decisions.entry import MOST_ACCOUNT, Entry, Reason
 from customer_import.decisions.rules import today
@@ -56,6 +56,15 @@ ModelT = TypeVar("ModelT", bound=FrozenModel)
 
 _TOLD = 50
 """So many tenants of one request are named in the audit log; the table of decisions has all."""
+
+
+def _not_too_many(named: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(named) > MOST_STARTED:
+        message = f"{len(named):,} are more than the {MOST_STARTED:,} of one decision"
+        raise WrongValueError(message, "select fewer")
+    return named
+
+
 Seen = Annotated[int, Field(ge=0, le=LARGEST_KEY)]
 Tenant = Annotated[str, AfterValidator(lambda text: text.strip().lower()), Field(max_length=64)]
 
@@ -68,7 +77,7 @@ class _About(FrozenModel):
         seen: The version that the person saw.
     """
 
-    tenant_ids: Annotated[tuple[Tenant, ...], Field(max_length=MOST_STARTED)] = ()
+    tenant_ids: Annotated[tuple[Tenant, ...], AfterValidator(_not_too_many)] = ()
     seen: Seen
 
 
@@ -93,7 +102,7 @@ class _LinkOf(FrozenModel):
 class _Links(FrozenModel):
     """Which accounts several tenants are, each its own."""
 
-    links: Annotated[tuple[_LinkOf, ...], Field(min_length=1, max_length=MOST_STARTED)]
+    links: Annotated[tuple[_LinkOf, ...], Field(min_length=1), AfterValidator(_not_too_many)]
     reason: Reason = None
     until: date | None = None
     seen: Seen

@@ -367,7 +367,7 @@ function keepSelection(dagId, instance) {
   };
   show();
   return {
-    ids: () => [...selected].slice(0, most),
+    ids: () => [...selected], // all of them: that there are too many is told
     seen: () => Number(sessionStorage.getItem(`${key}:seen`)),
     clear: () => { selected.clear(); show(); },
   };
