@@ -20,12 +20,6 @@ _LOOKED_AT_RUNS = 10
 _ASKED_AT_ONCE = 500
 
 
-def seen_instances(connection: Connection) -> list[str]:
-    """Return the instances that runs were for, be they still configured or not."""
-    names = select(import_runs.c.instance).distinct().order_by(import_runs.c.instance)
-    return list(connection.execute(names).scalars())
-
-
 def find_by_domain(
     connection: Connection, instance: str, domains: Collection[str]
 ) -> dict[str, set[str]]:
