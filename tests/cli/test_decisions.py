@@ -253,7 +253,7 @@ def test_a_terminal_that_is_not_utf_8_is_told_and_a_program_has_utf_8(home: Path
     def run(*arguments: str, stdout: int) -> None:
         subprocess.run(
             [sys.executable, "-m", "customer_import.cli", "decisions", *arguments],
-            env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+            env=os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONPATH": "plugins:."},
             stdout=stdout,
             check=True,
         )
