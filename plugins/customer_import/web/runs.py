@@ -115,7 +115,7 @@ def list_runs(
 def recent_imports(connection: Connection, readable: Rights, most: int) -> list[RunView]:
     """Return the newest imports of each instance and import type, newest first; of those for all customers only.
 
-    Outcomes are those of the runs' summaries: a run that works has none yet.
+    Outcomes are those of the runs' summaries: a run that works has none yet; of one that was killed they are counted.
 
     Args:
         connection: An open read transaction.
@@ -252,7 +252,8 @@ def _view(
     if not is_active and "outcomes" in summary:
         counts = _known(Counter(summary["outcomes"]) + Counter({Outcome.FAILED: unclassified}))
     else:
-        counts = _count(connection, row.id) if counts_rows else {}
+        # One that was killed never closed its row, and there are few of them.
+        counts = _count(connection, row.id) if counts_rows or not is_active else {}
     has_asked = is_active or summary.get("approval")
     approval = _approval(connection, row.id) if has_asked else None
     progress = None
