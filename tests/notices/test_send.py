@@ -26,7 +26,7 @@ from tests.notices.receivers import MailServer, WebServer
 from tests.tasks.finish.book import Book
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -96,12 +96,18 @@ def write_all(path: Path, **more: Any) -> None:
     path.write_text(yaml.safe_dump(content))
 
 
-def end(book: Book, **outcomes: int) -> Run:
+def end(
+    book: Book,
+    *,
+    tenants: tuple[str, ...] = (),
+    failed_tasks: Mapping[str, str] | None = None,
+    **outcomes: int,
+) -> Run:
     """End a run with so many customers of each outcome, and tell people of it."""
-    run = book.begin()
+    run = book.begin(tenants=tenants)
     for outcome, count in outcomes.items():
         book.record(run, book.list(run, count), outcome, reason="The address is not known.")
-    close_run(book.engine, run.key, {})
+    close_run(book.engine, run.key, failed_tasks or {})
     tell_of_run(book.engine, run.key, LINK)
     return run
 
@@ -145,6 +151,17 @@ def test_what_goes_on_is_told_again_after_a_day_and_what_comes_back_at_once(
     end(book, unchanged=42)
     end(book, unchanged=41, rejected=1)
     assert len(mail.mails) == 3
+
+
+def test_an_import_of_some_and_one_that_failed_do_not_end_what_goes_on(
+    book: Book, mail: MailServer, instances: Path
+):
+    write(instances, by=[SMTP], of=["problems"])
+    end(book, unchanged=40, rejected=2)
+    end(book, tenants=("contoso.example",), unchanged=1)
+    end(book, failed_tasks={"extract_customers": "failed"})
+    end(book, unchanged=40, rejected=2)
+    assert len(mail.mails) == 1
 
 
 @pytest.mark.parametrize(
@@ -252,7 +269,7 @@ def test_a_run_that_is_closed_again_after_a_later_one_tells_nothing_anew(
     write(instances, by=[SMTP], of=["problems", "new_customers"])
 
     def end_complete(**outcomes: int) -> Run:
-        run = end(book, **outcomes)
+        run = end(book, tenants=(), failed_tasks=None, **outcomes)
         of_all = update(import_runs).where(import_runs.c.id == run.key).values(is_complete=True)
         with book.engine.begin() as database:
             database.execute(of_all)

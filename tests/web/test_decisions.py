@@ -76,6 +76,37 @@ def test_each_kind_is_made_and_revoked(admin: TestClient, database: Engine, want
         assert read_standing(connection, "sandbox") == []
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"import_type": "indirect"}, "the list is of the direct import"),
+        ({"import_type": "tenant_reseller"}, "the list is of the direct import"),
+        ({"import_type": "direct", "seen": 2**63}, "seen: must be a whole number"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    admin: TestClient, database: Engine, wrong: dict[str, Any], words: str
+):
+    answer = admin.post(MAKE, json={"decision": "empty", "seen": 0} | wrong)
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]
+    assert stored(database) == []
+
+
+def test_too_many_at_once_are_refused_in_words(admin: TestClient, database: Engine):
+    many = [tenant_id(number) for number in range(5_001)]
+    links = [{"tenant_id": each, "account": number} for number, each in enumerate(many, 1)]
+    for address, body in (
+        (MAKE, EXCLUSION | {"tenant_ids": many}),
+        (REVOKE, {"decision": "exclude", "tenant_ids": many, "seen": 0}),
+        (f"{PREFIX}/decisions/links{PLACE}", {"links": links, "seen": 0}),
+    ):
+        answer = admin.post(address, json=body)
+        assert answer.status_code == 422
+        assert "5,001 are more than the 5,000 of one decision" in answer.json()["detail"]
+    assert stored(database) == []
+
+
 def test_many_at_once_are_decided_together_or_not_at_all(admin: TestClient, database: Engine):
     many = [tenant_id(number) for number in range(300)]
     assert admin.post(MAKE, json=EXCLUSION | {"tenant_ids": many}).json()["made"] == 300

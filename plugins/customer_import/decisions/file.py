@@ -117,7 +117,7 @@ def import_file(
         ConfigurationError: The file cannot be read, or something in it is wrong or contradicts what stands; names
             file, line and what to do.
     """
-    document = read_document(path, _DecisionsFile)
+    document = read_document(path, _DecisionsFile, is_of_include=False)
     entries = document.content.decisions
     if faults := list(_unknown_instances(entries, instances)):
         raise document.refuse(faults)

@@ -54,7 +54,8 @@ OptionalRunKey = Annotated[
 ]
 RunKey = Annotated[int, Path(ge=1, le=LARGEST_KEY)]
 InstanceName = Annotated[str, Path(max_length=250), AfterValidator(plain)]
-TenantId = Annotated[str, Path(max_length=64), AfterValidator(plain)]
+TenantId = Annotated[str, Path(max_length=64), AfterValidator(plain), AfterValidator(str.lower)]
+TenantName = Annotated[str, Query(max_length=64), AfterValidator(plain), AfterValidator(str.lower)]
 
 
 def result_filter(
