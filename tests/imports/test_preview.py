@@ -11,8 +11,9 @@ from sqlalchemy import select
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import name_beginnings, staged_customers
-from customer_import.errors import ConfigurationError
+from customer_import.errors import ConfigurationError, DataQualityError
 from customer_import.runs.previews import WOULD_WRITE, read_expected
+from customer_import.runs.run import record_run
 from customer_import.tasks.retention import purge
 from customer_import.text import fold
 from customer_import.vocabulary import ImportType, Outcome
@@ -143,6 +144,20 @@ def test_a_preview_that_cannot_be_imported_is_refused_in_words(scene: Scene):
     purge(scene.engine, 1, datetime.now(UTC) + timedelta(days=2))
     assert "were removed because of their age" in refused(name)
     assert len(scene.writes()) == written
+
+
+@on("sqlite")
+def test_a_preview_that_is_begun_again_while_it_is_imported_leaves_nobody_unchecked(scene: Scene):
+    scene.sell(DIRECT, 2)
+    preview = scene.stage(DIRECT, mode="preview")
+    scene.finish(scene.load(preview))
+    run = scene.stage(DIRECT, previewed_run=preview.airflow_run_id)
+    record_run(
+        scene.engine, preview.dag_id, preview.airflow_run_id, DIRECT, preview.params, "tests"
+    )
+    with pytest.raises(DataQualityError, match=r"said of 2 customers was removed .* new preview"):
+        scene.load(run)
+    assert scene.writes() == []
 
 
 @on("sqlite")

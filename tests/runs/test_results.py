@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -20,8 +22,11 @@ from customer_import.runs.results import (
 )
 from customer_import.runs.verdict import Verdict
 from customer_import.vocabulary import Outcome, ReasonCode, TaskId
+from tests.tasks.load.test_claims import wait_for_waiting
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from customer_import.runs.run import Run
     from tests.tasks.finish.book import Book
 
@@ -88,6 +93,32 @@ def test_a_result_replaces_what_its_rule_allows(
 
     assert row.reason == stands
     assert row.warnings == (["A."] if stands == "first" else None)
+
+
+@pytest.mark.parametrize("engine", ["postgres"], indirect=True)
+def test_two_attempts_that_record_the_same_tenants_do_not_wait_for_each_other(
+    book: Book, engine: Engine
+):
+    run = book.begin()
+    first, second, third = (
+        replace(result(run, Outcome.FAILED), tenant_id=tenant) for tenant in "abc"
+    )
+    columns = import_results.c
+
+    def write(results: list[Result]) -> None:
+        with engine.begin() as connection:
+            record_results(connection, results, replaces=Replaces.FAILED)
+
+    write([first, second, third])
+    with engine.connect() as blocker, ThreadPoolExecutor(2) as pool:
+        blocker.execute(select(columns.id).where(columns.tenant_id == "b").with_for_update())
+        one = pool.submit(write, [first, second, third])
+        wait_for_waiting(engine, 1)
+        other = pool.submit(write, [third, second, first])
+        wait_for_waiting(engine, 2)
+        blocker.rollback()
+        for attempt in (one, other):
+            attempt.result(timeout=30)
 
 
 def select_results(run: Run, **values: Any) -> Any:

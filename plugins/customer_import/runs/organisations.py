@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SOME_ACCOUNTS = 5
+"""Accounts that are asked for what the organisation has: one may be gone, hardly all of them."""
+
 
 def links_of(instance: str) -> ColumnElement[bool]:
     """Return the condition for the links of the organisation that an instance writes to."""
@@ -47,20 +50,23 @@ def is_settled() -> ColumnElement[bool]:
     )
 
 
-def read_left_out(engine: Engine, instance: str) -> tuple[int, frozenset[str]] | None:
-    """Return the sync options that were left out of writes, with an account of which one was; ``None`` without any."""
+def read_left_out(engine: Engine, instance: str) -> tuple[list[int], frozenset[str]]:
+    """Return a few accounts of which sync options were left out, the newest first, and all options that were."""
     links = tenant_links.c
-    statement = select(links.account_id, links.left_out).where(
-        links_of(instance), links.account_id.is_not(None), links.left_out.is_not(None)
+    statement = (
+        select(links.account_id, links.left_out)
+        .where(links_of(instance), links.account_id.is_not(None), links.left_out.is_not(None))
+        .order_by(links.account_id.desc())
     )
     found: set[str] = set()
-    account_id = 0
+    accounts: list[int] = []
     with reading(engine) as connection:
         for row in connection.execute(statement):
             if options := set(row.left_out) - OWNER_TARGETS:
-                account_id = row.account_id
                 found |= options
-    return (account_id, frozenset(found)) if found else None
+                if len(accounts) < _SOME_ACCOUNTS:
+                    accounts.append(row.account_id)
+    return accounts, frozenset(found)
 
 
 def organisation_of(engine: Engine, instance: str) -> str:

@@ -112,21 +112,22 @@ async def _find_options(
     run: Run,
     bss: BssHook,
     organisation: Organisation,
-    left_out: tuple[int, frozenset[str]] | None,
+    left_out: tuple[list[int], frozenset[str]],
     *,
     waits_for_outages: bool,
 ) -> tuple[str, ...]:
     """Return which sync options of those that were left out the organisation has by now."""
-    if left_out is None or organisation.sync_system_id is None:
+    accounts, names = left_out
+    if not accounts or organisation.sync_system_id is None:
         return ()
-    account_id, names = left_out
     config = run.instance.bss
     async with bss.session(config, waits_for_outages=waits_for_outages) as session:
-        try:
-            options = await open_client(session, config).sync_options(
-                account_id, organisation.sync_system_id
-            )
-        except RejectedRequestError:
-            return ()  # its account is gone; the load says so
-    there = {trim(text).casefold() for option in options for text in (option.name, option.alias)}
-    return tuple(sorted(name for name in names if trim(name).casefold() in there))
+        client = open_client(session, config)
+        for account_id in accounts:
+            try:
+                options = await client.sync_options(account_id, organisation.sync_system_id)
+            except RejectedRequestError:
+                continue  # this account is gone; the load says so
+            there = {trim(text).casefold() for one in options for text in (one.name, one.alias)}
+            return tuple(sorted(name for name in names if trim(name).casefold() in there))
+    return ()

@@ -33,6 +33,20 @@ def test_a_record_that_appears_hours_after_the_change_is_read_for(scene: Scene) 
     assert reads(scene) == set()
 
 
+@on("sqlite")
+def test_a_record_that_appears_after_midnight_is_read_for(scene: Scene) -> None:
+    """Of a change of the evening before, by a run that comes after a complete run of this day."""
+    customers = imported(scene, 2)
+    scene.configure(full_read_every_days=None)
+    scene.edit(customers[0], **CITY)
+    record = scene.sandbox.source.audit.pop()
+    assert changed(scene).counts() == {"unchanged": 2}
+    evening = datetime.now(UTC).replace(hour=0, minute=0) - timedelta(minutes=10)
+    late = record.document | {"operationDate": f"{evening:%Y-%m-%dT%H:%M:%S}Z"}
+    scene.sandbox.source.audit.append(type(record)(f"{evening:%Y-%m-%d}", late))
+    assert changed(scene).of(customers[0]).outcome == Outcome.UPDATED
+
+
 def test_a_record_is_read_for_once_and_by_complete_runs(scene: Scene) -> None:
     customers = imported(scene, 3)
     scene.edit(customers[0], **CITY)

@@ -12,7 +12,7 @@ from customer_import.runs.run import as_utc
 from customer_import.vocabulary import ImportType, Outcome, ReasonCode
 from tests.imports.scene import on
 from tests.support.library_run import finish
-from tests.tasks.changed_scope.looks import DIRECT, age, changed, imported, reads
+from tests.tasks.changed_scope.looks import DIRECT, age, changed, imported, reads, unverified
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,6 +93,24 @@ def test_a_customer_whose_link_is_another_imports_by_now_is_read(scene: Scene) -
     report = changed(scene)
     assert reads(scene) == {customer.tenant_id}
     assert report.of(customer).reason_code == ReasonCode.ALREADY_IMPORTED
+
+
+@on("sqlite", "postgres")
+def test_a_customer_that_one_odd_answer_gave_to_another_import_is_read_again(scene: Scene) -> None:
+    """Its subscriptions were not shown once; neither list nor audit record tells that they are back."""
+    odd, _ = customers = scene.sell(ImportType.INDIRECT, 2)
+    scene.configure(full_read_every_days=None)
+    scene.run(ImportType.INDIRECT)
+    edit = scene.sandbox.source.edit
+    edit(odd.tenant_id, {"subscriptions": []}, is_audited=False)
+    assert unverified(scene, ImportType.INDIRECT, scope="full").counts() == {"unchanged": 1}
+    edit(odd.tenant_id, {"subscriptions": odd.subscriptions}, is_audited=False)
+    scene.sandbox.source.audit.clear()
+    report = changed(scene, ImportType.INDIRECT)
+    assert report.results.keys() == {customer.tenant_id for customer in customers}
+    assert reads(scene) == {odd.tenant_id}
+    assert changed(scene, ImportType.INDIRECT).counts() == {"unchanged": 2}
+    assert reads(scene) == set()
 
 
 def of_tenant(customer: Customer) -> ColumnElement[bool]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import NoneType
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import create_engine, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from customer_import import failpoints
@@ -21,6 +22,9 @@ from customer_import.tasks.load.ledger import Ledger, LostClaimError
 from tests.tasks.load.scene import Scene, customers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
     from sqlalchemy import Engine
 
 only_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -76,9 +80,52 @@ def test_token_of_a_run_that_was_made_again_is_another(scene: Scene):
     assert Holder.parse(tokens[0]).is_same_task(Holder.parse(tokens[1]))
 
 
+@contextmanager
+def table_is_away(engine: Engine) -> Iterator[None]:
+    """The database answers with an error."""
+    _rename(engine, "tenant_links", "away")
+    yield
+    _rename(engine, "away", "tenant_links")
+
+
+@contextmanager
+def server_is_away(engine: Engine) -> Iterator[None]:
+    """The database cannot be reached."""
+    name = engine.url.database
+    server = create_engine(engine.url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"
+        connection.execute(text(others), {"name": name})
+        yield
+        connection.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    server.dispose()
+
+
 @only_sqlite
+def test_run_that_was_made_again_takes_over_what_a_dead_later_attempt_held(scene: Scene):
+    customer = customers(1)[0]
+    for attempt, city in ((3, "Athens"), (1, "Volos")):
+        scene.runs = 0
+        run = scene.begin()
+        scene.stage(run, [customer.having(city=city)])
+        scene.load(run, attempt=attempt)
+        assert scene.outcomes(run) == ["created" if attempt == 3 else "updated"]
+        began = int(run.started_at.timestamp() * 1000)
+        with scene.engine.begin() as connection:  # as a kill leaves it
+            holder, until = str(Holder(run.key, 0, attempt, "ab", began)), datetime.now(UTC) + LEASE
+            connection.execute(update(tenant_links).values(holder=holder, lease_until=until))
+
+
+@pytest.mark.parametrize(
+    ("engine", "away"),
+    [("sqlite", table_is_away), ("postgres", server_is_away)],
+    indirect=["engine"],
+)
 def test_renewal_goes_on_after_an_error_of_the_database(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine,
+    away: Callable[[Engine], AbstractContextManager[None]],
+    monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr("customer_import.tasks.load.ledger.RENEW_EVERY_S", 0.01)
     ahead = timedelta()
@@ -88,9 +135,8 @@ def test_renewal_goes_on_after_an_error_of_the_database(
         ledger = Ledger(engine, "default", Holder(1, 0, 1), lambda: datetime.now(UTC) + ahead)
         async with ledger:
             await ledger.claim(ClaimRequest("t", "direct", is_in_both_lists=False, creates=False))
-            _rename(engine, "tenant_links", "away")
-            await asyncio.sleep(0.3)
-            _rename(engine, "away", "tenant_links")
+            with away(engine):
+                await asyncio.sleep(0.3)
             ahead = LEASE
             await asyncio.sleep(0.3)
             link = await ledger.read("t")

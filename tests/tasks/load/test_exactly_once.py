@@ -443,6 +443,81 @@ def test_contact_that_a_person_adds_after_ours_was_lost_is_not_taken_for_ours(
     assert len(scene.records.contacts) == 2
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", ["account", "contact"])
+def test_what_a_person_makes_while_our_post_is_lost_gets_the_values_of_partner_center(
+    scene: Scene, name: str
+):
+    scene.configure(request_timeout_s=0.5)
+    lost = fault(f"bss.{name}s.create", FaultKind.RESET_BEFORE, (1,))
+    scene.sandbox.faults.replace([lost])
+    customer = customers(1)[0]
+
+    def make(failpoint: str) -> None:
+        if failpoint != f"before_{name}_post":
+            return
+        failpoints.watch(None)
+        if name == "account":
+            scene.existing("Made by hand", customer.tenant_id)
+        else:
+            flags = {"accountId": scene.accounts[0].id, "isPrimary": True, "isBillTo": True}
+            theirs = {"firstName": "By", "lastName": "Hand", "email": customer.email}
+            scene.records.create_contact({**theirs, **flags})
+
+    failpoints.watch(make)
+    scene.run([customer])
+    failpoints.watch(None)
+    (account,) = scene.accounts
+    (contact,) = scene.records.contacts.values()
+    assert account.values["name"] == customer.name
+    assert contact.values["firstName"] == customer.first_name
+    assert scene.faults() == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_contact_that_is_another_person_by_now_is_found_and_not_made_twice(scene: Scene):
+    scene.configure(request_timeout_s=0.5)
+    run, customer = scene.begin(), customers(1)[0]
+    scene.stage(run, [customer])
+    killed_load(scene, run, "after_contact_post")
+    end_leases(scene)
+    later = scene.run([customer.having(email="new@example.com", first_name="Maria")])
+    assert scene.outcomes(later) == ["created"]
+    (contact,) = scene.records.contacts.values()
+    assert (contact.values["firstName"], contact.values["email"]) == ("Maria", "new@example.com")
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_contact_whose_name_the_bss_tidied_is_found_though_it_has_no_email(scene: Scene):
+    scene.configure(request_timeout_s=0.5)
+    create = scene.records.create_contact
+
+    def tidy(values: dict[str, Any]) -> Contact:
+        names = {name: " ".join(values[name].split()) for name in ("firstName", "lastName")}
+        return create({**values, **names})
+
+    scene.records.create_contact = tidy  # type: ignore[method-assign]
+    scene.sandbox.faults.replace([fault("bss.contacts.create", FaultKind.RESET_AFTER, (1,))])
+    run = scene.run([Customer("Example Company", email=None, first_name="Anna  Maria")])
+    assert scene.outcomes(run) == ["created"]
+    assert len(scene.records.contacts) == 1
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_linked_contact_that_one_list_does_not_show_is_not_made_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    customer = customers(1)[0]
+    scene.run([customer])
+    linked = scene.links()[customer.tenant_id].contact_id
+    hide_contacts(scene, 1, monkeypatch)
+    run = scene.run([customer.having(email="new@example.com")])
+    (contact,) = scene.records.contacts.values()
+    assert contact.id == linked == scene.links()[customer.tenant_id].contact_id
+    assert contact.values["email"] == "new@example.com"
+    assert "contact.email" in scene.results(run)[customer.tenant_id].reason
+
+
 def is_theirs(contact: Contact) -> bool:
     return contact.values["firstName"] == "Maria"
 

@@ -84,12 +84,30 @@ def test_a_holder_is_read_back_as_it_was_written() -> None:
     assert str(Holder(7, 0, 2)) == "7/0/2"
     assert Holder.parse("7/0/2/ab12") == ME
     assert Holder.parse("7/0/2") == Holder(7, 0, 2, "")
+    begun = Holder(7, 0, 2, "ab12", 1700000000000)
+    assert Holder.parse("7/0/2/ab12/1700000000000") == begun
+    assert str(begun) == "7/0/2/ab12/1700000000000"
 
 
 def test_attempts_of_one_batch_of_one_run_are_one_task() -> None:
     assert ME.is_same_task(Holder(7, 0, 9))
     assert not ME.is_same_task(Holder(7, 1, 2))
     assert not ME.is_same_task(Holder(8, 0, 2))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_after"),
+    [
+        (Holder(7, 0, 3), Holder(7, 0, 2), True),
+        (Holder(7, 0, 2), Holder(7, 0, 2), False),
+        (Holder(7, 1, 3), Holder(7, 0, 2), False),
+        (Holder(7, 0, 1, "ab", 20), Holder(7, 0, 5, "cd", 10), True),  # the run was made again
+        (Holder(7, 0, 5, "cd", 10), Holder(7, 0, 1, "ab", 20), False),
+        (Holder(7, 0, 1, "ab", 20), Holder(7, 0, 5, "cd"), True),
+    ],
+)
+def test_which_attempt_is_the_later_one(one: Holder, other: Holder, *, is_after: bool) -> None:
+    assert one.is_after(other) is is_after
 
 
 def test_a_claim_that_creates_records_its_intent() -> None:
@@ -281,7 +299,7 @@ async def unsent(*_: object) -> int:
 
 
 def work_on(link: Link) -> Any:
-    return SimpleNamespace(link=link)
+    return SimpleNamespace(link=link, found=set())
 
 
 def intent(name: str, at: datetime, **more: Any) -> Link:
@@ -379,6 +397,7 @@ async def test_a_lost_answer_is_settled_when_it_can_come_no_more(
 
     number = await creator(records).create(creation(send, *found), work, is_fresh=True)
     assert number == (found[-1] or 10)
+    assert work.found == ({"account"} if found[-1] else set())  # it may be somebody else's
     assert records.slept == slept
     assert len(records.saved) == (found[-1] is None)
 

@@ -14,6 +14,7 @@ from customer_import import failpoints
 from customer_import.database.tables import tenant_links
 from customer_import.errors import ConfigurationError
 from customer_import.runs.run import open_run
+from customer_import.tasks.load.load import load_batch
 from sandbox import FaultKind, SandboxConfig, SandboxServer
 from tests.tasks.load.scene import Customer, Scene, connection_json, customers, fault, load
 
@@ -76,6 +77,18 @@ def test_marker_that_somebody_emptied_is_entered_again(scene: Scene):
 
 
 @only_sqlite
+def test_marker_that_the_bss_refuses_is_not_the_customers_fault(scene: Scene):
+    customer = customers(1)[0]
+    scene.run([customer])
+    mark(scene, scene.account_of(customer), "")
+    refused = fault("bss.accounts.custom_fields.put", FaultKind.QUOTE, status=400)
+    scene.sandbox.faults.replace([refused])
+    result = scene.results(scene.run([customer.having(city="Volos")]))[customer.tenant_id]
+    assert (result.outcome, result.reason_code) == ("failed", "configuration")
+    assert "Correct bss.tenant_marker_field of the instance default" in result.reason
+
+
+@only_sqlite
 def test_marker_that_somebody_moved_to_another_account_is_a_question(scene: Scene):
     customer = customers(1)[0]
     scene.run([customer])
@@ -103,15 +116,37 @@ def test_account_is_linked_to_one_tenant_only(scene: Scene):
 
 
 @only_sqlite
-def test_second_account_with_the_marker_of_a_linked_customer_is_named(scene: Scene):
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_second_account_with_the_marker_of_a_linked_customer_is_named(
+    scene: Scene, caplog: pytest.LogCaptureFixture, *, is_listed: bool
+):
     customer, new = customers(2)
     scene.run([customer])
     twin = scene.existing("Made by hand", customer.tenant_id)
-    results = scene.results(scene.run([customer, new]))  # a new customer: the accounts are listed
-    result = results[customer.tenant_id]
+    staged = [customer, new] if is_listed else [customer]  # a new customer: the accounts are listed
+    result = scene.results(scene.run(staged))[customer.tenant_id]
     assert result.outcome == "unchanged"
     assert str(twin.id) in result.warnings[0]
-    assert city(scene.accounts[0]) == customer.city
+    assert f"and {twin.id} carries its tenant id, too" in caplog.text
+    result = scene.results(scene.run([customer.having(city="Volos")]))[customer.tenant_id]
+    assert result.outcome == "updated"
+    assert twin.values == {"name": "Made by hand"}
+
+
+@only_sqlite
+def test_second_account_that_came_early_in_the_run_before_is_named(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("customer_import.tasks.load.twins.OVERLAP", 0)
+    customer, *others = customers(4)
+    run = scene.begin()
+    scene.stage(run, [customer])
+    load(run, scene.engine, 0, 1)
+    twin = scene.existing("Made by a lost answer", customer.tenant_id)
+    scene.stage(run, others, batch=1)
+    load_batch(run, scene.engine, 1, attempt=1, map_index=1)
+    result = scene.results(scene.run([customer]))[customer.tenant_id]
+    assert str(twin.id) in result.warnings[0]
 
 
 # -- A look before a creation ----------------------------------------------------------------------
@@ -319,6 +354,4 @@ def forget_results(scene: Scene) -> None:
 
 def load_only(scene: Scene, run_key: int, attempt: int) -> None:
     """Load without listing the accounts again."""
-    from customer_import.tasks.load.load import load_batch
-
     load_batch(open_run(scene.engine, run_key), scene.engine, 0, attempt=attempt, map_index=0)

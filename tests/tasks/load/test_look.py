@@ -6,13 +6,18 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from customer_import import failpoints
-from customer_import.database.tables import tenant_links
+from customer_import.database.tables import import_runs, tenant_links
+from customer_import.errors import SupersededError
+from customer_import.runs.run import record_run
+from customer_import.tasks.load.account_listing import list_accounts
+from customer_import.vocabulary import RunState
 from sandbox import FaultKind
 from sandbox.bss.paging import page_body
 from tests.tasks.load.scene import Customer, customers, fault, load
+from tests.tasks.load.test_links import load_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,8 +125,9 @@ def test_account_that_is_deleted_after_the_listing_does_not_bind_its_customer(sc
 @pytest.mark.parametrize("is_moved", [True, False])
 @pytest.mark.parametrize("mode", ["import", "preview"])
 def test_account_that_loses_the_tenant_id_after_the_listing_is_not_written(
-    scene: Scene, mode: str, *, is_moved: bool
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, mode: str, *, is_moved: bool
 ):
+    monkeypatch.setattr("customer_import.tasks.load.account_look.OVERLAP", 0)  # they are old
     customer = customers(1)[0]
     wrong = scene.existing("Somebody else", customer.tenant_id)
     right = scene.existing("Entered by hand", None)
@@ -153,4 +159,58 @@ def test_account_of_the_same_name_that_is_another_customers_by_its_link_is_no_qu
     account = scene.account_of(linked)
     scene.records.update_account(account, account.values, {})  # somebody emptied the tenant id
     assert scene.outcomes(scene.run([new])) == ["created"]
+    assert len(scene.accounts) == 2
+
+
+def test_load_of_a_run_that_was_begun_again_meanwhile_ends_and_creates_nobody(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    staged = customers(3)
+    for customer in staged:
+        scene.existing(customer.name, customer.tenant_id)
+    run = scene.begin()
+    scene.stage(run, staged)
+
+    def begun_again(*asked: Any) -> bytes:
+        record_run(scene.engine, run.dag_id, run.airflow_run_id, run.import_type, run.params, None)
+        return page_body(*asked)
+
+    def clear() -> None:
+        monkeypatch.setattr("sandbox.bss.accounts.page_body", begun_again)
+
+    with pytest.raises(SupersededError, match="begun again"):
+        load(run, scene.engine, 0, 1, after_listing=clear)
+    assert len(scene.accounts) == 3
+
+
+def test_what_a_later_run_made_a_run_forget_is_looked_up_again_when_its_load_is_cleared(
+    scene: Scene,
+):
+    customer, other = Customer("Contoso GmbH"), Customer("Fabrikam")
+    scene.existing("CONTOSO, Ltd.", None)
+    run = scene.begin()
+    scene.stage(run, [customer])
+    list_accounts(run, scene.engine)
+    with scene.engine.begin() as connection:  # its load never came to the customer
+        ended = update(import_runs).where(import_runs.c.id == run.key)
+        connection.execute(ended.values(state=RunState.PROBLEMS.value))
+    scene.run([other])
+    load_only(scene, run.key, attempt=2)
+    assert scene.results(run)[customer.tenant_id].reason_code == "lookalike"
+    assert len(scene.accounts) == 2
+
+
+def test_account_that_shows_after_one_with_a_higher_number_is_found(scene: Scene):
+    customer = customers(1)[0]
+    late = scene.existing("Former name", customer.tenant_id)
+    scene.existing("Another", None)
+    del scene.records.accounts[late.id]
+    run = scene.begin()
+    scene.stage(run, [customer])
+
+    def show() -> None:
+        scene.records.accounts[late.id] = late
+
+    load(run, scene.engine, 0, 1, after_listing=show)
+    assert scene.results(run)[customer.tenant_id].account_id == late.id
     assert len(scene.accounts) == 2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +15,8 @@ from customer_import import failpoints
 from customer_import.database.tables import staged_customers, tenant_links
 from customer_import.tasks.load.claims import Holder
 from sandbox import FaultKind
-from tests.tasks.load.scene import Scene, customers, fault
+from tests.tasks.load.scene import MPN_OPTION, Scene, customers, fault
+from tests.tasks.load.test_broken_off import BrokenOffError
 from tests.tasks.load.test_exactly_once import end_leases, hold
 from tests.tasks.load.test_links import at_once, city
 
@@ -20,13 +24,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def now_and_then(failpoint: str, act: Callable[[], Any]) -> None:
-    """Do something once, at a failpoint of the load that runs next, in a thread of its own."""
+def now_and_then(
+    failpoint: str, act: Callable[[], Any], error: type[Exception] | None = None
+) -> None:
+    """Do something once, at a failpoint of the load that runs next, in a thread of its own; then end that load."""
 
     def watch(name: str) -> None:
         if name == failpoint:
             failpoints.watch(None)
             at_once([act])
+            if error is not None:
+                raise error
 
     failpoints.watch(watch)
 
@@ -128,7 +136,47 @@ def test_task_that_stood_still_past_its_lease_sends_nothing_more(scene: Scene, f
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_who_loses_a_tenant_after_writing_leaves_no_trust_in_what_is_remembered(scene: Scene):
+def test_sync_options_of_a_task_that_stood_still_are_not_sent(scene: Scene):
+    customer = customers(1)[0]
+    scene.run([customer])
+    frozen = scene.begin()
+    scene.stage(frozen, [customer.having(options={MPN_OPTION: "1111111"})])
+
+    def other() -> None:
+        end_leases(scene)
+        scene.run([customer.having(options={MPN_OPTION: "2222222"})])
+
+    now_and_then("before_sync_options_post", other)
+    scene.load(frozen)
+    failpoints.watch(None)
+    assert scene.results(frozen)[customer.tenant_id].reason_code == "claimed_elsewhere"
+    assert "2222222" in scene.options_of(scene.accounts[0]).values()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_tenant_id_that_waited_for_its_turn_is_not_entered_when_the_tenant_is_lost(scene: Scene):
+    customer = customers(1)[0]
+    other = scene.run([customer])
+    scene.records.update_account(scene.accounts[0], scene.accounts[0].values, {})
+    put = "bss.accounts.custom_fields.put"
+    scene.sandbox.faults.replace([fault(put, FaultKind.THROTTLE, (1,), retry_after_s=1)])
+    run = scene.begin()
+    scene.stage(run, [customer.having(city="Volos")])
+    load = threading.Thread(target=scene.load, args=[run])
+    load.start()
+    while load.is_alive() and not scene.sandbox.requests.count(put):
+        time.sleep(0.02)
+    hold(scene, Holder(other.key, 0, 1))
+    load.join()
+    assert scene.results(run)[customer.tenant_id].reason_code == "claimed_elsewhere"
+    assert scene.sandbox.requests.count(put) == 1
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("is_broken_off", [False, True])
+def test_who_loses_a_tenant_after_writing_leaves_no_trust_in_what_is_remembered(
+    scene: Scene, *, is_broken_off: bool
+):
     customer = customers(1)[0]
     scene.run([customer])
     frozen = scene.begin()
@@ -144,8 +192,9 @@ def test_who_loses_a_tenant_after_writing_leaves_no_trust_in_what_is_remembered(
             account, {**account.values, "billingAddress": address}, account.custom_fields
         )
 
-    now_and_then("after_account_patch", other)
-    scene.load(frozen)
+    now_and_then("after_account_patch", other, BrokenOffError if is_broken_off else None)
+    with pytest.raises(BrokenOffError) if is_broken_off else nullcontext():
+        scene.load(frozen)
     failpoints.watch(None)
     assert scene.outcomes(scene.run([volos])) == ["updated"]
     assert city(scene.accounts[0]) == "Volos"

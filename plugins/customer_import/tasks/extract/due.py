@@ -44,6 +44,8 @@ is_done = _known.outcome.in_(
     (Outcome.CREATED.value, Outcome.UPDATED.value, Outcome.UNCHANGED.value)
 )
 """Whether the last reading of a tenant that is remembered came to a success."""
+_is_not_ours = _known.is_discovered.is_(False) & _known.outcome.is_(None)
+"""Whether it found the tenant to be another import's."""
 
 
 def listed(run: Run, *conditions: ColumnElement[bool]) -> Update:
@@ -93,6 +95,7 @@ def mark_due(
         ("exclusion", _is_excluded_otherwise(connection, run, excluded_mpn_ids)),
         ("resellers", is_excluded if is_selective else false()),
         ("link", _known.account_id.is_not(None) & ~_is_linked(run, takes_more=takes_more)),
+        ("link", _is_not_ours & _is_imported(run)),
     ):
         mark(connection, run, reason, exists(select(_known.tenant_id).where(mine, condition)))
 
@@ -147,8 +150,7 @@ def _is_settled(run: Run) -> ColumnElement[bool]:
         )  # until a person decides; that is a reason of its own
     if run.params.on_existing is OnExisting.SKIP:
         decided.append(ReasonCode.EXISTING_SKIPPED.value)
-    is_not_ours = _known.is_discovered.is_(False) & _known.outcome.is_(None)
-    settled = or_(is_not_ours, is_done, _known.reason_code.in_(decided))
+    settled = or_(_is_not_ours, is_done, _known.reason_code.in_(decided))
     return func.coalesce(settled, false())
 
 
@@ -214,6 +216,19 @@ def _is_excluded_otherwise(
     return or_(
         func.coalesce(_known.reseller_mpn_id, "").in_(excluded_mpn_ids),
         func.coalesce(_known.excluded_mpn_ids, "").in_(no_longer),
+    )
+
+
+def _is_imported(run: Run) -> ColumnElement[bool]:
+    """Whether the tenant is linked as this import's: one odd answer, such as no subscriptions, does not change that."""
+    links = tenant_links.c
+    return exists(
+        select(links.id).where(
+            links_of(run.params.instance),
+            links.tenant_id == _known.tenant_id,
+            links.account_id.is_not(None),
+            links.import_type == run.import_type.value,
+        )
     )
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from customer_import.runs.run import Run
     from customer_import.vocabulary import DecisionKind, Sign
 
+OVERLAP = 200
+"""Numbers before the highest one known that a look asks for again: more than can be on their way at once."""
 _PREFIX_SOURCE = "tenant.domainPrefix"
 
 
@@ -134,6 +136,16 @@ def find_matches(
         )
         for tenant_id, key in keys.items()
     }
+
+
+def has_lost_signs(connection: Connection, run_key: int) -> bool:
+    """Whether a later run's listing has forgotten what a run's accounts without tenant id can be known by."""
+    own = bss_accounts.c.run_id == run_key
+    nobodys = select(bss_accounts.c.account_id).where(own, bss_accounts.c.tenant_marker.is_(None))
+    known = select(account_signs.c.account_id).where(account_signs.c.run_id == run_key)
+    if connection.execute(known.limit(1)).first() is not None:
+        return False
+    return connection.execute(nobodys.limit(1)).first() is not None
 
 
 def _find_alike(

@@ -35,6 +35,7 @@ from customer_import.tasks.load.customers import count_staged
 from customer_import.tasks.load.drift_check import DriftCheck
 from customer_import.tasks.load.marker import is_tenant_id, marker_key
 from customer_import.tasks.load.reconcile import name_key
+from customer_import.tasks.load.twins import look_for_twins, say_listed_twins
 from customer_import.vocabulary import SUCCEEDED, ReferenceName, Scope
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def needs_listing(run: Run, engine: Engine) -> bool:
 def list_accounts(run: Run, engine: Engine) -> int:
     """List the organisation's accounts into ``bss_accounts``, replacing an earlier list of the run.
 
-    A run in which every customer has an account already lists nothing. Then the load is looked at as a whole. A check
-    lists the contacts, too, and compares what it lists with links and staging.
+    A run in which every customer has an account already only looks for second ones. Then the load is looked at as a
+    whole. A check lists the contacts, too, and compares what it lists with links and staging.
 
     Returns:
         The number of accounts listed.
@@ -84,15 +85,19 @@ def list_accounts(run: Run, engine: Engine) -> int:
             because it was old, before all of it was loaded.
     """
     count = 0
-    is_empty = not count_staged(run, engine) and not has_values(engine, run.key, is_validated=True)
+    staged = count_staged(run, engine)
+    is_empty = not staged and not has_values(engine, run.key, is_validated=True)
     if is_empty and not run.is_check:
         return count
     if run.is_check or needs_listing(run, engine):
         count = asyncio.run(_list(run, engine))
         refresh_statistics(engine, bss_accounts)
         log.info("Listed %d BSS accounts.", count)
+        say_listed_twins(run, engine)
     else:
         log.info("Every customer has a BSS account already: the accounts are not listed.")
+        if staged:
+            look_for_twins(run, engine)
     check_clearing(run, engine)
     return count
 
@@ -136,6 +141,8 @@ def store_accounts(
         organisation: Says which custom field is the tenant marker.
         option: Name of the sync option that holds the domain prefix.
     """
+    # In one order, because the load tasks of a run store what they find at the same time.
+    accounts = sorted(accounts, key=lambda account: account.id)
     rows = {account.id: _row(run_key, account, organisation) for account in accounts}
     nobodys = {
         account.id: account

@@ -1,7 +1,8 @@
 """Looks for accounts that came after the run's listing: by hand, by another import, by a POST whose answer was lost.
 
 Accounts are numbered in the order in which they are made, so that one request for those beyond the highest number known
-tells all of them at once. What is found stands in the run's index from then on.
+tells all of them at once; and for a few before it, since of two that are made at the same time the later one may show
+first. What is found stands in the run's index from then on.
 
 Why: docs/decisions/0004-tenant-marker.md.
 """
@@ -16,18 +17,26 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from customer_import.database.engine import reading
-from customer_import.database.tables import bss_accounts
-from customer_import.tasks.load.account_index import find_matches, find_twins
+from customer_import.database.tables import bss_accounts, import_runs
+from customer_import.errors import SupersededError
+from customer_import.runs.run import as_utc
+from customer_import.tasks.load.account_index import (
+    OVERLAP,
+    MatchRules,
+    find_matches,
+    find_twins,
+    has_lost_signs,
+)
 from customer_import.tasks.load.account_listing import store_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from customer_import.bss.client import BssClient
     from customer_import.bss.models import Account, Organisation
-    from customer_import.tasks.load.account_index import MatchRules
+    from customer_import.runs.run import Run
     from customer_import.tasks.load.customers import StagedCustomer
     from customer_import.tasks.load.reconcile import Match
 
@@ -44,25 +53,20 @@ class AccountLook:
 
     Args:
         engine: The import's database.
-        run_key: Whose index.
+        run: Whose index.
         client: Calls the BSS.
         organisation: Says which custom field is the tenant marker.
-        rules: How tenants are found in the index.
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        run_key: int,
-        client: BssClient,
-        organisation: Organisation,
-        rules: MatchRules,
+        self, engine: Engine, run: Run, client: BssClient, organisation: Organisation
     ) -> None:
         self._engine = engine
-        self._run_key = run_key
+        self._run_key = run.key
+        self._began_at = run.started_at
         self._client = client
         self._organisation = organisation
-        self._rules = rules
+        self._rules = MatchRules.of(run)
         self._lock = asyncio.Lock()
         self._looked_at = self._listed_at = float("-inf")
 
@@ -104,7 +108,11 @@ class AccountLook:
                 return
             began = time.monotonic()
             after = await asyncio.to_thread(self._highest)
-            pages = self._client.accounts() if after is None else self._client.accounts_after(after)
+            pages = (
+                self._client.accounts()
+                if after is None
+                else self._client.accounts_after(max(after - OVERLAP, 0))
+            )
             async for page in pages:
                 await asyncio.to_thread(self._store, page)
             self._looked_at = began
@@ -115,13 +123,25 @@ class AccountLook:
             began = time.monotonic()
             if began - self._listed_at < FRESH_FOR_S:
                 return
-            async for page in self._client.accounts():
-                await asyncio.to_thread(self._store, page)
-            self._looked_at = self._listed_at = began
+            await self._list(began)
 
     async def matched(self, customers: Sequence[StagedCustomer]) -> list[StagedCustomer]:
-        """Return customers with what the index says of those without account by now."""
-        return await asyncio.to_thread(self._matched, customers)
+        """Return customers with what the index says of those without account by now.
+
+        Raises:
+            SupersededError: The run was begun again, so that the index is gone, or another.
+        """
+        found = await asyncio.to_thread(self._matched, customers)
+        if found is None:
+            async with self._lock:
+                await self._list(time.monotonic())
+            found = await asyncio.to_thread(self._matched, customers, is_whole=True)
+        return found or []
+
+    async def _list(self, began: float) -> None:
+        async for page in self._client.accounts():
+            await asyncio.to_thread(self._store, page)
+        self._looked_at = self._listed_at = began
 
     async def match(self, customer: StagedCustomer) -> Match:
         """Return what the index says of a customer by now."""
@@ -150,14 +170,28 @@ class AccountLook:
             highest: int | None = connection.execute(statement).scalar_one()
         return highest
 
-    def _matched(self, customers: Sequence[StagedCustomer]) -> list[StagedCustomer]:
+    def _matched(
+        self, customers: Sequence[StagedCustomer], *, is_whole: bool = False
+    ) -> list[StagedCustomer] | None:
+        """Match customers; ``None`` when the index has lost what accounts can be known by."""
         looked_at = self._looked_at
         wanted = {
             one.tenant_id: self._rules.wanted(one.account, one.sync_options, one.decisions)
             for one in customers
         }
         with reading(self._engine) as connection:
+            self._end_when_begun_again(connection)
+            if not is_whole and has_lost_signs(connection, self._run_key):
+                return None
             matches = find_matches(connection, self._run_key, wanted, self._rules)
         return [
             replace(one, match=matches[one.tenant_id], looked_at=looked_at) for one in customers
         ]
+
+    def _end_when_begun_again(self, connection: Connection) -> None:
+        began_at = connection.execute(
+            select(import_runs.c.started_at).where(import_runs.c.id == self._run_key)
+        ).scalar_one_or_none()
+        if began_at is None or as_utc(began_at) != self._began_at:
+            message = "the run was begun again, or deleted, while this task worked"
+            raise SupersededError(message)

@@ -32,27 +32,36 @@ class Step(StrEnum):
 class Holder:
     """A fencing token: one attempt of the task that loads one batch of one run.
 
-    ``nonce`` tells it from that of a run which was deleted and made again under the same name.
+    ``nonce`` tells it from that of a run which was deleted and made again under the same name, and ``began``, when the
+    run began (milliseconds since 1970), which of the two is the later one: attempts are then counted anew.
     """
 
     run_key: int
     batch: int
     attempt: int
     nonce: str = ""
+    began: int = 0
 
     def __str__(self) -> str:
         """Return it as it stands in the database."""
-        return f"{self.run_key}/{self.batch}/{self.attempt}/{self.nonce}".rstrip("/")
+        token = f"{self.run_key}/{self.batch}/{self.attempt}/{self.nonce}".rstrip("/")
+        return f"{token}/{self.began}" if self.began else token
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read it back."""
-        run_key, batch, attempt, *nonce = text.split("/")
-        return cls(int(run_key), int(batch), int(attempt), *nonce)
+        """Read it back; one of an earlier version does not say when its run began."""
+        run_key, batch, attempt, *more = text.split("/")
+        nonce, began = more[0] if more else "", int(more[1]) if len(more) > 1 else 0
+        return cls(int(run_key), int(batch), int(attempt), nonce, began)
 
     def is_same_task(self, other: Holder) -> bool:
         """Whether both are attempts of the same task."""
         return (self.run_key, self.batch) == (other.run_key, other.batch)
+
+    def is_after(self, other: Holder) -> bool:
+        """Whether this is a later attempt of the same task, perhaps of the run as it was begun again."""
+        is_later = (self.began, self.attempt) > (other.began, other.attempt)
+        return self.is_same_task(other) and is_later
 
 
 @dataclass(frozen=True)
@@ -155,7 +164,7 @@ def claim_state(link: Link, request: ClaimRequest, me: Holder, now: datetime) ->
     """
     if link.holder is not None:
         other = Holder.parse(link.holder)
-        if other.is_same_task(me) and other.attempt > me.attempt:
+        if other.is_after(me):
             return ClaimState.SUPERSEDED
         is_running = link.lease_until is not None and now < link.lease_until <= now + MOST_LEASE
         if is_running and not other.is_same_task(me):

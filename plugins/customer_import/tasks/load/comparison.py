@@ -82,10 +82,18 @@ class Comparer:
         client: Calls the BSS.
         organisation: Its look-ups.
         mappings: Say what an update does with a value that differs or is missing.
+        settle_delay_s: Seconds after which a contact is looked for again that a list does not show.
     """
 
-    def __init__(self, client: BssClient, organisation: Organisation, mappings: Mappings) -> None:
+    def __init__(
+        self,
+        client: BssClient,
+        organisation: Organisation,
+        mappings: Mappings,
+        settle_delay_s: float = 0.0,
+    ) -> None:
         self._client = client
+        self._settle_delay_s = settle_delay_s
         self._system_id = organisation.sync_system_id
         self._marker_field_id = organisation.tenant_marker_field_id
         self._mappings = mappings
@@ -118,10 +126,10 @@ class Comparer:
         if account is None:
             return None
         contacts, options = await asyncio.gather(
-            self._client.contacts(account_id), self._options(account_id)
+            self._contacts(account_id, contact_id), self._options(account_id)
         )
         contact = (
-            sent_contact(contacts, customer.contact)
+            sent_contact(contacts, customer.sent_contacts)
             if is_sent
             else main_contact(contacts, contact_id)
         )
@@ -135,6 +143,14 @@ class Comparer:
             options,
             () if has_moved else self._occupied(customer, account, contact, filled),
         )
+
+    async def _contacts(self, account_id: int, linked_id: int | None) -> list[Contact]:
+        """Return an account's contacts; that the linked one is gone is not believed at first: a list may lag."""
+        contacts = await self._client.contacts(account_id)
+        if linked_id is None or any(contact.id == linked_id for contact in contacts):
+            return contacts
+        await asyncio.sleep(self._settle_delay_s)
+        return await self._client.contacts(account_id)
 
     def _occupied(
         self,

@@ -111,9 +111,12 @@ class Creator:
             has_intent = False
             await self._sleep(max(self._settle_delay_s, error.retry_after or 0.0))
             try:
-                return await self._find(creation, work.link)
+                found = await self._find(creation, work.link)
             except (RejectedRequestError, RetriableError) as unread:
                 raise error from unread  # whether it was carried out is still not known
+            if found is not None:
+                work.found.add(creation.name)
+            return found
 
         if not is_fresh:
             await intend()

@@ -24,13 +24,16 @@ from customer_import.database.tables import (
     validation_findings,
 )
 from customer_import.decisions.rules import unpack
+from customer_import.errors import DataQualityError
 from customer_import.runs.organisations import links_of
 from customer_import.runs.previews import read_expected
+from customer_import.runs.reference_data import find_reference
 from customer_import.runs.run import as_utc
 from customer_import.tasks.load.account_index import MatchRules, find_matches, find_twins
+from customer_import.tasks.load.claims import Step
 from customer_import.tasks.load.reconcile import Match
 from customer_import.tasks.load.statements import read_link
-from customer_import.vocabulary import DecisionKind, Outcome, Severity
+from customer_import.vocabulary import DecisionKind, Outcome, ReferenceName, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -69,6 +72,7 @@ class StagedCustomer:
         previewed: What the preview said that the run was started from.
         looked_at: When the accounts were looked at that ``match`` goes by, of ``time.monotonic()``.
         decisions: What people decided about it, as of its listing.
+        sent_before_json: Contacts that earlier runs may have sent, while it is not known what became of them.
     """
 
     tenant_id: str
@@ -91,6 +95,7 @@ class StagedCustomer:
     previewed: Expected | None = None
     looked_at: float = float("-inf")
     decisions: Mapping[DecisionKind, Decision] = field(default_factory=dict)
+    sent_before_json: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
     def decided_account(self) -> int | None:
@@ -113,6 +118,11 @@ class StagedCustomer:
     def contact(self) -> dict[str, object]:
         """The contact without account and flags, null as in the account."""
         return _object(self.contact_json)
+
+    @property
+    def sent_contacts(self) -> list[Mapping[str, object]]:
+        """Every contact that a creation without answer may have sent."""
+        return [self.contact, *map(_object, self.sent_before_json)]
 
     @cached_property
     def sync_options(self) -> dict[str, str | None]:
@@ -260,11 +270,9 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
     }
     matches = find_matches(connection, run.key, wanted, rules)
     linked = {row.staged_tenant_id: row.account_id for row in rows if row.account_id is not None}
-    twins = find_twins(connection, run.key, linked)
-    previewed: dict[str, Expected] = {}
-    if run.preview_key is not None:
-        ids = [row.staged_tenant_id for row in rows]
-        previewed = dict(read_expected(connection, run.preview_key, ids))
+    twins = _twins(connection, run.key, linked)
+    sent_before = _sent_before(connection, run.key, rows)
+    previewed = _previewed(connection, run, [row.staged_tenant_id for row in rows])
     return [
         StagedCustomer(
             tenant_id=row.staged_tenant_id,
@@ -285,9 +293,57 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
             twins=twins.get(row.staged_tenant_id, ()),
             previewed=previewed.get(row.staged_tenant_id),
             decisions=decisions[row.staged_tenant_id],
+            sent_before_json=tuple(sent_before.get(row.staged_tenant_id, ())),
         )
         for row in rows
     ]
+
+
+def _sent_before(
+    connection: Connection, run_key: int, rows: Sequence[Row[Any]]
+) -> dict[str, list[bytes]]:
+    """Return what the runs staged whose contact was sent without an answer: it may be another person's by now."""
+    senders = {
+        row.staged_tenant_id: {row.written_by_run, row.created_by_run} - {None, run_key}
+        for row in rows
+        if row.contact_step == Step.INTENT.value
+    }
+    found: dict[str, list[bytes]] = defaultdict(list)
+    if senders:
+        contacts = staged_contacts.c
+        statement = select(contacts.tenant_id, contacts.run_id, contacts.payload).where(
+            contacts.run_id.in_(set().union(*senders.values())), contacts.tenant_id.in_(senders)
+        )
+        for row in connection.execute(statement):
+            if row.run_id in senders[row.tenant_id]:
+                found[row.tenant_id].append(row.payload)
+    return found
+
+
+def _previewed(
+    connection: Connection, run: Run, tenant_ids: Sequence[str]
+) -> Mapping[str, Expected]:
+    """Return what the preview said that the run was started from: of each of its customers, or nobody is loaded."""
+    if run.preview_key is None:
+        return {}
+    found = dict(read_expected(connection, run.preview_key, tenant_ids))
+    if len(found) < len(tenant_ids):
+        message = (
+            f"what the preview {run.params.previewed_run!r} said of {len(tenant_ids) - len(found)} customers was "
+            "removed while they were loaded, by its age or because the preview was begun again. Nothing of them was "
+            "written. Start a new preview"
+        )
+        raise DataQualityError(message)
+    return found
+
+
+def _twins(
+    connection: Connection, run_key: int, linked: Mapping[str, int]
+) -> Mapping[str, tuple[int, ...]]:
+    """Return the second accounts of linked tenants, by the run's listing or by its look."""
+    looked_for = find_reference(connection, run_key, ReferenceName.TWINS) or {}
+    found = {tenant_id: tuple(accounts) for tenant_id, accounts in looked_for.items()}
+    return found | find_twins(connection, run_key, linked)
 
 
 def _warnings(

@@ -25,7 +25,7 @@ from customer_import.database.tables import (
     staged_contacts,
     tenant_links,
 )
-from customer_import.errors import CustomerImportError, SupersededError
+from customer_import.errors import CustomerImportError, DatabaseError, SupersededError
 from customer_import.failpoints import reached
 from customer_import.runs.organisations import organisation_of
 from customer_import.runs.results import Replaces, record_results
@@ -104,6 +104,7 @@ class Ledger:
         self._organisation = organisation_of(engine, instance)
         self._committer: GroupCommitter[Entry, Answer] = GroupCommitter(self._commit, gather_s)
         self._renewal: asyncio.Task[None] | None = None
+        self._sent: set[str] = set()
 
     async def __aenter__(self) -> Self:
         """Begin to renew leases."""
@@ -111,10 +112,15 @@ class Ledger:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Make everything durable and let go of what is still held; steps stay as they are."""
+        """Make everything durable and let go of what is still held; steps stay as they are.
+
+        Of tenants whose write broke off nothing is believed: another holder may have written before.
+        """
         if self._renewal is not None:
             self._renewal.cancel()
         await self._committer.__aexit__(*exc_info)
+        for tenant_id in sorted(self._sent):
+            await asyncio.to_thread(self._distrust, tenant_id)
         await asyncio.to_thread(self._set_lease, is_held=False)
 
     async def claim(self, request: ClaimRequest) -> Claim:
@@ -156,17 +162,19 @@ class Ledger:
         return link
 
     async def confirm(self, tenant_id: str) -> None:
-        """Make sure that a tenant is still held: whoever stood still may have lost it.
+        """Make sure that a tenant is still held, as something is sent: whoever stood still may have lost it.
 
         Raises:
             LostClaimError: Another holder took it over.
         """
         if not await self._committer.submit(Fence(tenant_id)):
             raise LostClaimError(_taken_over(tenant_id))
+        self._sent.add(tenant_id)
 
     async def distrust(self, tenant_id: str) -> None:
         """Forget what a link says of the BSS: a write may have come after the one that it speaks of."""
         await asyncio.to_thread(self._distrust, tenant_id)
+        self._sent.discard(tenant_id)
 
     async def finish(self, link: Link, result: Result) -> None:
         """Record the last state of a held link with the tenant's result, and let go of it.
@@ -176,6 +184,7 @@ class Ledger:
             LinkedElsewhereError: As for ``save``; the same.
         """
         await self._save(Save(replace(link, holder=None, lease_until=None), result))
+        self._sent.discard(link.tenant_id)
 
     async def record(self, results: Iterable[Result], confirmed: Iterable[str] = ()) -> None:
         """Record results of tenants that this holder does not hold.
@@ -203,7 +212,7 @@ class Ledger:
         if link.holder is None:
             return
         other = Holder.parse(link.holder)
-        if other.is_same_task(self.holder) and other.attempt > self.holder.attempt:
+        if other.is_after(self.holder):
             message = f"attempt {self.holder.attempt} was replaced by attempt {other.attempt}"
             raise SupersededError(message)
 
@@ -323,7 +332,7 @@ class Ledger:
             await asyncio.sleep(RENEW_EVERY_S)
             try:
                 await asyncio.to_thread(self._set_lease, is_held=True)
-            except SQLAlchemyError:  # the next time, before the lease ends
+            except (SQLAlchemyError, DatabaseError):  # the next time, before the lease ends
                 log.warning("The leases could not be renewed.", exc_info=True)
 
     def _set_lease(self, *, is_held: bool) -> None:

@@ -21,7 +21,6 @@ from customer_import.errors import ApiError, AuthenticationError
 from customer_import.garbage_collection import gc_frozen
 from customer_import.runs.reference_data import get_reference
 from customer_import.runs.staged_customers import has_values
-from customer_import.tasks.load.account_index import MatchRules
 from customer_import.tasks.load.account_look import AccountLook
 from customer_import.tasks.load.approval import TenantRefuser, find_refusal
 from customer_import.tasks.load.bss_access import open_bss
@@ -87,7 +86,8 @@ def load_batch(
     if not count_staged(run, engine, batch) and not has_values(engine, run.key, is_validated=True):
         return LoadSummary(batch, {}, 0.0, 0)
     refusal = find_refusal(run, engine)
-    holder = Holder(run.key, batch, attempt, secrets.token_hex(4))
+    began = int(run.started_at.timestamp() * 1000)
+    holder = Holder(run.key, batch, attempt, secrets.token_hex(4), began)
     with gc_frozen():
         requests = asyncio.run(_load(run, engine, holder, map_index, refusal))
     log_results(engine, run, batch)
@@ -106,12 +106,9 @@ async def _load(
         open_bss(run, engine, holder.batch) as client,
         Ledger(engine, run.params.instance, holder) as ledger,
     ):
-        rules = MatchRules.of(run)
-        look = (
-            AccountLook(engine, run.key, client, organisation, rules) if refusal is None else None
-        )
+        look = AccountLook(engine, run, client, organisation) if refusal is None else None
         context = BatchContext(run, organisation, client, ledger, map_index, look)
-        comparer = Comparer(client, organisation, run.mappings)
+        comparer = Comparer(client, organisation, run.mappings, config.settle_delay_s)
         loader: _Loader
         if refusal is not None:
             loader = TenantRefuser(context, refusal)

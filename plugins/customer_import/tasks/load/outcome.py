@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from customer_import.runs.run import Run
 
 _REFUSED_DATA = frozenset({400, 409, 413, 422})
+_MARKER_ENDPOINT = "/customfields"
+"""Takes the tenant id alone, which no customer can correct."""
 _INSTANCE_SETTINGS = {
     "responsibleuserid": "bss.responsible_user or bss.accepts_responsible_user",
     "permissionruleid": "bss.permission_rule or bss.accepts_permission_rule",
@@ -92,7 +94,8 @@ def verdict_of(error: ApiError, configured: Configured, written: str = "") -> Ve
     """
     if _is_refusal_of_data(error):
         reason = f"The BSS refused the data ({error.endpoint}): {error.reason}. {written}".rstrip()
-        correction = configured.hint(error.fields)
+        is_marker = error.endpoint.endswith(_MARKER_ENDPOINT)
+        correction = configured.hint(("customFields",) if is_marker else error.fields)
         if correction is not None:
             hint = f"This is the configuration's fault, not the customer's. {correction}"
             return Verdict(Outcome.FAILED, ReasonCode.CONFIGURATION, f"{reason} {hint}")

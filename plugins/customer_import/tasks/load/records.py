@@ -11,7 +11,7 @@ import orjson
 from customer_import.bss.patch import Difference, PatchOperation, difference, flatten, is_blank
 from customer_import.config.targets import ACCOUNT_TARGETS, CONTACT_TARGETS
 from customer_import.tasks.load.marker import marker_key
-from customer_import.text import trim
+from customer_import.text import fold, without_format
 from customer_import.vocabulary import FieldFate
 
 if TYPE_CHECKING:
@@ -67,20 +67,27 @@ def find_marked(
     return min(ids, default=None)
 
 
-def sent_contact(contacts: Sequence[Contact], body: Mapping[str, object]) -> Contact | None:
-    """Return the contact that a creation with this body made, as far as can be told: of its name or its e-mail.
+def sent_contact(
+    contacts: Sequence[Contact], bodies: Iterable[Mapping[str, object]]
+) -> Contact | None:
+    """Return the contact that a creation made, as far as can be told: of the name or the e-mail of what was sent.
 
     Values may have changed since, on either side; a contact that shares neither was made by somebody else.
+
+    Args:
+        contacts: Of the account.
+        bodies: What may have been sent: now, and by a run before.
     """
     by_age = sorted(contacts, key=lambda contact: (not contact.is_primary, contact.id))
-    wanted = _signs(body)
+    wanted = set[tuple[str, ...]]().union(*map(_signs, bodies))
     return next((contact for contact in by_age if wanted & _signs(contact.body)), None)
 
 
 def _signs(body: Mapping[str, object]) -> set[tuple[str, ...]]:
-    """Return what a contact is recognised by."""
+    """Return what a contact is recognised by, however the BSS tidied it: case, blanks and what shows nothing go."""
     first, last, email = (
-        trim(str(body.get(key) or "")).casefold() for key in ("firstName", "lastName", "email")
+        " ".join(fold(without_format(str(body.get(key) or ""))).split())
+        for key in ("firstName", "lastName", "email")
     )
     return {sign for sign in (("name", first, last), ("email", email)) if any(sign[1:])}
 

@@ -195,7 +195,7 @@ class TenantLoader:
         )
 
     async def _ensure_account(self, work: Work, *, has_intent: bool) -> bool:
-        """Make sure that the tenant has an account; return whether this attempt made it."""
+        """Make sure that the tenant has an account; return whether this attempt certainly made it."""
         if work.link.account_id is not None:
             await self._heed_decision(work)
             return False
@@ -213,6 +213,10 @@ class TenantLoader:
                 return False
         account_id = await self._create_account(creation, work, has_intent=has_intent)
         if account_id is None:
+            return False
+        if creation.name in work.found:  # by us, or meanwhile by a person: it is compared
+            work.link = creation.at(work.link, Step.DONE, account_id=account_id)
+            await self._heed_decision(work)
             return False
         # The account's outcome and the contact's intent are one commit: the contact's POST is next.
         work.link = await self._ledger.save(
@@ -289,6 +293,8 @@ class TenantLoader:
         account_id = _account_id(work)
         creation = self._contact_creation(work, account_id)
         contact_id = await self._creator.create(creation, work, is_fresh=True)
+        if creation.name in work.found:
+            await self._adjust_contact(work, account_id, contact_id)
         work.link = creation.at(work.link, Step.DONE, contact_id=contact_id)
         options = await self._comparer.options_of_new_account(work.customer, account_id)
         if options.values:
@@ -365,18 +371,22 @@ class TenantLoader:
                 contact_id = await self._creator.create(creation, work, is_fresh=False)
                 work.written.append("contact")
             else:
-                change = await self._change_of_contact(work, account_id, contact_id)
-        if change:
-            await self._client.update_contact(contact_id, change, self._fence(work))
-            work.written.append("contact")
+                work.found.add(creation.name)
+            if creation.name in work.found:
+                await self._adjust_contact(work, account_id, contact_id)
+        elif change:
+            await self._patch_contact(work, contact_id, change)
         work.link = replace(work.link, contact_id=contact_id, contact_step=Step.DONE)
 
-    async def _change_of_contact(
-        self, work: Work, account_id: int, contact_id: int
-    ) -> Difference | None:
-        """Compare a contact that came late: what was sent may be older than what is to be written."""
+    async def _adjust_contact(self, work: Work, account_id: int, contact_id: int) -> None:
+        """Compare a contact that was found: what was sent may be older than what is to be written, or not it."""
         comparison = await self._comparer.compare(work.customer, account_id, contact_id)
-        return comparison.changes.contact if comparison else None
+        if comparison is not None and comparison.changes.contact:
+            await self._patch_contact(work, contact_id, comparison.changes.contact)
+
+    async def _patch_contact(self, work: Work, contact_id: int, change: Difference) -> None:
+        await self._client.update_contact(contact_id, change, self._fence(work))
+        work.written.append("contact")
 
     async def _set_options(
         self, work: Work, account_id: int, options: OptionChanges, *, is_whole: bool
@@ -437,7 +447,8 @@ class TenantLoader:
             return await self._client.create_contact(body, on_turn, settle)
 
         async def find() -> int | None:
-            contact = sent_contact(await self._client.contacts(account_id), work.customer.contact)
+            contacts = await self._client.contacts(account_id)
+            contact = sent_contact(contacts, work.customer.sent_contacts)
             return contact.id if contact else None
 
         return Creation("contact", send, find)

@@ -88,6 +88,7 @@ class Work:
         has_written: Whether something that an update changes may have reached the BSS.
         written: What has been written so far, in words.
         is_adoption: Whether this attempt links the account, because it is the tenant's already.
+        found: Names of the creations that gave no answer and were found; what is there may be somebody else's work.
     """
 
     customer: StagedCustomer
@@ -100,6 +101,7 @@ class Work:
     owed: dict[str, str] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
     is_adoption: bool = False
+    found: set[str] = field(default_factory=set)
 
     def told(self) -> str:
         """Say what has been written, when the rest cannot be; nothing when nothing has."""
