@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from customer_import import text
 from customer_import.text import (
+    INVISIBLE,
     clean,
     cut,
     fold,
@@ -65,9 +66,16 @@ def test_what_shows_nothing_is_trimmed_and_blank(edge: str) -> None:
     assert not is_blank(f"{edge}a")
 
 
+@pytest.mark.parametrize("selector", ["\ufe0f", "\U000e0100", "\u180b"])
+def test_a_selector_alone_is_blank_but_stays_at_what_it_selects(selector: str) -> None:
+    assert is_blank(f"{selector} {selector}\u200b")
+    assert selector in INVISIBLE
+    assert trim(f" ☎{selector} ") == f"☎{selector}"
+
+
 @given(st.text(max_size=10))
-def test_text_is_blank_when_nothing_is_left_of_it(some: str) -> None:
-    assert is_blank(some) == (trim(some) == "")
+def test_of_text_that_is_not_blank_something_is_left(some: str) -> None:
+    assert is_blank(some) or trim(some)
 
 
 def test_format_characters_are_removed_inside() -> None:

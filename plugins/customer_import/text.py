@@ -38,8 +38,13 @@ _SPACES = (
     "\u2028\u2029\u202f\u205f\u3000"
 )
 _EDGES = _SPACES + _FORMAT + _SHOWING_NOTHING
-INVISIBLE = frozenset(_EDGES)
+_SELECTORS = "\u180b\u180c\u180d\u180f" + "".join(
+    chr(code) for code in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+)
+"""They say how the character before them looks, so they stay at it; alone they show nothing."""
+INVISIBLE = frozenset(_EDGES + _SELECTORS)
 """Characters that show nothing: blank text consists of them."""
+_ADDRESS = re.compile(r"[^\s@<(]+@[^\s@]*[^\s@.,;:!?>)]")
 _ONE_I = {ord("\N{LATIN SMALL LETTER DOTLESS I}"): "i"}
 _REMOVED = dict.fromkeys(map(ord, _FORMAT + _SHOWING_NOTHING))
 
@@ -63,12 +68,27 @@ def trim(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Whether a text shows nothing: empty, or white space and format characters alone."""
-    return not text or (text[0] in INVISIBLE and not trim(text))
+    return not text or (text[0] in INVISIBLE and INVISIBLE.issuperset(text))
 
 
 def without_format(text: str) -> str:
     """Return a text without format characters anywhere: for what is matched as a whole, such as an e-mail address."""
     return text if text.isascii() else text.translate(_REMOVED)
+
+
+def has_address(text: str) -> bool:
+    """Whether a text that a person wrote holds an e-mail address."""
+    return _ADDRESS.search(text) is not None
+
+
+def without_addresses(text: str) -> str:
+    """Return a text with ``[address]`` in the place of each e-mail address."""
+    return _ADDRESS.sub("[address]", text)
+
+
+def short_name(name: str) -> str:
+    """Return a user's name without the domain: some Airflows use e-mail addresses, and names go into logs."""
+    return name.partition("@")[0] or name
 
 
 def cut(text: str, max_length: int) -> str:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import certifi
 import pytest
 import requests
+from urllib3 import HTTPResponse
 from urllib3.util import Retry
 
 from customer_import.bss.hook import BssHook
-from customer_import.bss.requests_session import BearerAuth, BssSession, fetch_token
+from customer_import.bss.requests_session import RETRIES, BearerAuth, BssSession, fetch_token
 from customer_import.bss.token import BssCredentials
 from customer_import.errors import (
     AuthenticationError,
@@ -45,6 +46,11 @@ def sandbox(server: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> SandboxSe
     server.faults.replace([])
     monkeypatch.setenv("AIRFLOW_CONN_BSS_DEFAULT", connection_json(server))
     return server
+
+
+def signed_in(url: str) -> BssSession:
+    auth = BearerAuth(url, lambda: AccessToken("t", 600))
+    return BssSession(url, auth, {}, ca_file=None)
 
 
 def sign_ins(sandbox: SandboxServer) -> int:
@@ -208,6 +214,14 @@ def test_an_unreadable_retry_after_is_no_value(monkeypatch: pytest.MonkeyPatch):
         assert BssHook().run(SYSTEMS).ok
 
 
+def test_a_date_to_come_back_at_is_by_the_servers_clock():
+    headers = {
+        "Date": "Wed, 01 Jul 2026 12:00:00 GMT",
+        "Retry-After": "Wed, 01 Jul 2026 12:00:30 GMT",
+    }
+    assert RETRIES.get_retry_after(HTTPResponse(headers=headers)) == pytest.approx(30.0)
+
+
 def test_a_refusal_speaks_without_what_was_sent(
     sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
 ):
@@ -243,8 +257,7 @@ def test_the_log_of_a_retry_holds_no_query(
 def test_a_service_that_is_away_is_told_without_the_query(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("customer_import.bss.requests_session.RETRIES", Retry(0))
     with closed_port() as url:
-        auth = BearerAuth(url, lambda: AccessToken("t", 600))
-        session = BssSession(url, auth, {}, ca_file=None)
+        session = signed_in(url)
         with pytest.raises(RetriableError, match="GET /api/accounts: cannot connect") as caught:
             session.get("/api/accounts", params={"$filter": "name eq 'Eleni'"})
     assert caught.value.is_sent is False
@@ -260,6 +273,24 @@ def test_a_sign_in_that_is_away_is_trouble_that_may_pass(monkeypatch: pytest.Mon
             BssHook(method="POST").run("/api/accounts", json={"name": "Eleni"})
     assert caught.value.is_sent is False
     assert "users-password" not in str(caught.value)
+
+
+def test_a_proxy_that_cannot_be_used_is_refused_in_words(monkeypatch: pytest.MonkeyPatch):
+    session = signed_in("https://bss.invalid")
+    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1080")
+    with pytest.raises(ConfigurationError, match="a proxy that speaks socks5 cannot be used"):
+        session.get("/api/accounts")
+    monkeypatch.setenv("no_proxy", "bss.invalid:443")
+    with pytest.raises(RetriableError, match="cannot be resolved"):
+        session.get("/api/accounts")
+
+
+def test_a_proxy_of_the_caller_is_taken(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1080")
+    with recorder(lambda _: (200, {}, b"{}")) as proxy:
+        session = signed_in("http://bss.invalid")
+        assert session.get("/api/accounts", proxies={"http": proxy.url}).ok
+    assert [arrival.path for arrival in proxy.arrivals] == ["http://bss.invalid/api/accounts"]
 
 
 def test_a_new_token_that_is_refused_too_is_said_to_be_new(sandbox: SandboxServer):

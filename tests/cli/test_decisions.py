@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
 import time
 import uuid
 from datetime import UTC, datetime
@@ -16,7 +20,9 @@ from customer_import.config.paths import INSTANCES_VARIABLE
 from customer_import.database.engine import open_engine, reading
 from customer_import.database.migrate import migrate
 from customer_import.database.tables import import_runs, staged_customers
-from customer_import.decisions.store import read_history, read_standing
+from customer_import.decisions.rules import Proposal
+from customer_import.decisions.store import Author, decide, read_history, read_standing
+from customer_import.vocabulary import DecisionKind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,6 +219,53 @@ def test_a_contradiction_is_told_with_its_line_and_nothing_is_decided(
     said = call("decisions", "import", written(home, item(decision="link", account=5)))
     assert "is excluded, as ada decided on" in said.err
     assert "Hint: revoke that one first" in said.err
+
+
+def test_a_path_that_leads_nowhere_is_told(home: Path, engine: Engine, call: Call):
+    said = call("decisions", "import", str(home / "nowhere.yaml"), "--by", "ada")
+    words = "nowhere.yaml: the file cannot be read (No such file or directory). Hint: correct the path\n"
+    assert (said.code, said.err) == (1, f"{home}/{words}")
+    for path, why in ((home, "Is a directory"), (home / "no" / "x.yaml", "No such file")):
+        said = call("decisions", "export", str(path))
+        assert said.code == 1
+        assert said.err.startswith(f"{path}: cannot be used ({why}")
+
+
+def test_who_decides_is_asked_for_where_the_account_has_no_name(
+    home: Path, engine: Engine, call: Call, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)  # as in a container of any user
+    (home / "decisions.yaml").write_text("version: 1\ndecisions: []\n")
+    said = call("decisions", "import", str(home / "decisions.yaml"))
+    assert (said.code, said.out) == (1, "")
+    assert "--by" in said.err
+    assert call("decisions", "import", str(home / "decisions.yaml"), "--by", "ada").code == 0
+
+
+def test_a_terminal_that_is_not_utf_8_is_told_and_a_program_has_utf_8(home: Path, engine: Engine):
+    wish = Proposal(
+        instance="default", subject=CONTOSO, kind=DecisionKind.EXCLUDE, reason="Łódź asked for it"
+    )
+    decide(engine, [wish], Author("ada"))
+
+    def run(*arguments: str, stdout: int) -> None:
+        subprocess.run(
+            [sys.executable, "-m", "customer_import.cli", "decisions", *arguments],
+            env=os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONPATH": "plugins:."},
+            stdout=stdout,
+            check=True,
+        )
+
+    ours, theirs = pty.openpty()
+    run("list", stdout=theirs)
+    os.close(theirs)
+    assert "\\u0141\xf3d\\u017a asked for it".encode("latin-1") in os.read(ours, 10_000)
+    os.close(ours)
+    with (home / "out").open("wb") as out:
+        run("export", stdout=out.fileno())
+    assert "Łódź asked for it" in (home / "out").read_text(encoding="utf-8")
 
 
 def test_a_domain_is_the_tenants_that_had_it_last(home: Path, engine: Engine, call: Call):

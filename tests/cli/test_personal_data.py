@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from typer.testing import CliRunner
 
 from customer_import.cli.main import app
+from customer_import.config.paths import INSTANCES_VARIABLE
 from customer_import.database.engine import open_engine
 from customer_import.database.migrate import migrate
 from customer_import.database.tables import (
@@ -21,6 +22,7 @@ from customer_import.database.tables import (
 )
 from customer_import.decisions.rules import Proposal
 from customer_import.decisions.store import Author, decide, read_standing
+from customer_import.runs.personal_data import find_tenants
 from customer_import.vocabulary import DecisionKind, ImportType
 from sandbox import SandboxConfig, SandboxServer
 from tests.support.library_run import run_import, sandbox_environment
@@ -122,7 +124,7 @@ def test_nothing_personal_is_left_and_the_import_still_knows_the_customer(
 
     assert said.code == 0
     assert "staged_contacts 2" in said.out
-    assert "Airflow's task logs" in said.err
+    assert "in Airflow task logs" in said.err
     assert rows_with(engine, texts) == {}
     with engine.connect() as connection:
         assert connection.execute(select(tenant_links)).all() == links
@@ -144,7 +146,9 @@ def test_everything_about_a_customer_is_told_by_table(database: Path):
     engine = open_engine(f"sqlite:///{database}")
     customer = chosen(engine)
 
-    result = CliRunner().invoke(app, ["personal-data", "export", customer.domain.upper()])
+    result = CliRunner().invoke(
+        app, ["personal-data", "export", f"\u200b{customer.domain.upper()}\u2060"]
+    )
 
     told = json.loads(result.stdout)
     assert told.keys() >= TABLES
@@ -152,6 +156,28 @@ def test_everything_about_a_customer_is_told_by_table(database: Path):
     assert told["staged_customers"][0]["source"] == json.loads(customer.source)
     assert len(told["import_results"]) == 2
     assert len(told["tenant_links"]) == 1
+
+
+def test_a_customer_of_an_instance_that_is_no_more_configured_is_found_by_domain(
+    database: Path, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    domain = chosen(open_engine(f"sqlite:///{database}")).domain
+    path = tmp_path / "others.yaml"
+    path.write_text("version: 1\ninstances: {other: {title: Other, import_types: [direct]}}\n")
+    monkeypatch.setenv(INSTANCES_VARIABLE, str(path))
+    assert "staged_contacts 2" in call("personal-data", "erase", domain).out
+
+
+def test_a_customer_is_found_by_the_domain_that_it_had(database: Path, call: Call):
+    engine = open_engine(f"sqlite:///{database}")
+    domain = chosen(engine).domain
+    newest = select(func.max(import_runs.c.id)).scalar_subquery()
+    with engine.begin() as connection:
+        for table in (staged_customers, import_results):
+            moved = update(table).where(table.c.run_id == newest, table.c.domain == domain)
+            assert connection.execute(moved.values(domain="moved.example")).rowcount == 1
+        assert find_tenants(connection, "moved.example") == find_tenants(connection, domain)
+    assert "staged_contacts 2" in call("personal-data", "erase", domain).out
 
 
 @pytest.mark.parametrize("command", ["export", "erase"])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import func, literal, make_url, select
+from sqlalchemy import func, literal, make_url, select, text
 
 from customer_import.database.engine import (
     database_url,
@@ -71,6 +71,18 @@ def test_a_postgres_connection_keeps_password_port_and_tls_settings(
     assert database_url() == (
         "postgresql+psycopg2://importer:p%40ss@db.example:6432/imports?sslmode=require"
     )
+
+
+def test_the_host_of_a_postgres_connection_may_be_the_folder_of_its_socket(
+    monkeypatch: pytest.MonkeyPatch, postgres_database_url: str
+) -> None:
+    url = make_url(postgres_database_url)
+    given = {"host": url.query["host"], "login": url.username, "schema": url.database}
+    monkeypatch.setenv(VARIABLE, json.dumps({"conn_type": "postgres"} | given))
+    engine = open_engine(database_url())
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT current_database()")) == url.database
+    engine.dispose()
 
 
 def test_pasted_blanks_around_the_connections_values_do_no_harm(

@@ -72,6 +72,17 @@ def test_a_domain_is_the_tenants_that_was_seen_with_it_last(engine: Engine, tmp_
         import_file(engine, written(tmp_path, "fabrikam.example"), INSTANCES, "ada")
 
 
+def test_text_that_no_database_takes_is_cleaned(engine: Engine, tmp_path: Path):
+    add_run(engine, {T1: "contoso.example"})
+    path = written(tmp_path, '"conto\\0so.example"')
+    words = path.read_text().replace("Ours", '"O\\0urs", by: "ad\\0a"')
+    path.write_text(words)
+    import_file(engine, path, INSTANCES, "me")
+    with reading(engine) as connection:
+        (one,) = read_standing(connection, "default")
+    assert (one.subject, one.reason, one.by) == (T1, "Ours", "ada")
+
+
 def test_a_tenant_that_only_an_old_result_names_is_found(engine: Engine, tmp_path: Path):
     add_run(engine, {T3: "old.example"}, is_staged=False)
     for _ in range(2):

@@ -316,18 +316,30 @@ async def test_no_error_text_stops_the_loop(
         "anna@dokimi.example",
         "+30 2310 555 019",
         "a\x1b[31m\nb",
+        "Invalid\0Type",
         "'Anna'",
         {"a": 1},
         ["x"],
         True,
     ],
-    ids=["long", "e-mail", "phone", "escape and line break", "quoted", "object", "list", "bool"],
+    ids=[
+        "long",
+        "e-mail",
+        "phone",
+        "escape and line break",
+        "NUL",
+        "quoted",
+        "object",
+        "list",
+        "bool",
+    ],
 )
 async def test_codes_are_short_clean_and_scrubbed(
     session: ApiSession, script: Script, code: object
 ) -> None:
+    said = dict.fromkeys(("description", "developerMessage"), "Invalid value \0 in property")
     error = await refusal(
-        session, script, orjson.dumps({"code": code, "type": code, "property": "name"})
+        session, script, orjson.dumps({"code": code, "type": code, "property": "name"} | said)
     )
     told = str(error) + (error.code or "")
     assert len(told) < 500

@@ -15,7 +15,8 @@ from aiohttp.test_utils import TestServer
 from customer_import.errors import AmbiguousWriteError, OutageError, RetriableError
 from customer_import.http.breaker import RetrySettings
 from customer_import.http.session import ApiSession
-from customer_import.http.token import TokenSource
+from customer_import.http.sign_in import not_had
+from customer_import.http.token import AccessToken, TokenSource
 from customer_import.partner_center.error_body import read_detail
 
 if TYPE_CHECKING:
@@ -124,6 +125,33 @@ async def test_an_outage_costs_no_request_its_tries_and_few_requests_are_sent(
         *found, _ = await asyncio.gather(*(read(session, name) for name in names), come_back())
     assert len(found) == 16
     assert sum(service.asked.values()) < 16 + 16 + 1.5 / 0.05 + 5
+
+
+@pytest.mark.parametrize("status", [200, 503])
+async def test_a_sign_in_that_gives_no_token_is_an_outage_whatever_it_answers(
+    service: Service, tokens: Tokens, status: int
+) -> None:
+    asked = 0
+    no_token = not_had("Test", "POST /token", "no token", status=status)
+
+    async def fetch() -> AccessToken:
+        nonlocal asked
+        asked += 1
+        if asked <= 20:  # more often than a request is tried
+            raise no_token
+        return await tokens.fetch()
+
+    session = ApiSession(
+        service="Test",
+        base_url=service.url,
+        tokens=TokenSource(fetch),
+        read_detail=read_detail,
+        retry=RETRY,
+        probe="/other",
+    )
+    async with session:
+        assert await asyncio.gather(*(read(session, name) for name in "ab"))
+    assert asked == 21
 
 
 async def test_what_a_request_was_told_to_wait_holds_also_in_an_outage(

@@ -5,7 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from customer_import.errors import RejectedRequestError, RetriableError, ThrottledError
-from customer_import.http.classify import ErrorDetail, asked_wait_s, classify, retry_after_s
+from customer_import.http.classify import (
+    MAX_RETRY_AFTER_S,
+    ErrorDetail,
+    asked_wait_s,
+    classify,
+    retry_after_s,
+)
 
 NOW = datetime(2026, 7, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -52,6 +58,27 @@ def test_a_date_to_come_back_at_is_by_the_servers_clock(wrong_by: timedelta) -> 
     assert asked_wait_s(headers, NOW + wrong_by) == 30.0
     assert asked_wait_s(headers | {"Retry-After": "7"}, NOW + wrong_by) == 7.0
     assert asked_wait_s(headers | {"Date": "today"}, NOW) == 30.0
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Fri, 31 Dec 9999 23:59:59 -1200",
+        "Mon, 01 Jan 0001 00:00:00 +1200",
+        "Mon, 01 Jan 2024 00:00:00 +99999999999999",
+    ],
+)
+def test_a_date_at_the_end_of_time_does_no_harm(date: str) -> None:
+    assert asked_wait_s({"Date": date}, NOW) is None
+    assert asked_wait_s({"Date": date, "Retry-After": "7"}, NOW) == 7.0
+    waits = {"Date": date, "Retry-After": "Wed, 01 Jul 2026 12:00:30 GMT"}
+    assert 0.0 <= (asked_wait_s(waits, NOW) or 0.0) <= MAX_RETRY_AFTER_S
+
+
+def test_a_wait_is_told_in_the_header_or_in_words() -> None:
+    body = b'{"statusCode":429,"message":"Rate limit is exceeded. Try again in 57 seconds."}'
+    assert asked_wait_s({}, NOW, body) == 57.0
+    assert asked_wait_s({"Retry-After": "7"}, NOW, body) == 7.0
 
 
 def test_a_rate_limit_in_the_body_of_a_403_is_throttling() -> None:

@@ -325,6 +325,8 @@ def test_a_proxy_is_taken_as_curl_takes_it(
         ("me:1/secret@proxy:3128", "it is not the address of a proxy"),
         ("http://proxy:31280000", "it is not the address of a proxy"),
         ("http://", "it is not the address of a proxy"),
+        ("http://my proxy:3128", "it is not the address of a proxy"),
+        ("http=proxy:3128", "it is not the address of a proxy"),
     ],
 )
 async def test_a_proxy_that_cannot_be_used_is_refused_before_the_first_request(

@@ -14,7 +14,12 @@ import trustme
 
 from customer_import.bss import requests_session
 from customer_import.bss.token import BssCredentials, fetch_token
-from customer_import.errors import AuthenticationError, CustomerImportError, RetriableError
+from customer_import.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    CustomerImportError,
+    RetriableError,
+)
 from customer_import.http.sign_in import lifetime_s
 from customer_import.partner_center.auth import PartnerCenterAuth
 from customer_import.partner_center.entra import Credentials, Flow
@@ -79,6 +84,46 @@ def sign_in(
         return caught.value
 
     return sign_in
+
+
+@pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY", "all_proxy"])
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ("socks5://127.0.0.1:1080", "a proxy that speaks socks5 cannot be used"),
+        ("http://me:se#cret@proxy:3128", "it is not the address of a proxy"),
+    ],
+)
+@pytest.mark.parametrize("ask", [entra, bss, bss_of_own_dags])
+def test_no_sign_in_takes_a_proxy_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+    authority: tuple[ssl.SSLContext, str],
+    ask: Callable[[str, str], None],
+    named: str,
+    words: str,
+    name: str,
+) -> None:
+    monkeypatch.setenv(name, named)
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        ask("https://login.invalid", authority[1])
+    assert "cret" not in str(caught.value)
+    assert caught.value.source == f"environment variable {name.lower()}"
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("ask", [bss, bss_of_own_dags])
+def test_a_sign_in_takes_a_proxy_as_curl_takes_it(
+    monkeypatch: pytest.MonkeyPatch,
+    authority: tuple[ssl.SSLContext, str],
+    ask: Callable[[str, str], None],
+    name: str,
+) -> None:
+    with recorder(lambda _: (200, {}, b'{"access_token": "t"}')) as proxy:
+        monkeypatch.setenv(name, f" me:secret@127.0.0.1:{proxy.port}")
+        ask("http://login.invalid", authority[1])
+    [arrival] = proxy.arrivals
+    assert arrival.path == "http://login.invalid/oauth/token"
+    assert arrival.headers["Proxy-Authorization"] == "Basic bWU6c2VjcmV0"
 
 
 def metadata(record: Recorder, **changes: str) -> Body:
@@ -166,6 +211,13 @@ def test_a_sign_in_that_answered_is_not_said_to_be_away(
     assert "127.0.0.1" in str(error)
     assert f"answered, but is out of order (HTTP {status})" in str(error)
     assert (error.status, error.retry_after, error.is_sent) == (status, 7.0, False)
+
+
+def test_a_sign_in_waits_as_it_is_told_in_words(sign_in: SignIn) -> None:
+    body = b'{"statusCode":429,"message":"Rate limit is exceeded. Try again in 57 seconds."}'
+    error = sign_in(at_the_token((429, {}, body)))
+    assert isinstance(error, RetriableError)
+    assert (error.status, error.retry_after) == (429, 57.0)
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"null", b"7", b"{}", b'{"access_token": 7}'])

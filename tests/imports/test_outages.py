@@ -63,6 +63,13 @@ def test_customers_that_all_get_an_error_are_not_failed_one_by_one(scene: Scene)
     assert threading.active_count() < 20
 
 
+def test_address_rules_that_are_away_for_good_are_not_checked(scene: Scene):
+    scene.configure(partner_center={"max_attempts": 2, "retry_budget_s": 1.0})
+    scene.sell(ImportType.DIRECT, 3)
+    scene.strike("partner_center.country*", FaultKind.STATUS)
+    assert scene.run(ImportType.DIRECT).counts() == {"created": 3}
+
+
 def test_customers_that_are_broken_for_good_do_not_look_like_an_outage(scene: Scene):
     """Also when they are all that is left, and their number is that of the requests under way."""
     good, *broken = scene.sell(ImportType.DIRECT, 6)

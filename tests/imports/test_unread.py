@@ -63,6 +63,20 @@ def test_subscriptions_that_do_not_say_whether_they_count_make_nobody_a_direct_c
     assert not scene.bss(DIRECT).accounts
 
 
+@pytest.mark.parametrize("tenant_id", ["..", "a/../b", "../../admin", "%2e%2e", "x" * 70])
+def test_an_id_that_is_no_guid_is_put_into_no_path(scene: Scene, tenant_id: str) -> None:
+    (customer,) = scene.sell(DIRECT)
+    odd = replace(customer, tenant_id=tenant_id, document={**customer.document, "id": tenant_id})
+    scene.sandbox.source.put(odd)
+    results = scene.results(scene.load(scene.stage(DIRECT)).key)
+    assert results[customer.tenant_id].outcome == "created"
+    (rejected,) = (row for row in results.values() if row.tenant_id != customer.tenant_id)
+    assert (rejected.outcome, rejected.reason_code) == ("rejected", "validation")
+    assert tenant_id[:40] in rejected.reason
+    asked = [entry.path for entry in scene.sandbox.requests.entries if entry.method == "GET"]
+    assert not [path for path in asked if tenant_id[:40] in path]
+
+
 @pytest.fixture
 def sold(scene: Scene) -> list[Customer]:
     """Two customers of each import; the first two are direct ones."""

@@ -39,6 +39,24 @@ def test_nul_characters_from_either_api_end_no_run(scene: Scene):
     assert NUL not in str(scene.account_of(ImportType.DIRECT, named).values)
 
 
+def test_nul_characters_in_resellers_and_their_mpn_ids_end_no_run(scene: Scene):
+    resellers = scene.sandbox.source.resellers
+    for key, reseller in resellers.items():
+        resellers[key] = replace(reseller, name=f"Re{NUL}seller", mpn_id=reseller.mpn_id + NUL)
+    of_reseller, of_nobody = scene.sell(ImportType.INDIRECT, 2)
+    for customer, mpn_id in (of_reseller, None), (of_nobody, f"7777777{NUL}"):
+        subscription = customer.subscriptions[0]
+        own = {"partnerId": mpn_id or subscription["partnerId"] + NUL}
+        scene.change(customer, subscriptions=[subscription | own])
+
+    results = scene.results(scene.load(scene.stage(ImportType.INDIRECT)).key)
+
+    known, unknown = results[of_reseller.tenant_id], results[of_nobody.tenant_id]
+    assert (known.outcome, known.reseller_name) == ("created", "Reseller")
+    assert (unknown.outcome, unknown.reason_code) == ("skipped", "unknown_reseller")
+    assert "MPN ID 7777777," in unknown.reason
+
+
 def test_lone_surrogates_end_no_run(scene: Scene):
     (customer,) = scene.sell(ImportType.DIRECT, 1, companyProfile={"companyName": "MARK Company"})
     raw = orjson.dumps(customer.document).replace(b"MARK", LONE_SURROGATE)

@@ -86,6 +86,23 @@ def test_a_preview_says_nothing_of_what_only_an_import_can_settle():
     assert kinds == {NoticeKind.FAILED}
 
 
+@pytest.mark.parametrize(
+    ("ended", "is_for_all", "is_over"),
+    [
+        (summary(unchanged=9), True, set(NoticeKind) - {NoticeKind.OVERDUE, NoticeKind.EXPIRING}),
+        (summary("preview"), True, {NoticeKind.FAILED}),
+        (summary("discover"), True, set()),
+        (summary(created=1), False, set()),
+        (summary(state="failed"), True, set()),
+    ],
+)
+def test_trouble_is_over_only_by_a_run_that_would_have_had_it(
+    ended: Summary, is_for_all: bool, is_over: set[NoticeKind]
+):
+    found = of_run(ended, "Contoso", config(of=ALL), "", is_for_all=is_for_all)
+    assert {kind for kind, notice in found.items() if notice is None} == is_over
+
+
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 

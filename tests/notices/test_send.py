@@ -26,7 +26,7 @@ from tests.notices.receivers import MailServer, WebServer
 from tests.tasks.finish.book import Book
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -96,12 +96,18 @@ def write_all(path: Path, **more: Any) -> None:
     path.write_text(yaml.safe_dump(content))
 
 
-def end(book: Book, **outcomes: int) -> Run:
+def end(
+    book: Book,
+    *,
+    tenants: tuple[str, ...] = (),
+    failed_tasks: Mapping[str, str] | None = None,
+    **outcomes: int,
+) -> Run:
     """End a run with so many customers of each outcome, and tell people of it."""
-    run = book.begin()
+    run = book.begin(tenants=tenants)
     for outcome, count in outcomes.items():
         book.record(run, book.list(run, count), outcome, reason="The address is not known.")
-    close_run(book.engine, run.key, {})
+    close_run(book.engine, run.key, failed_tasks or {})
     tell_of_run(book.engine, run.key, LINK)
     return run
 
@@ -145,6 +151,17 @@ def test_what_goes_on_is_told_again_after_a_day_and_what_comes_back_at_once(
     end(book, unchanged=42)
     end(book, unchanged=41, rejected=1)
     assert len(mail.mails) == 3
+
+
+def test_an_import_of_some_and_one_that_failed_do_not_end_what_goes_on(
+    book: Book, mail: MailServer, instances: Path
+):
+    write(instances, by=[SMTP], of=["problems"])
+    end(book, unchanged=40, rejected=2)
+    end(book, tenants=("contoso.example",), unchanged=1)
+    end(book, failed_tasks={"extract_customers": "failed"})
+    end(book, unchanged=40, rejected=2)
+    assert len(mail.mails) == 1
 
 
 @pytest.mark.parametrize(
@@ -252,7 +269,7 @@ def test_a_run_that_is_closed_again_after_a_later_one_tells_nothing_anew(
     write(instances, by=[SMTP], of=["problems", "new_customers"])
 
     def end_complete(**outcomes: int) -> Run:
-        run = end(book, **outcomes)
+        run = end(book, tenants=(), failed_tasks=None, **outcomes)
         of_all = update(import_runs).where(import_runs.c.id == run.key).values(is_complete=True)
         with book.engine.begin() as database:
             database.execute(of_all)
@@ -313,12 +330,12 @@ def test_a_refresh_token_is_told_before_it_ends_reckoned_from_the_last_sign_in(
     note_renewal(book.engine, "default", begun + timedelta(days=79))
     note_renewal(book.engine, "default", begun + timedelta(days=81))
     assert look(82) == []
-    assert look(81 + 80) == ["Contoso: Partner Center's refresh token ends on 2026-12-19"]
 
     other = {"title": "Other", "import_types": ["indirect"]}  # by the same connection
     write_all(instances, other=other)
-    note_renewal(book.engine, "other", begun + timedelta(days=160))
+    note_renewal(book.engine, "other", begun + timedelta(days=100))
     assert look(81 + 80) == []
+    assert look(100 + 80) == ["Contoso: Partner Center's refresh token ends on 2027-01-07"]
 
 
 def test_of_many_tasks_that_would_tell_at_once_one_does(engine: Engine):

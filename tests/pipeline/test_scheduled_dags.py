@@ -114,13 +114,17 @@ def test_a_wrong_schedule_is_said_on_its_own_dag_and_leaves_the_others(
     assert load_instance("north", ImportType.DIRECT).title == "North"
 
 
-def test_a_name_that_no_dag_id_can_hold_is_told(path: Path):
-    path.write_text("version: 1\ninstances:" + NORTH.replace("  north:", "  the north:"))
+@pytest.mark.parametrize(
+    ("name", "part"), [("the north", "the_north"), ("n" * 101, "n" * 100), ("é" * 101, "_" * 100)]
+)
+def test_a_name_that_no_dag_id_can_hold_is_told(path: Path, name: str, part: str):
+    dags = build(path, NORTH.replace("  north:", f"  {name}:"), SOUTH)
     with pytest.raises(ConfigurationError, match="cannot be part of a DAG's id"):
-        load_instance("the north")
-    assert {dag.dag_id for dag in build_scheduled_dags()} == {
-        "import_direct_customers__the_north",
-        "import_indirect_customers__the_north",
+        load_instance(name)
+    assert set(dags) == {
+        f"import_direct_customers__{part}",
+        f"import_indirect_customers__{part}",
+        "import_tenant_reseller_customers__south",
     }
 
 

@@ -191,6 +191,13 @@ def test_an_unknown_ordering_profile_is_refused_when_the_run_is_opened(
         begin(engine, ordering_options="nonesuch")
 
 
+def test_a_run_that_no_database_can_name_is_refused_in_words(engine: Engine, instances: Path):
+    with pytest.raises(ConfigurationError, match="at previewed_run: this DAG has no such run"):
+        begin(engine, previewed_run="an\0other")
+    run = begin(engine, responsible_user="an\0na", tenants=["firma\0.example"])
+    assert (run.params.responsible_user, run.params.tenants) == ("anna", ("firma.example",))
+
+
 def test_names_are_read_without_what_nobody_sees():
     parsed = RunParams.parse(
         {"instance": "x", "tenants": "\ufeffFirma.example\u200b, \u200b ,nord\u200blicht.example"}

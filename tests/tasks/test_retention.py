@@ -130,6 +130,16 @@ def test_names_of_customers_whose_last_run_is_deleted_go_with_it(engine: Engine)
     assert left == [TENANT]
 
 
+def test_the_number_of_a_deleted_run_is_given_to_no_other(engine: Engine) -> None:
+    for age in (60, 50, 40):
+        newest = staged_run(engine, age)
+    with engine.begin() as connection:
+        connection.execute(update(import_runs).values(ended_at=NOW))
+    keep = RetentionConfig(personal_data_days=10, results_days=20)
+    assert apply_retention(engine, {"default": keep}, now=NOW).deleted_runs == 2
+    assert staged_run(engine, 1) > newest
+
+
 def test_machines_that_are_no_more_are_forgotten(engine: Engine):
     row = {"holder": "", "slots": 0}
     with engine.begin() as connection:

@@ -13,10 +13,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from customer_import import telemetry
+from customer_import.tasks.finish.metrics import tell_metrics
 from customer_import.telemetry import Metric, ObservedRequest, describe_task
 from customer_import.vocabulary import ImportType
 from sandbox import FaultKind
 from tests.imports.scene import on
+from tests.notices.test_rules import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +67,16 @@ def test_a_collector_gets_a_runs_customers_requests_waits_throttles_and_openings
     assert {point.unit for point in points if point.name.endswith(("_wait", "_duration"))} == {"ms"}
     said = str([point.tags for point in points])
     assert not any(tenant in said for tenant in scene.sandbox.source.customers)
+
+
+def test_a_run_that_failed_does_not_say_that_nobody_waits(
+    collector: Collector, flush: Callable[[], None]
+):
+    tell_metrics(summary(ambiguous=5), is_of_all=True)
+    tell_metrics(summary(state="failed"), is_of_all=True)
+    flush()
+    assert collector.total("runs", state="failed") == 1
+    assert collector.total("waiting", import_instance="contoso") == 5
 
 
 def test_a_request_without_answer_has_a_status_of_its_own(

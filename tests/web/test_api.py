@@ -16,8 +16,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from customer_import.runs.parameters import RunParams
 from tests.web.conftest import PREFIX
-from tests.web.data import add_results, add_run, add_staged, tenant_id
+from tests.web.data import add_link, add_results, add_run, add_staged, tenant_id
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -74,6 +75,31 @@ def test_a_retry_names_the_failed_tenants_and_keeps_the_runs_parameters(
     }
 
 
+def test_a_retry_after_an_import_of_a_preview_is_one_that_a_run_takes(
+    admin: TestClient, database: Engine
+) -> None:
+    params = RunParams(instance="sandbox", previewed_run="p", max_rejected_percent=0)
+    key = add_run(database, params=params.model_dump(mode="json"))
+    add_results(database, key, {"outcome": "failed"})
+    conf = admin.get(f"{API}/runs/{key}/retry").json()["conf"]
+    again = RunParams.parse(conf)
+    assert (again.tenants, again.max_rejected_percent) == ((tenant_id(0),), 0)
+
+
+def test_nobody_to_import_is_never_told_as_a_request_that_imports_everybody(
+    admin: TestClient, database: Engine
+) -> None:
+    key = add_run(database)
+    add_staged(database, key, {})
+    add_results(database, key, {})
+    add_link(database, 0)
+    where = "instance=sandbox&import_type=direct"
+    for path in (f"runs/{key}/retry", f"tenants/selectable?{where}"):
+        answer = admin.get(f"{API}/{path}")
+        assert answer.status_code == 404, path
+        assert "nobody" in answer.json()["detail"]
+
+
 def test_tenants_and_one_customers_history(admin: TestClient, database: Engine) -> None:
     key = add_run(database, mode="discover")
     add_staged(database, key, {}, {})
@@ -86,8 +112,13 @@ def test_tenants_and_one_customers_history(admin: TestClient, database: Engine) 
         "mode": "import",
         "tenants": [tenant_id(1)],
     }
-    history = admin.get(f"{API}/tenants/{tenant_id(0)}/history?instance=sandbox").json()
-    assert [entry["result"]["reason"] for entry in history] == ["Gone."]
+    add_results(database, key, {"tenant_id": tenant_id(0xABC), "reason": "Gone, too."})
+    for number, reason in ((0, "Gone."), (0xABC, "Gone, too.")):
+        for name in (tenant_id(number), tenant_id(number).upper()):
+            history = admin.get(f"{API}/tenants/{name}/history?instance=sandbox").json()
+            assert [entry["result"]["reason"] for entry in history] == [reason]
+    page = f"{PREFIX}/customer?dag_id=import_direct_customers&tenant_id="
+    assert admin.get(f"{page}{tenant_id(0xABC).upper()}").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import insert
 
 from customer_import.database.engine import reading
+from customer_import.database.tables import known_tenants
 from customer_import.decisions.rules import Proposal
 from customer_import.decisions.store import Author, decide
 from customer_import.vocabulary import DecisionKind, ImportType
@@ -115,6 +117,22 @@ def test_a_page_of_a_customer_whose_values_were_removed_says_so(
     assert "Its values are not kept any more." in page
     assert "No run has asked for them." in page
     assert "It is linked to no account." in page
+
+
+def test_what_was_written_and_read_is_shown_however_many_runs_found_nothing_to_do_since(
+    admin: TestClient, database: Engine
+) -> None:
+    created, _ = import_twice(database)
+    read = {"run_id": created, "read_at": START, "config_hash": "x"}
+    own = {"instance": "sandbox", "import_type": "direct", "tenant_id": T0}
+    with database.begin() as connection:
+        connection.execute(insert(known_tenants).values(**own, **read))
+    for _ in range(205):
+        add_results(database, add_run(database), {"outcome": "unchanged"})
+    page = admin.get(f"{PAGE}{T0}").text
+    assert "not in a run that is kept" not in page
+    assert "Its values are not kept any more." not in page
+    assert "Old name" in page
 
 
 def test_a_customer_that_left_the_list_is_said_to_have_left(
@@ -250,3 +268,5 @@ def test_the_search_page_leads_to_the_customers_page(admin: TestClient, database
     assert MARKUP not in page
     assert f"tenant?instance=sandbox&amp;tenant_id={T0}" in page
     assert "Nothing matches" in admin.get(f"{PREFIX}/search?q=zzz").text
+    pasted = admin.get(f"{PREFIX}/search", params={"q": "\u200bimg src\u2060"}).text
+    assert "Nothing matches" not in pasted

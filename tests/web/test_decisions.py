@@ -58,7 +58,8 @@ def seen(engine: Engine) -> int:
 )
 def test_each_kind_is_made_and_revoked(admin: TestClient, database: Engine, wanted: dict[str, Any]):
     named = [] if wanted["decision"] == "empty" else [T0]
-    answer = admin.post(MAKE, json=wanted | {"tenant_ids": named, "seen": 0})
+    pasted = [f"\u200b{name.upper()}\u2060" for name in named]
+    answer = admin.post(MAKE, json=wanted | {"tenant_ids": pasted, "seen": 0})
     assert (answer.status_code, answer.json()) == (
         200,
         {"made": 1, "same": 0, "unseen": len(named)},
@@ -73,6 +74,37 @@ def test_each_kind_is_made_and_revoked(admin: TestClient, database: Engine, want
     assert answer.json() == {"revoked": 1}
     with reading(database) as connection:
         assert read_standing(connection, "sandbox") == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"import_type": "indirect"}, "the list is of the direct import"),
+        ({"import_type": "tenant_reseller"}, "the list is of the direct import"),
+        ({"import_type": "direct", "seen": 2**63}, "seen: must be a whole number"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    admin: TestClient, database: Engine, wrong: dict[str, Any], words: str
+):
+    answer = admin.post(MAKE, json={"decision": "empty", "seen": 0} | wrong)
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]
+    assert stored(database) == []
+
+
+def test_too_many_at_once_are_refused_in_words(admin: TestClient, database: Engine):
+    many = [tenant_id(number) for number in range(5_001)]
+    links = [{"tenant_id": each, "account": number} for number, each in enumerate(many, 1)]
+    for address, body in (
+        (MAKE, EXCLUSION | {"tenant_ids": many}),
+        (REVOKE, {"decision": "exclude", "tenant_ids": many, "seen": 0}),
+        (f"{PREFIX}/decisions/links{PLACE}", {"links": links, "seen": 0}),
+    ):
+        answer = admin.post(address, json=body)
+        assert answer.status_code == 422
+        assert "5,001 are more than the 5,000 of one decision" in answer.json()["detail"]
+    assert stored(database) == []
 
 
 def test_many_at_once_are_decided_together_or_not_at_all(admin: TestClient, database: Engine):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,23 @@ def test_each_kind_is_shown_with_what_to_do(admin: TestClient, check: int):
     assert "Unchanged in Partner Center, compared with the BSS" in page
     assert "<dd>90</dd>" in page
     assert Markup(page).forbidden == []
+
+
+def test_a_check_of_an_instances_own_dag_is_picked_and_searched_like_another(
+    admin: TestClient, check: int, database: Engine
+):
+    own = add_check(database, dag_id=f"{DAG}__sandbox", airflow_run_id="scheduled")
+    add_drift(database, own, {"tenant_name": "Own check"})
+    later = add_check(database, airflow_run_id="later")
+    assert f'<option value="{own}">' in admin.get(PAGE).text
+    shown = admin.get(f"{PAGE}&run_key={own}").text
+    assert "Own check" in shown
+    fields = re.search(r'<form[^>]* role="search">(.*?)</form>', shown, re.DOTALL)
+    assert fields is not None
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', fields[1]))
+    assert "Own check" in admin.get(f"{PREFIX}/drift", params=hidden | {"q": "own"}).text
+    assert admin.get(f"{PAGE}&run_key={add_run(database)}").status_code == 404  # no check
+    assert "Own check" not in admin.get(f"{PAGE}&run_key={later}").text
 
 
 def test_one_is_found_by_name_and_by_tenant_id(admin: TestClient, check: int):

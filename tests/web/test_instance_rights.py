@@ -12,7 +12,7 @@ from customer_import.config.paths import INSTANCES_VARIABLE
 from customer_import.vocabulary import ImportType, dag_id_of, dag_of
 from customer_import.web.rights import Rights
 from tests.web.conftest import PREFIX
-from tests.web.data import add_two_instances, tenant_id
+from tests.web.data import add_staged, add_two_instances, tenant_id
 from tests.web.test_access import addresses
 
 if TYPE_CHECKING:
@@ -136,8 +136,9 @@ def test_a_user_of_one_instance_sees_nothing_of_another(
 
 
 def test_a_user_of_one_instance_has_that_instance_in_full(
-    log_in: Callable[[str], TestClient], instances: dict[str, int]
+    log_in: Callable[[str], TestClient], database: Engine, instances: dict[str, int]
 ):
+    add_staged(database, instances["south"], {"tenant_id": tenant_id(7)})  # not imported yet
     staff = log_in("south_staff")
     page = staff.get(f"{PREFIX}/?dag_id={SOUTH}").text
     assert "South company" in page

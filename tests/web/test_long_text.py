@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from customer_import.vocabulary import ImportType
+from customer_import.decisions.rules import Proposal
+from customer_import.decisions.store import Author, decide
+from customer_import.vocabulary import DecisionKind, ImportType
 from customer_import.web.rendering import MOST_SHOWN, shortened
 from tests.web.conftest import PREFIX
-from tests.web.data import add_link, add_results, add_run, add_sent, add_staged, tenant_id
+from tests.web.data import (
+    add_drift,
+    add_link,
+    add_results,
+    add_run,
+    add_sent,
+    add_staged,
+    tenant_id,
+)
+from tests.web.test_drift import add_check
 
 if TYPE_CHECKING:
     from fastapi.testclient import TestClient
@@ -47,6 +58,35 @@ def test_a_page_shows_the_beginning_of_a_long_text(
     assert time.monotonic() - started < 10
     if page != "tenants-live":
         assert "… (shortened; 5,000,000 characters)" in answer.text
+
+
+def test_every_other_page_is_short_too(admin: TestClient, database: Engine) -> None:
+    text = LONG[:200_000]
+    names = {"tenant_name": text, "domain": text}
+    candidates = [{"account_id": 4711, "name": text, "signs": ["core_name"]}] * 3
+    waits = {"outcome": "ambiguous", "reason_code": "lookalike", "candidates": candidates}
+    key = add_run(database, state="failed", error=text)
+    add_staged(database, key, names | {"source": b"{}"})
+    add_results(database, key, names | waits | {"reason": text, "warnings": [text, text]})
+    proposal = Proposal(
+        instance="sandbox", subject=tenant_id(1), kind=DecisionKind.EXCLUDE, reason=text
+    )
+    decide(database, [proposal], Author(text))
+    check = add_check(database)
+    add_drift(database, check, names | {"detail": text})
+    place = f"&dag_id={DIRECT}&instance=sandbox"
+    for page in (
+        "search?q=xxx",
+        f"tenant?tenant_id={tenant_id(0)}",
+        "queue?",
+        f"decisions?tenant_id={tenant_id(1)}",
+        "drift?run_id=c",
+        f"drift/customer?run_id=c&tenant_id={tenant_id(0)}",
+    ):
+        answer = admin.get(f"{PREFIX}/{page}{place}")
+        assert answer.status_code == 200, page
+        assert "(shortened; 200,000 characters)" in answer.text, page
+        assert len(answer.content) < 100_000, page
 
 
 def test_what_fits_is_shown_whole() -> None:

@@ -18,7 +18,7 @@ from customer_import.vocabulary import ImportType, dag_id_of
 from customer_import.web.instances import read_instances
 from customer_import.web.overview import ImportOverview, read_overview
 from tests.web.conftest import OWN_DAGS, PREFIX
-from tests.web.data import EVERYTHING, add_results, add_run
+from tests.web.data import EVERYTHING, add_results, add_run, add_staged
 from tests.web.markup import Markup
 
 if TYPE_CHECKING:
@@ -207,6 +207,29 @@ class TestReading:
         assert len(of_results) == 3  # the queue of each import, by its index
         assert all("outcome" in said and "run_id IN" in said for said in of_results)
         assert len(asked) <= 3 + 2 * 3 + 2
+
+
+def test_what_a_schedule_only_previews_is_no_import(
+    admin: TestClient,
+    database: Engine,
+    add_dag_run: Callable[..., None],
+    write_instances: Callable[[dict[str, Any]], None],
+) -> None:
+    schedule = {"cron": "@daily", "mode": "preview"}
+    write_instances({"north": INSTANCES["north"] | {"schedules": {"direct": schedule}}})
+    add_staged(database, add_run(database, instance="north"), {})
+    own = dag_id_of(DIRECT, "north")
+    add_dag_run(own, "broken", "failed")  # Airflow gives a scheduled run no parameters
+    add_dag_run(own, "works", "running")
+    assert "before anything was recorded" not in admin.get(PAGE).text
+    shown = admin.get(f"{PREFIX}/?dag_id={own}&run_id=works").text
+    assert "<strong>Preview</strong>" in shown
+    tenants = admin.get(f"{PREFIX}/tenants?dag_id={DIRECT.dag_id}&instance=north").text
+    assert ">Not imported</span>" in tenants
+    add_dag_run(own, "by-hand", "running", {"mode": "import", "instance": "north"})
+    assert "<strong>Import</strong>" in admin.get(f"{PREFIX}/?dag_id={own}&run_id=by-hand").text
+    tenants = admin.get(f"{PREFIX}/tenants?dag_id={DIRECT.dag_id}&instance=north").text
+    assert ">Pending</span>" in tenants
 
 
 def pause(dag_id: str, *, is_paused: bool) -> None:

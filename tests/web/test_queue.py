@@ -53,6 +53,13 @@ def settle(engine: Engine, subject: str, kind: DecisionKind, **more: Any) -> Non
     decide(engine, [wish], Author("ada"))
 
 
+def test_nobody_leaves_the_queue_because_many_imports_of_others_came_after(engine: Engine) -> None:
+    add_results(engine, add_run(engine), ALIKE, NEW)
+    for _ in range(210):
+        add_run(engine, params={"tenants": ["x"]})
+    assert waits(engine) == [T0, T1]
+
+
 def test_the_queue_is_what_the_newest_runs_said(engine: Engine) -> None:
     assert waits(engine) == []
     old = add_run(engine)

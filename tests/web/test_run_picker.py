@@ -50,6 +50,16 @@ def test_every_run_in_the_list_can_be_picked(admin: TestClient, keys: dict[str, 
         assert f"dag_id={dag_id_of(DIRECT, name)}" in text
 
 
+def test_a_search_stays_in_the_run_that_is_shown(admin: TestClient, keys: dict[str, int]) -> None:
+    shown = admin.get(f"{PREFIX}/?dag_id={DIRECT.dag_id}&run_key={keys['north']}").text
+    form = re.search(r'<form[^>]* role="search">(.*?)</form>', shown, re.DOTALL)
+    assert form is not None
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form[1]))
+    answer = admin.get(f"{PREFIX}/", params=hidden | {"q": "north"})
+    assert answer.status_code == 200
+    assert "North company" in answer.text
+
+
 def test_the_list_and_the_newest_run_can_be_of_one_instance(
     admin: TestClient, keys: dict[str, int]
 ) -> None:

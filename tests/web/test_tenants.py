@@ -141,6 +141,21 @@ def test_the_list_is_of_the_newest_run_that_saw_all_tenants_or_was_asked_to_list
     assert found.run_key == one
 
 
+def test_the_list_stays_however_many_imports_of_some_came_after_it(engine: Engine) -> None:
+    whole = listed(engine, 2)
+    for number in range(60):
+        add_run(engine, params={"tenants": [f"t{number}"]})
+    one = add_run(engine, params={"tenants": ["one"]}, mode="discover")
+    add_staged(engine, one, {"tenant_name": "T0 anew"})
+    for number in range(60):
+        add_run(engine, params={"reseller_mpn_ids": [str(number)]})
+    with reading(engine) as connection:
+        found = latest_hierarchy(connection, ImportType.DIRECT, "sandbox", EVERYTHING)
+    assert found is not None
+    assert (found.list_key, found.run_keys) == (whole, (one, whole))
+    assert list(statuses(engine)) == ["T0 anew", "T1"]
+
+
 def test_tenants_of_other_imports_are_not_listed(engine: Engine) -> None:
     key = listed(engine)
     add_staged(engine, key, {"tenant_id": "other", "is_discovered": False, "tenant_name": "Other"})

@@ -98,10 +98,11 @@ def test_a_run_that_ended_never_reads_running(
 ) -> None:
     """Killed, marked by hand, or deleted in Airflow: its row was never closed."""
     key = add_run(database, airflow_run_id="killed", state="running", ended_at=None)
-    add_results(database, key, {})
+    add_results(database, key, {}, {"outcome": "failed"})
     if state:
         add_dag_run(DIRECT, "killed", state)
     for path in (RESULTS, f"{PREFIX}/overview", f"{PREFIX}/tenants?dag_id={DIRECT}"):
         page = admin.get(path).text
         assert "Running" not in page, path
     assert 'badge failed">Failed' in admin.get(RESULTS).text
+    assert "1 failed</a>" in admin.get(f"{PREFIX}/overview").text  # as on its own page

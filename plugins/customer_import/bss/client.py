@@ -363,11 +363,11 @@ def _page(body: object, index: int) -> tuple[list[Any], _End]:
     if isinstance(body, list):
         return body, _End(is_here=True)
     envelope = cast("dict[str, Any]", body)
-    items = envelope["data"]
     paging = envelope.get("paging") or {}
     pages = paging.get("totalPages", paging.get("pageCount"))
     said = paging.get("totalRecords", paging.get("totalCount"))
     total = said if type(said) is int else None
+    items = envelope.get("data", []) if said == 0 else envelope["data"]
     if items is None and not said:
         items = []  # how .NET writes an empty list that was never filled
     if type(pages) is int:

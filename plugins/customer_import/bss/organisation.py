@@ -131,7 +131,7 @@ def find_sync_system(systems: Sequence[ExternalSystem], wanted: str) -> External
     for matches in (
         [system for system in active if _is_same(system.name, wanted)],
         [system for system in active if _is_same(system.code, wanted)],
-        [system for system in active if str(system.id) == wanted.strip()],
+        [system for system in active if str(system.id) == trim(wanted)],
     ):
         if matches:
             return matches[0]

@@ -35,13 +35,16 @@ from customer_import.http.body import (
     OversizedBodyError,
     read_response,
 )
-from customer_import.http.classify import is_transient, retry_after_s
+from customer_import.http.classify import asked_wait_s, is_transient
 from customer_import.http.exchange import BoundedAdapter, exchange
 from customer_import.http.no_answer import why_no_answer
+from customer_import.http.proxy import ProxiedSession
 from customer_import.http.sign_in import SignInSession, unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from urllib3 import BaseHTTPResponse
 
     from customer_import.http.token import AccessToken
 
@@ -55,8 +58,8 @@ _UNAUTHORIZED = 401
 class _Retry(Retry):
     """Retries that read ``Retry-After`` as the import does: in both forms, capped, nonsense ignored."""
 
-    def parse_retry_after(self, retry_after: str) -> float:
-        return retry_after_s(retry_after, datetime.now(UTC)) or 0.0
+    def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+        return asked_wait_s(response.headers, datetime.now(UTC))
 
 
 RETRIES = _Retry(
@@ -154,7 +157,7 @@ class BearerAuth(AuthBase):
             request.headers["Authorization"] = self._value
 
 
-class BssSession(requests.Session):
+class BssSession(ProxiedSession):
     """Sends requests to paths of one BSS.
 
     Args:

@@ -141,7 +141,7 @@ def read_token(
     fields = answer if isinstance(answer, dict) else {}
     is_limit = status >= 300 and read_detail(body).is_rate_limit  # noqa: PLR2004 - whatever is not a success
     if is_transient(status) or is_limit:
-        wait = asked_wait_s(headers, datetime.now(UTC))
+        wait = asked_wait_s(headers, datetime.now(UTC), body)
         raise out_of_order(SERVICE, ENDPOINT, url, status, wait)
     if status >= 300:  # noqa: PLR2004 - whatever is not a success
         code = code_of(fields.get("error"), sent) or f"HTTP {status}"

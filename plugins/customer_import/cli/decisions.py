@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from contextlib import suppress
 from pathlib import Path  # noqa: TC003 - the library reads the annotations at run time
 from typing import Annotated
 
@@ -96,7 +97,7 @@ def import_decisions(
             ready_engine(),
             file,
             load_instances(),
-            by or getpass.getuser(),
+            by or _own_name(),
             revokes_others_of=_names(instance) if revoke_others else (),
         )
         changes = done.changes
@@ -113,6 +114,20 @@ def import_decisions(
             else ""
         )
         typer.echo(f"No run has seen {len(done.unseen)} of the tenants: {shown}{more}", err=True)
+
+
+def _own_name() -> str:
+    """Return the name of the account that runs the command.
+
+    Raises:
+        ConfigurationError: It has none, as in a container of any user.
+    """
+    from customer_import.errors import ConfigurationError  # noqa: PLC0415
+
+    with suppress(KeyError, OSError):
+        return getpass.getuser()
+    message = "who decides is not known: this account has no name"
+    raise ConfigurationError(message, hint="say it with --by")
 
 
 def _names(instance: str | None) -> list[str]:

@@ -5,6 +5,8 @@ What takes seconds to import (Airflow, the API clients) is imported by the comma
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import orjson
@@ -29,8 +31,14 @@ class _InWords(TyperGroup):
         try:
             return super().invoke(ctx)
         except CustomerImportError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(SOMETHING_WRONG) from None
+            message = str(error)
+        except BrokenPipeError:  # who read the answers has enough of them; the library ends quietly
+            raise
+        except OSError as error:
+            place = error.filename or "the output"
+            message = f"{place}: cannot be used ({error.strerror}). Hint: look whether it is there, full, or not yours"
+        typer.echo(message, err=True)
+        raise typer.Exit(SOMETHING_WRONG)
 
 
 app = typer.Typer(
@@ -70,7 +78,12 @@ def _options(
             "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
         ),
     ] = False,
-) -> None: ...
+) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):  # else who runs the command as a library reads it
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does
+        else:
+            sys.stdout.reconfigure(encoding="utf-8")  # a program or a file takes JSON and YAML
 
 
 @app.command()

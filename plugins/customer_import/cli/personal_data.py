@@ -8,6 +8,7 @@ import orjson
 import typer
 
 from customer_import.cli.airflow_context import outside_a_task
+from customer_import.text import trim
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -19,9 +20,9 @@ app = typer.Typer(
 )
 Customer = Annotated[str, typer.Argument(help="Tenant id or primary domain.")]
 _ELSEWHERE = (
-    "Not erased: the BSS's account, Partner Center, and Airflow's task logs, which hold name and tenant id as long as "
-    "they are kept. While Partner Center lists the customer, the next run reads it anew, unless it is excluded: "
-    "docs/decide.md"
+    "Not erased: the BSS's account, Partner Center, and in Airflow task logs, which hold name and tenant id, and the "
+    "parameters of runs that named it, as long as they are kept. While Partner Center lists the customer, the next run "
+    "reads it anew, unless it is excluded: docs/decide.md"
 )
 
 
@@ -58,19 +59,16 @@ def _tenant(engine: Engine, customer: str) -> str:
     Raises:
         ConfigurationError: Nobody has the domain, or several have it.
     """
-    from customer_import.config.instances import load_instances  # noqa: PLC0415
     from customer_import.database.engine import reading  # noqa: PLC0415
-    from customer_import.decisions.tenants import find_by_domain  # noqa: PLC0415
     from customer_import.errors import ConfigurationError  # noqa: PLC0415
     from customer_import.partner_center.models import is_guid  # noqa: PLC0415
+    from customer_import.runs.personal_data import find_tenants  # noqa: PLC0415
 
-    name = customer.strip().lower()
+    name = trim(customer).lower()
     if is_guid(name):
         return name
-    found: set[str] = set()
     with reading(engine) as connection:
-        for instance in load_instances():
-            found |= find_by_domain(connection, instance, {name}).get(name, set())
+        found = find_tenants(connection, name)
     if len(found) == 1:
         return found.pop()
     meant = f"several tenants have or had the domain: {', '.join(sorted(found))}"

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from customer_import.config.messages import explain
 from customer_import.config.paths import INCLUDE_VARIABLE, INSTANCES_VARIABLE, instances_path
@@ -30,6 +31,29 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", str_strip_whitespace=True, allow_inf_nan=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_truth_from_numbers(cls, raw: object) -> object:
+        """Have ``no``, which is YAML's ``false``, refused where a number is wanted; pydantic takes it for 0."""
+        if not isinstance(raw, dict):
+            return raw
+        fields = cls.model_fields
+        wrong = [
+            name
+            for name, value in raw.items()
+            if isinstance(value, bool) and name in fields and _is_number(fields[name].annotation)
+        ]
+        return raw | {name: str(raw[name]).lower() for name in wrong} if wrong else raw
+
+
+def _is_number(annotation: object) -> bool:
+    """Whether a value is a number, or a number or nothing."""
+    if get_origin(annotation) is Annotated:
+        return _is_number(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return any(map(_is_number, get_args(annotation)))
+    return annotation in (int, float)
 
 
 ModelT = TypeVar("ModelT", bound=FrozenModel)
@@ -106,18 +130,21 @@ def read_model(path: Path, model: type[ModelT]) -> ModelT:
     return read_document(path, model).content
 
 
-def read_document(path: Path, model: type[ModelT]) -> Document[ModelT]:
+def read_document(
+    path: Path, model: type[ModelT], *, is_of_include: bool = True
+) -> Document[ModelT]:
     """Read a YAML file into a model, and keep where in the file everything stands.
 
     Args:
         path: The file.
         model: The frozen model that describes it.
+        is_of_include: Whether it is looked for where the configuration is, and not where a person says.
 
     Raises:
         ConfigurationError: The file is missing, is empty, is not YAML, or does not fit the model; every fault is named
             with its path and line, the first with its hint.
     """
-    return _fit(path, model, *_read_yaml(path))
+    return _fit(path, model, *_read_yaml(path, is_of_include=is_of_include))
 
 
 def read_each(path: Path, model: type[ModelT], key: str) -> dict[str, ModelT | ConfigurationError]:
@@ -171,7 +198,7 @@ def _error(faults: Sequence[Fault], source: str, node: yaml.Node | None) -> Conf
     return ConfigurationError(message, source=source, path=_where(first, node), hint=first.hint)
 
 
-def _read_yaml(path: Path) -> tuple[yaml.Node | None, object]:
+def _read_yaml(path: Path, *, is_of_include: bool = True) -> tuple[yaml.Node | None, object]:
     """Return a file's nodes, which know their lines, and its content."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -181,7 +208,8 @@ def _read_yaml(path: Path) -> tuple[yaml.Node | None, object]:
             return _load(_Loader(text))  # it says in better words what is wrong
     except OSError as error:
         message = f"the file cannot be read ({error.strerror})"
-        raise ConfigurationError(message, source=str(path), hint=_leads_there(path)) from error
+        hint = _leads_there(path) if is_of_include else "correct the path"
+        raise ConfigurationError(message, source=str(path), hint=hint) from error
     except UnicodeDecodeError as error:
         message = "the file is not UTF-8 text"
         raise ConfigurationError(message, source=path.name, hint="save it as UTF-8") from error

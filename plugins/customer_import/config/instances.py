@@ -6,11 +6,12 @@ import re
 from datetime import date  # noqa: TC003 - pydantic reads it at run time
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from customer_import.config.durations import IN_DAYS
 from customer_import.config.files import FrozenModel, read_each, read_model
 from customer_import.config.instance_names import instance_titles
+from customer_import.config.known_texts import MpnId, SubscriptionStatus, check_address
 from customer_import.config.messages import WrongValueError
 from customer_import.config.notices import NoticesConfig  # noqa: TC001 - pydantic reads it at run time
 from customer_import.config.paths import instances_path
@@ -72,9 +73,13 @@ class BssConfig(FrozenModel):
     """Permission rule by name; empty means the default rule of the responsible user."""
     ordering_options: str | None = None
     """Profile of ``ordering_options.yaml`` that new accounts get when a run names none."""
-    account_url: str | None = None
+    account_url: Annotated[
+        str | None, AfterValidator(lambda url: check_address(url, "account_id"))
+    ] = None
     """URL of an account's page, with ``{account_id}``; the Import Results page links to it."""
-    contact_url: str | None = None
+    contact_url: Annotated[
+        str | None, AfterValidator(lambda url: check_address(url, "contact_id"))
+    ] = None
     concurrency: Annotated[int, Field(gt=0, le=256)] | None = None
     """Requests under way at once, of all tasks on all machines; null: ``MACHINE_CONCURRENCY`` on each machine."""
     requests_per_second: Annotated[float, Field(gt=0)] | None = None
@@ -120,15 +125,17 @@ class InstanceConfig(FrozenModel):
     import_types: Annotated[tuple[ImportType, ...], Field(min_length=1)]
     partner_center: PartnerCenterConfig = PartnerCenterConfig()
     bss: BssConfig = BssConfig()
-    reseller_mpn_id: str | None = None
+    reseller_mpn_id: MpnId | None = None
     """The tenant reseller's own MPN ID; needed by the tenant reseller import, useless to the others."""
-    exclude_reseller_mpn_ids: tuple[str, ...] = ()
+    exclude_reseller_mpn_ids: tuple[MpnId, ...] = ()
     """Resellers that the indirect import leaves out, such as tenant resellers with an own instance."""
-    reseller_bss_accounts: dict[str, int] = Field(default_factory=dict)
+    reseller_bss_accounts: dict[MpnId, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Reseller MPN ID to that reseller's BSS account id, the bill-to account of its customers."""
     group_by: Literal["subscriptions", "relationships"] = "subscriptions"
     """How the indirect import finds a tenant's reseller."""
-    counted_subscription_statuses: Annotated[tuple[str, ...], Field(min_length=1)] = (
+    counted_subscription_statuses: Annotated[
+        tuple[SubscriptionStatus, ...], Field(min_length=1)
+    ] = (
         "active",
         "suspended",
         "pending",

@@ -96,6 +96,7 @@ def _explain(fault: ErrorDetails, schema: Schema, noun: str, *, shows_values: bo
         hint = choose(str(path[-1]), known, otherwise=f"remove it; known {noun}s")
         return Fault(path, f"the {noun} {path[-1]!r} is not known", hint)
     if fault["type"] == "value_error":
+        path = path[:-1] if path[-1:] == (_KEY,) else path
         wrong = fault.get("ctx", {}).get("error")
         if isinstance(wrong, WrongValueError):
             return Fault((*path, *wrong.path), str(wrong), wrong.hint)

@@ -72,6 +72,9 @@ def database_url() -> str:
         for name in ("host", "login", "password", "schema")
     }
     if kind in {"postgres", "postgresql"}:
+        query = {key: str(value) for key, value in connection.extra_dejson.items()}
+        if (parts["host"] or "").startswith("/"):  # the folder of a socket is no part of a URL
+            query["host"], parts["host"] = parts["host"] or "", None
         url = URL.create(
             "postgresql+psycopg2",
             username=parts["login"],
@@ -79,7 +82,7 @@ def database_url() -> str:
             host=parts["host"],
             port=connection.port,
             database=parts["schema"],
-            query={key: str(value) for key, value in connection.extra_dejson.items()},
+            query=query,
         )
         return url.render_as_string(hide_password=False)
     if kind == "sqlite":

@@ -3,22 +3,20 @@
 # ruff: noqa: TC003 - pydantic reads the annotations at run time
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from customer_import.config.files import FrozenModel
+from customer_import.config.known_texts import check_mpn_id
 from customer_import.config.messages import WrongValueError
 from customer_import.decisions.rules import Proposal
-from customer_import.text import clean, trim
+from customer_import.text import clean, has_address, trim
 from customer_import.vocabulary import DecisionKind, ImportType
 
 MOST_ACCOUNT = 2**63 - 1
 MOST_REASON = 500
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
-_MPN_ID = re.compile(r"[0-9]{1,20}")
 
 
 def _text(value: str | None) -> str | None:
@@ -30,7 +28,7 @@ def _reason(value: str | None) -> str | None:
     if text and len(text) > MOST_REASON:
         message = f"the reason is longer than {MOST_REASON} characters"
         raise WrongValueError(message, "shorten it")
-    if text and _EMAIL.search(text):
+    if text and has_address(text):
         message = "the reason holds an e-mail address, and it is shown in logs"
         raise WrongValueError(message, "name a role or a ticket")
     return text
@@ -41,10 +39,7 @@ Reason = Annotated[str | None, AfterValidator(_reason)]
 
 def _mpn_id(value: str | None) -> str | None:
     text = _text(value)
-    if text and not _MPN_ID.fullmatch(text):
-        message = f"{text[:40]!r} is not an MPN ID"
-        raise WrongValueError(message, "an MPN ID is digits alone")
-    return text
+    return check_mpn_id(text) if text else text
 
 
 class Entry(FrozenModel):

@@ -25,7 +25,7 @@ from customer_import.decisions.store import (
 from customer_import.decisions.tenants import find_by_domain, find_seen
 from customer_import.hints import choose
 from customer_import.partner_center.models import is_guid
-from customer_import.text import trim, without_format
+from customer_import.text import clean, trim, without_format
 from customer_import.vocabulary import DecisionKind
 
 if TYPE_CHECKING:
@@ -43,7 +43,11 @@ _NAMED = 20
 
 
 def _name(value: str | None) -> str | None:
-    return trim(without_format(value)).lower() or None if value is not None else None
+    return trim(without_format(clean(value))).lower() or None if value is not None else None
+
+
+def _person(value: str | None) -> str | None:
+    return trim(clean(value)) or None if value is not None else None
 
 
 class _FileEntry(Entry):
@@ -51,7 +55,7 @@ class _FileEntry(Entry):
 
     instance: Annotated[str, Field(min_length=1)]
     tenant: Annotated[str | None, AfterValidator(_name)] = None
-    by: Annotated[str | None, Field(max_length=250)] = None
+    by: Annotated[str | None, Field(max_length=250), AfterValidator(_person)] = None
     at: AwareDatetime | None = None
 
     @cached_property
@@ -113,7 +117,7 @@ def import_file(
         ConfigurationError: The file cannot be read, or something in it is wrong or contradicts what stands; names
             file, line and what to do.
     """
-    document = read_document(path, _DecisionsFile)
+    document = read_document(path, _DecisionsFile, is_of_include=False)
     entries = document.content.decisions
     if faults := list(_unknown_instances(entries, instances)):
         raise document.refuse(faults)

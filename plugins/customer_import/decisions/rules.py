@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from customer_import.text import short_name
 from customer_import.vocabulary import DecisionKind
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Decision(Proposal):
         """Return whose decision it is, until when, and why."""
         until = f", until {self.until}" if self.until else ""
         reason = f": {self.reason.rstrip('.')}" if self.reason else ""
-        return f"{_short(self.by)} decided so on {self.at:%Y-%m-%d}{until}{reason}."
+        return f"{short_name(self.by)} decided so on {self.at:%Y-%m-%d}{until}{reason}."
 
     def told(self) -> str:
         """Return what it settles and whose decision it is, as a sentence."""
@@ -207,10 +208,5 @@ def unpack(text: str | None, instance: str, subject: str) -> dict[DecisionKind, 
 
 def _origin(proposal: Proposal) -> str:
     if isinstance(proposal, Decision):
-        return f"as {_short(proposal.by)} decided on {proposal.at:%Y-%m-%d}"
+        return f"as {short_name(proposal.by)} decided on {proposal.at:%Y-%m-%d}"
     return "as another of these decisions says"
-
-
-def _short(name: str) -> str:
-    """Return a user's name without the domain: some Airflows use e-mail addresses, and these words go into logs."""
-    return name.partition("@")[0] or name

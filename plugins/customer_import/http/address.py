@@ -101,6 +101,11 @@ def parse_address(
     return address
 
 
+def is_host(text: str) -> bool:
+    """Whether a text can be the name or the number of a host; other scripts as they are encoded for the network."""
+    return _HOST.fullmatch(text) is not None or _ip(text) is not None
+
+
 def _parse_url(text: str, path: str, path_hint: str, refuse: Refuse) -> URL:
     """Return the parts of a host field; its scheme is empty when the field has none."""
     try:
@@ -136,8 +141,7 @@ def _scheme(told: dict[str, str], refuse: Refuse) -> str:
 
 
 def _host(url: URL, path: str, refuse: Refuse) -> str:
-    host = url.raw_host or ""
-    if not (_HOST.fullmatch(host) or _ip(host)):
+    if not is_host(url.raw_host or ""):
         message = "it is not the name of a host"
         raise refuse(message, path, "enter a host such as api.example.com")
     return url.host_subcomponent or ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -94,9 +94,7 @@ def classify(
         return None
     detail = read_detail(body)
     message = detail.message or f"answered with status {status}"
-    retry_after = asked_wait_s(headers, now())
-    if retry_after is None:
-        retry_after = told_wait_s(body)
+    retry_after = asked_wait_s(headers, now(), body)
     if status == 429 or detail.is_rate_limit:  # noqa: PLR2004
         return ThrottledError(
             message,
@@ -127,19 +125,29 @@ def classify(
     )
 
 
-def asked_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds that an answer's ``Retry-After`` asks to wait; a date in it is by the server's own clock."""
+def asked_wait_s(headers: Mapping[str, str], now: datetime, body: bytes = b"") -> float | None:
+    """Return the seconds that an answer asks to wait: in ``Retry-After``, else in the words of its body.
+
+    A date is by the server's own clock.
+    """
     ahead_s = clock_offset_s(headers.get("Date"), now) or 0.0
-    return retry_after_s(headers.get("Retry-After"), now - timedelta(seconds=ahead_s))
+    asked = retry_after_s(headers.get("Retry-After"), now, ahead_s)
+    return told_wait_s(body) if asked is None else asked
 
 
-def retry_after_s(value: str | None, now: datetime) -> float | None:
-    """Return the seconds of a ``Retry-After`` header in either form, capped; ``None`` when there is none to be read."""
+def retry_after_s(value: str | None, now: datetime, ahead_s: float = 0.0) -> float | None:
+    """Return the seconds of a ``Retry-After`` header in either form, capped; ``None`` when there is none to be read.
+
+    Args:
+        value: The header.
+        now: UTC, by this machine's clock.
+        ahead_s: By how many seconds that clock is ahead of the server's.
+    """
     value = (value or "").strip()
     if not value or len(value) > _LONGEST_RETRY_AFTER:
         return None
     try:
-        wait = float(value) if _SECONDS.fullmatch(value) else _seconds_until(value, now)
+        wait = float(value) if _SECONDS.fullmatch(value) else _seconds_until(value, now) + ahead_s
     except (
         ValueError,
         TypeError,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies, proxy_bypass
 
+import requests
 from yarl import URL
 
 from customer_import.config.pasted import trim
 from customer_import.errors import ConfigurationError
+from customer_import.http.address import is_host
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SCHEMES = frozenset({"http", "https"})
+_ALL = "all"
 
 
 def environment_proxy(base_url: str) -> URL | None:
@@ -21,11 +28,35 @@ def environment_proxy(base_url: str) -> URL | None:
     Raises:
         ConfigurationError: It is no proxy that requests can go through; never shows it, for it may hold a password.
     """
-    url = URL(base_url)
-    named = trim(getproxies().get(url.scheme) or "")
-    if not named or _is_bypassed(url.host or "", url.port):
-        return None
-    return _parse(named, f"environment variable {url.scheme}_proxy")
+    url, named = URL(base_url), getproxies()
+    for kind in (url.scheme, _ALL):
+        if text := trim(named.get(kind) or ""):
+            is_bypassed = _is_bypassed(url.host or "", url.port)
+            return None if is_bypassed else _parse(text, f"environment variable {kind}_proxy")
+    return None
+
+
+class ProxiedSession(requests.Session):
+    """A ``requests`` session that takes the proxy of ``environment_proxy``, if a call names none of its own."""
+
+    def merge_environment_settings(
+        self,
+        url: str | bytes | None,
+        proxies: Mapping[str, str] | None,
+        *args: Any,  # noqa: ANN401 - as the base class
+        **options: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Return a call's settings.
+
+        Raises:
+            ConfigurationError: As for ``environment_proxy``.
+        """
+        address = url.decode() if isinstance(url, bytes) else url or ""
+        named = dict(proxies or self.proxies)
+        if not named and (found := environment_proxy(address)):
+            named = {_ALL: str(found)}
+        settings = super().merge_environment_settings(url, dict(named), *args, **options)
+        return settings | {"proxies": named}
 
 
 def _is_bypassed(host: str, port: int | None) -> bool:
@@ -37,7 +68,9 @@ def _parse(text: str, source: str) -> URL:
     """Return an address; one without a scheme is plain http's, as curl takes it."""
     try:
         proxy = URL(text if "://" in text else f"http://{text}")
-        is_address = bool(proxy.host and proxy.port) or proxy.scheme not in _SCHEMES
+        is_address = (
+            bool(is_host(proxy.raw_host or "") and proxy.port) or proxy.scheme not in _SCHEMES
+        )
     except ValueError:
         is_address = False
     # What a password has unescaped, such as a number sign, ends the address too early.

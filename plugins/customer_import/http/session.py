@@ -314,16 +314,22 @@ class ApiSession:
         ) from ValueError(why)
 
     async def _is_up(self) -> bool:
-        """Whether the service answers a request that concerns no customer; a refusal is an answer, too."""
+        """Whether the service answers a request that concerns no customer; a refusal is an answer, too.
+
+        Who is given no token, whatever the sign-in answers, is answered nothing.
+        """
         if self._probe is None:
             return True
         if time.monotonic() < self._is_away_until:
             return False
+        is_signed_in = False
         try:
+            await self._tokens.get()
+            is_signed_in = True
             await self._exchange("GET", self._probe, f"GET {self._probe.partition('?')[0]}", None)
         except RetriableError as error:
             self._is_away_until = time.monotonic() + (error.retry_after or 0)
-            return error.status is not None and not is_transient(error.status)
+            return is_signed_in and error.status is not None and not is_transient(error.status)
         except ApiError:
             pass
         return True

@@ -9,16 +9,18 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-import requests
 from yarl import URL
 
 from customer_import.errors import AuthenticationError, RetriableError
 from customer_import.http.exchange import BoundedAdapter
 from customer_import.http.no_answer import place_of, why_no_answer
+from customer_import.http.proxy import ProxiedSession
 from customer_import.http.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    import requests
 
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]{1,253}")
 _REDIRECTS = range(300, 400)
@@ -26,7 +28,7 @@ _LIFETIME_S = 3600.0
 _MOST_LIFETIME_S = 86_400.0
 
 
-class SignInSession(requests.Session):
+class SignInSession(ProxiedSession):
     """A ``requests`` session that follows no redirect, and does not even look where one leads."""
 
     def __init__(self) -> None:

@@ -46,17 +46,19 @@ class Notice:
 
 
 def of_run(
-    summary: Summary, title: str, config: NoticesConfig, link: str
+    summary: Summary, title: str, config: NoticesConfig, link: str, *, is_for_all: bool = True
 ) -> dict[NoticeKind, Notice | None]:
-    """Return what a run's end is worth, by kind; ``None`` for a kind of which there is nothing (any more).
+    """Return what a run's end is worth, by kind; ``None`` for a kind of which there is nothing any more.
 
-    A kind that the run cannot tell anything of is not there.
+    A kind that the run cannot tell anything of is not there: trouble is not over because a run that failed, that was
+    for some customers, or that only listed them did not come to it.
 
     Args:
         summary: The run's.
         title: The instance's.
         config: What is told.
         link: Where the run's results are.
+        is_for_all: Whether the run was for all customers.
     """
     troubled = sum(summary.outcomes[outcome] for outcome in _TROUBLED)
     counts = {
@@ -76,7 +78,7 @@ def of_run(
     told = ", ".join(f"{count} {name}" for name, count in summary.outcomes.items() if count)
     text = f"Run {summary.airflow_run_id} ended as {summary.state}: {told or 'no customers'}."
     subject = _subject(title, summary.import_type)
-    return {
+    found = {
         kind: Notice(
             kind, f"{subject}: {words[kind]}", text, link, summary.import_type, summary.run_key
         )
@@ -84,6 +86,8 @@ def of_run(
         else None
         for kind, count in counts.items()
     }
+    can_end = is_for_all and summary.state != RunState.FAILED and summary.mode != Mode.DISCOVER
+    return found if can_end else {kind: notice for kind, notice in found.items() if notice}
 
 
 def last_due(schedule: ScheduleConfig, now: datetime) -> datetime:

@@ -17,6 +17,7 @@ from customer_import.database.tables import import_runs
 from customer_import.errors import ConfigurationError
 from customer_import.notices.rules import of_run
 from customer_import.notices.store import claim, fail, forget
+from customer_import.runs.parameters import RunParams
 from customer_import.tasks.finish.summary import Summary
 from customer_import.vocabulary import Mode
 
@@ -51,8 +52,9 @@ def tell_of_run(engine: Engine, run_key: int, link: str) -> None:
             later.started_at > this.started_at,
             later.is_complete.is_(True),
         )
-        query = select(this.instance, this.summary, has_later).where(this.id == run_key)
-        name, stored, is_outdated = connection.execute(query).one()
+        query = select(this.instance, this.params, this.summary, has_later)
+        row = connection.execute(query.where(this.id == run_key)).one()
+        name, params, stored, is_outdated = row
     if is_outdated:
         log.info("A later import of all customers has ended well: nobody is told of this run")
         return
@@ -64,7 +66,8 @@ def tell_of_run(engine: Engine, run_key: int, link: str) -> None:
     if instance.notices is None or stored is None:
         return
     summary = Summary(**stored)
-    found = of_run(summary, instance.title, instance.notices, link)
+    is_for_all = not RunParams.parse(params).is_selective
+    found = of_run(summary, instance.title, instance.notices, link, is_for_all=is_for_all)
     settle(engine, name, summary.import_type, found, instance.notices)
 
 

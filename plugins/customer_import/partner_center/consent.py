@@ -20,6 +20,7 @@ from customer_import.http.reader import read_json
 from customer_import.http.sign_in import out_of_order
 from customer_import.http.token import is_token
 from customer_import.partner_center.entra import ENDPOINT, SERVICE, ask_entra
+from customer_import.text import trim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -150,7 +151,7 @@ def sign_in_by_address(
         flow: dict[str, Any] = app.initiate_auth_code_flow(
             scopes, redirect_uri=REDIRECT_URI, prompt="login"
         )
-        pasted = ask_address(flow["auth_uri"]).strip()
+        pasted = trim(ask_address(flow["auth_uri"]))
         told = dict(parse_qsl(urlsplit(pasted).query))
         if told.get("state") != flow["state"]:
             message = (

@@ -204,7 +204,7 @@ class _HttpClient(SignInSession):
         answer = _answer(response)
         if answer is None:
             # Left to msal, it would come out as a wrong tenant or as an error of msal's own.
-            wait = asked_wait_s(response.headers, datetime.now(UTC))
+            wait = asked_wait_s(response.headers, datetime.now(UTC), response.content)
             raise out_of_order(SERVICE, ENDPOINT, url, response.status_code, wait)
         response._content, response.encoding = orjson.dumps(answer), "utf-8"
         return response

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from customer_import.config.instances import InstanceConfig
 
 _WRONG = "wrong configuration"
+_LONGEST_TAG = 100  # a longer one makes Airflow refuse the file with all its DAGs
 
 
 def build_scheduled_dags() -> list[DAG]:
@@ -78,7 +79,7 @@ def _broken(import_type: ImportType, name: str, error: ConfigurationError) -> DA
         import_params(import_type, instance={name: name}),
         instance=re.sub(r"[^\w.-]", "_", name, flags=re.ASCII)[:100],
         title=name,
-        tags=[name, _WRONG],
+        tags=[name[:_LONGEST_TAG], _WRONG],
         doc_md=f"**Wrong configuration, so there is no schedule:** {error}\n\n{describe(import_type)}",
         schedule=None,
     )

@@ -10,7 +10,7 @@ from pydantic import Field
 from customer_import.config.files import FrozenModel
 from customer_import.database.engine import reading
 from customer_import.runs.reference_data import find_reference, put_reference
-from customer_import.text import clean, trim
+from customer_import.text import clean, short_name, trim, without_addresses
 from customer_import.vocabulary import Answer, ReferenceName
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ class Approval(FrozenModel):
         return self.model_dump(mode="json", include={"why", "answer", "by", "at"})
 
     def answered(self, answer: Answer, by: str | None, at: datetime, comment: str) -> Approval:
-        """Return the question with its answer."""
-        said = trim(clean(comment, MOST_COMMENT)) or None
+        """Return the question with its answer; the comment without e-mail addresses, for logs show it."""
+        said = without_addresses(trim(clean(comment, MOST_COMMENT))) or None
         changes = {"answer": answer, "by": by, "at": at, "comment": said}
         return self.model_copy(update=changes)
 
@@ -98,7 +98,9 @@ class Approval(FrozenModel):
         if self.answer is Answer.TIMED_OUT:
             return f"Nobody answered within {self.timeout_hours:g} hours, until {when}."
         comment = f": {self.comment.rstrip('.')}" if self.comment else ""
-        return f"{self.answer.capitalize()} by {self.by or 'somebody'}, {when}{comment}."
+        return (
+            f"{self.answer.capitalize()} by {short_name(self.by or 'somebody')}, {when}{comment}."
+        )
 
 
 def read_approval(engine: Engine, run_key: int) -> Approval | None:

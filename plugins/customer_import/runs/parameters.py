@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from customer_import.config.files import FrozenModel
 from customer_import.config.messages import WrongValueError, explain
 from customer_import.errors import ConfigurationError
-from customer_import.text import trim, without_format
+from customer_import.text import clean, trim, without_format
 from customer_import.vocabulary import Mode, OnExisting, Scope
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ def _normalise_names(value: object) -> object:
     parts = value.replace(",", "\n").splitlines() if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
         return value
-    names = (trim(without_format(part)).lower() for part in map(str, parts))
+    names = (trim(without_format(clean(part))).lower() for part in map(str, parts))
     return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _blank_is_none(value: object) -> object:
-    return trim(value) or None if isinstance(value, str) else value
+    return trim(clean(value)) or None if isinstance(value, str) else value
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_normalise_names)]

@@ -10,14 +10,17 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import delete, or_, select, text, update
+from sqlalchemy import delete, func, or_, select, text, update
 
 from customer_import.database.engine import durable, reading
 from customer_import.database.tables import (
     bss_accounts,
+    drift_findings,
+    import_results,
     import_runs,
     metadata,
     reference_data,
+    staged_customers,
     tenant_decisions,
 )
 from customer_import.vocabulary import ReferenceName
@@ -26,6 +29,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import ColumnElement, Connection, Engine, Row, Table
+
+
+def find_tenants(connection: Connection, domain: str) -> set[str]:
+    """Return the tenants that have a primary domain, or had it in a run that is kept.
+
+    Args:
+        connection: To read with.
+        domain: In lower case.
+    """
+    return {
+        tenant_id
+        for table in (import_results, staged_customers, drift_findings)
+        for tenant_id in connection.execute(
+            select(table.c.tenant_id).where(func.lower(table.c.domain) == domain).distinct()
+        ).scalars()
+    }
 
 
 def export_tenant(engine: Engine, tenant_id: str) -> dict[str, list[dict[str, Any]]]:

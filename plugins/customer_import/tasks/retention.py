@@ -137,14 +137,21 @@ def _instances(engine: Engine) -> list[str]:
 
 
 def _delete_runs(engine: Engine, instance: str, before: datetime) -> PurgeCounts:
-    """Delete old runs that have ended, but for the last complete one of each import: the next is compared with it."""
+    """Delete old runs that have ended, but for the last complete one of each import: the next is compared with it.
+
+    The newest of all stays, too: SQLite would give its key to the next run, and with it what is remembered of its run.
+    """
     runs = import_runs.c
     same = runs.instance == instance
     compared = (
         select(func.max(runs.id)).where(same, runs.is_complete.is_(True)).group_by(runs.import_type)
     )
     query = select(runs.id).where(
-        same, runs.started_at < before, runs.ended_at.is_not(None), runs.id.not_in(compared)
+        same,
+        runs.started_at < before,
+        runs.ended_at.is_not(None),
+        runs.id.not_in(compared),
+        runs.id != select(func.max(runs.id)).scalar_subquery(),
     )
     with reading(engine) as connection:
         old = list(connection.execute(query.order_by(runs.id)).scalars())

@@ -129,6 +129,7 @@ def get_retry(run: RunDep, connection: ConnectionDep, startable: Startable) -> S
     params = run_params(found(connection), key) | {
         "mode": Mode.IMPORT.value,
         "exclude_tenants": None,
+        "previewed_run": None,
     }
     dag_id = startable.dag_id(run.import_type, run.instance)
     return start_request(dag_id, failed_tenants(found(connection), key), params)
@@ -205,11 +206,11 @@ def get_start(
     mode: Literal["import", "preview"] = "import",
 ) -> StartRequest:
     """Return what to send to Airflow to import one customer again, or to preview that; the BSS is compared anew."""
-    chosen, tenant = of_instance(import_type, instance, rights), tenant_id.lower()
-    if instance not in read_instances().taking(chosen) or not is_guid(tenant):
+    chosen = of_instance(import_type, instance, rights)
+    if instance not in read_instances().taking(chosen) or not is_guid(tenant_id):
         raise not_found()
     conf = {"instance": instance, "mode": mode, "scope": Scope.VERIFY.value}
-    return start_request(startable.dag_id(chosen, instance), [tenant], conf)
+    return start_request(startable.dag_id(chosen, instance), [tenant_id], conf)
 
 
 @router.get("/instances/{instance}/start", include_in_schema=False)

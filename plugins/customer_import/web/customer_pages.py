@@ -18,7 +18,15 @@ from customer_import.web.decisions import DecisionPlace, find_decision_place, re
 from customer_import.web.instances import read_instances
 from customer_import.web.payloads import read_sent
 from customer_import.web.rendering import render
-from customer_import.web.requests import LARGEST_KEY, Inside, Name, Search, found, not_found
+from customer_import.web.requests import (
+    LARGEST_KEY,
+    Inside,
+    Name,
+    Search,
+    TenantName,
+    found,
+    not_found,
+)
 from customer_import.web.search import Found, search_customers
 
 if TYPE_CHECKING:
@@ -53,10 +61,10 @@ def show_tenant(
     connection: ConnectionDep,
     audit: AuditDep,
     instance: Name,
-    tenant_id: Name,
+    tenant_id: TenantName,
 ) -> HTMLResponse:
     """Show what is known of one customer. One that no run has seen is shown to who may decide about it."""
-    database, tenant_id = found(connection), tenant_id.lower()
+    database = found(connection)
     if not is_guid(tenant_id):
         raise not_found()
     customer = read_customer(database, rights, instance, tenant_id)

@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import and_, or_, select
 
 from customer_import.database.tables import (
+    import_results,
     import_runs,
     known_tenants,
     staged_customers,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 _NEWEST_RUNS = 10
 """So many of an instance are looked into for a customer that has no result yet."""
-_WRITTEN = {Outcome.CREATED, Outcome.UPDATED}
+_WRITTEN = (Outcome.CREATED, Outcome.UPDATED)
 _staged = staged_customers.c
 
 
@@ -51,7 +52,9 @@ class Customer:
         valued: The newest reading whose values are kept.
         subscribed: The newest reading that asked for its subscriptions.
         link: Which account it is.
-        history: Its results, newest first.
+        history: Its newest results, newest first.
+        written: The newest result of a run that wrote to the BSS, however long ago.
+        of_values: The result of the run whose values are kept.
         is_listed: Whether the newest list of its import has it.
     """
 
@@ -60,6 +63,8 @@ class Customer:
     subscribed: ReadingView | None
     link: LinkView | None
     history: tuple[HistoryEntry, ...]
+    written: HistoryEntry | None
+    of_values: HistoryEntry | None
     is_listed: bool
 
     @property
@@ -87,17 +92,6 @@ class Customer:
         names += [each.result.domain for each in self.history]
         return next(filter(None, names), None)
 
-    @property
-    def written(self) -> HistoryEntry | None:
-        """The newest result of a run that wrote to the BSS."""
-        return next((each for each in self.history if each.result.outcome in _WRITTEN), None)
-
-    @property
-    def of_values(self) -> HistoryEntry | None:
-        """The result of the run whose values are kept."""
-        key = self.valued.run_key if self.valued else None
-        return next((each for each in self.history if each.result.run_key == key), None)
-
 
 def read_customer(
     connection: Connection, readable: Rights, instance: str, tenant_id: str
@@ -112,13 +106,19 @@ def read_customer(
         row = connection.execute(statement.where(*conditions).limit(1)).first()
         return _reading(row) if row else None
 
-    reading = newest()
+    def result(condition: ColumnElement[bool]) -> HistoryEntry | None:
+        found = read_history(connection, readable, instance, tenant_id, condition, most=1)
+        return next(iter(found), None)
+
+    reading, valued = newest(), newest(_staged.source.is_not(None))
     return Customer(
         reading=reading,
-        valued=newest(_staged.source.is_not(None)),
+        valued=valued,
         subscribed=newest(_staged.subscriptions.is_not(None)),
         link=_link(connection, readable, instance, tenant_id),
         history=history,
+        written=result(import_results.c.outcome.in_(_WRITTEN)),
+        of_values=result(import_results.c.run_id == valued.run_key) if valued else None,
         is_listed=reading is not None and _is_newest(connection, readable, instance, reading),
     )
 

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from sqlalchemy import Engine
 
 from customer_import.config.files import FrozenModel
-from customer_import.config.messages import explain
+from customer_import.config.messages import WrongValueError, explain
 from customer_import.database.engine import reading
 from customer_import.decisions.entry import MOST_ACCOUNT, Entry, Reason
 from customer_import.decisions.rules import today
@@ -28,6 +28,7 @@ from customer_import.decisions.store import (
 )
 from customer_import.decisions.tenants import find_seen, was_discovered
 from customer_import.partner_center.models import is_guid
+from customer_import.text import trim
 from customer_import.vocabulary import DecisionKind
 from customer_import.web.access import Readable, Startable, from_these_pages
 from customer_import.web.airflow_internals import GetUserDep
@@ -35,7 +36,14 @@ from customer_import.web.audit import Access, AuditDep
 from customer_import.web.database import ConnectionDep, EngineDep
 from customer_import.web.decisions import DecisionPlace, find_decision_place, read_decided
 from customer_import.web.rendering import render
-from customer_import.web.requests import Name, not_found, of_dag, of_instance
+from customer_import.web.requests import (
+    LARGEST_KEY,
+    Name,
+    TenantName,
+    not_found,
+    of_dag,
+    of_instance,
+)
 from customer_import.web.results import MOST_STARTED
 
 if TYPE_CHECKING:
@@ -49,7 +57,17 @@ ModelT = TypeVar("ModelT", bound=FrozenModel)
 
 _TOLD = 50
 """So many tenants of one request are named in the audit log; the table of decisions has all."""
-Tenant = Annotated[str, AfterValidator(lambda text: text.strip().lower()), Field(max_length=64)]
+
+
+def _not_too_many(named: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(named) > MOST_STARTED:
+        message = f"{len(named):,} are more than the {MOST_STARTED:,} of one decision"
+        raise WrongValueError(message, "select fewer")
+    return named
+
+
+Seen = Annotated[int, Field(ge=0, le=LARGEST_KEY)]
+Tenant = Annotated[str, AfterValidator(lambda text: trim(text).lower()), Field(max_length=64)]
 
 
 class _About(FrozenModel):
@@ -60,8 +78,8 @@ class _About(FrozenModel):
         seen: The version that the person saw.
     """
 
-    tenant_ids: Annotated[tuple[Tenant, ...], Field(max_length=MOST_STARTED)] = ()
-    seen: Annotated[int, Field(ge=0)]
+    tenant_ids: Annotated[tuple[Tenant, ...], AfterValidator(_not_too_many)] = ()
+    seen: Seen
 
 
 class _Decide(_About, Entry):
@@ -85,10 +103,10 @@ class _LinkOf(FrozenModel):
 class _Links(FrozenModel):
     """Which accounts several tenants are, each its own."""
 
-    links: Annotated[tuple[_LinkOf, ...], Field(min_length=1, max_length=MOST_STARTED)]
+    links: Annotated[tuple[_LinkOf, ...], Field(min_length=1), AfterValidator(_not_too_many)]
     reason: Reason = None
     until: date | None = None
-    seen: Annotated[int, Field(ge=0)]
+    seen: Seen
 
 
 def _place(rights: Readable, startable: Startable, dag_id: Name, instance: Name) -> DecisionPlace:
@@ -119,7 +137,7 @@ JsonBody = Annotated[dict[str, Any], Body()]
 
 @router.get("/decisions")
 def show_decisions(
-    place: PlaceDep, connection: ConnectionDep, tenant_id: Name = "", about: Name = ""
+    place: PlaceDep, connection: ConnectionDep, tenant_id: TenantName = "", about: Name = ""
 ) -> HTMLResponse:
     """Show what was decided about a tenant, or the import; without either the form for those that are selected.
 
@@ -127,11 +145,11 @@ def show_decisions(
     """
     is_foreign = bool(tenant_id and place.barred) and not (
         connection is not None
-        and was_discovered(connection, place.instance, place.import_type, tenant_id.lower())
+        and was_discovered(connection, place.instance, place.import_type, tenant_id)
     )
     if is_foreign:
         raise not_found()
-    subject = place.import_type.value if about == "import" else tenant_id.lower()
+    subject = place.import_type.value if about == "import" else tenant_id
     decided = read_decided(connection, place.instance, subject)
     return render("_decisions_dialog.html", place=place, decided=decided, is_queue=about == "queue")
 
@@ -257,9 +275,14 @@ def _subjects(place: DecisionPlace, wanted: _Decide | _Revoke) -> tuple[str, ...
     """Return what a decision is about.
 
     Raises:
-        HTTPException: 422, it is about nobody, or about something that is no tenant.
+        HTTPException: 422, it is about nobody, about something that is no tenant, or about another list's import.
     """
     if wanted.decision is DecisionKind.EMPTY:
+        if isinstance(wanted, _Decide) and wanted.import_type is not place.import_type:
+            detail = (
+                f"the list is of the {place.import_type} import; decide about another one there"
+            )
+            raise _unusable(detail)
         return (place.import_type.value,)
     if not wanted.tenant_ids:
         detail = "no tenant is named"

@@ -61,6 +61,4 @@ def get_repair(
         "exclude_tenants": None,
     }
     tenants = repairable_tenants(database, key, wanted)
-    if not tenants:
-        raise not_found()  # without a name a run would import everybody
     return start_request(startable.dag_id(run.import_type, run.instance), tenants, params)

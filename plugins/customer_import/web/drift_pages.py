@@ -28,14 +28,15 @@ from customer_import.web.rendering import render
 from customer_import.web.requests import (
     Cursor,
     DriftFilterDep,
-    Name,
     OptionalName,
+    OptionalRunKey,
+    TenantName,
     found,
     not_found,
     of_dag,
 )
 from customer_import.web.rights import Rights
-from customer_import.web.runs import find_run, list_runs
+from customer_import.web.runs import find_run, get_run, list_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -86,15 +87,18 @@ def _place(
     dag_id: OptionalName = None,
     instance: OptionalName = None,
     run_id: OptionalName = None,
+    run_key: OptionalRunKey = None,
 ) -> DriftPlace:
     import_type, own = of_dag(dag_id, rights) if dag_id else (_newest(rights, connection), None)
     instances = read_instances(rights)
-    run = find_run(connection, rights, dag_id or import_type.dag_id, run_id) if run_id else None
-    if run_id and (run is None or run.mode is not Mode.CHECK):
+    run = None
+    if run_key:
+        run = get_run(found(connection), rights.only(import_type), run_key)
+    elif run_id:
+        run = find_run(connection, rights, dag_id or import_type.dag_id, run_id)
+    if (run_key or run_id) and (run is None or run.mode is not Mode.CHECK):
         raise not_found()
-    chosen = run.instance if run else instance or own
-    names = instances.taking(import_type)
-    chosen = chosen if chosen in names or run else next(iter(names), None)
+    chosen = run.instance if run else instances.choose(import_type, instance or own)
     runs: tuple[RunView, ...] = ()
     if connection is not None and chosen:
         runs = list_runs(
@@ -150,14 +154,14 @@ def show_customer_drift(
     place: PlaceDep,
     connection: ConnectionDep,
     startable: Startable,
-    tenant_id: Name,
+    tenant_id: TenantName,
     audit: AuditDep,
 ) -> HTMLResponse:
     """Show what a check found about one customer, with values, and what was decided about it."""
     database, run = found(connection), place.run
     if run is None or run.key is None or run.instance is None:
         raise not_found()
-    findings = read_customer_drift(database, run.key, tenant_id.lower())
+    findings = read_customer_drift(database, run.key, tenant_id)
     if not findings:
         raise not_found()
     audit(Access.LOOK, run.import_type, run.run_id, tenant_id=findings[0].tenant_id)

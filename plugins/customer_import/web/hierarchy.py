@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fastapi import HTTPException, status
+
 from customer_import.config.instance_names import instance_titles
 from customer_import.vocabulary import Mode, dag_id_of
 from customer_import.web.airflow_internals import active_dag_runs
@@ -85,7 +87,13 @@ def open_tenant_list(
 
 
 def start_request(dag_id: str, tenants: list[str], params: Mapping[str, object]) -> StartRequest:
-    """Return the request that starts an import of some tenants, as many as one run can be asked for."""
+    """Return the request that starts an import of some tenants, as many as one run can be asked for.
+
+    Raises:
+        HTTPException: 404, there are none: without a name a run would import everybody.
+    """
+    if not tenants:
+        raise HTTPException(status.HTTP_404_NOT_FOUND, "There is nobody here to be imported.")
     named = tenants[:MOST_STARTED]
     conf = {name: value for name, value in params.items() if value not in (None, [], "")}
     return StartRequest(

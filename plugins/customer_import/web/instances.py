@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from fastapi import HTTPException, status
+
 from customer_import.config.instances import InstanceConfig, load_each_instance
 from customer_import.config.paths import instances_path
 from customer_import.errors import ConfigurationError
@@ -33,6 +35,24 @@ class Instances:
             if import_type in item.import_types
             and (self.rights is None or self.rights.cover(import_type, name))
         }
+
+    def choose(self, import_type: ImportType, wanted: str | None) -> str | None:
+        """Return the instance that is asked for, or the first that takes an import; ``None`` without one.
+
+        What is shown of one instance must not be taken for another's.
+
+        Raises:
+            HTTPException: 404, the one that is asked for does not take it, or the user may not read it.
+        """
+        names = self.taking(import_type)
+        if wanted is None:
+            return next(iter(names), None)
+        if wanted in names:
+            return wanted
+        if self.error:
+            return None  # the page tells what is wrong, perhaps with this one
+        detail = "No instance of this name takes the import, or you may not read it."
+        raise HTTPException(status.HTTP_404_NOT_FOUND, detail)
 
     def account_url(self, instance: str | None, account_id: int | None) -> str | None:
         """Return the address of an account's page in the BSS, when the instance says where it is."""

@@ -17,7 +17,7 @@ from customer_import.vocabulary import MATCHED, SUCCEEDED, Mode, Outcome, Reason
 from customer_import.web.customer_views import WaitingView
 from customer_import.web.paging import Order, read_page
 from customer_import.web.results import view_candidates
-from customer_import.web.runs import is_selection
+from customer_import.web.runs import is_for_all
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row, Select
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from customer_import.vocabulary import ImportType
     from customer_import.web.models import Page
 
-_RECENT_RUNS = 200
 _results = import_results.c
 
 
@@ -133,7 +132,7 @@ def open_queue(connection: Connection, import_type: ImportType, instance: str) -
     """Return the queue of an import of an instance; nobody waits before its first run."""
     runs = import_runs.c
     statement = (
-        select(runs.id, runs.state, runs.params)
+        select(runs.id)
         .where(
             runs.import_type == import_type.value,
             runs.instance == instance,
@@ -141,13 +140,9 @@ def open_queue(connection: Connection, import_type: ImportType, instance: str) -
             runs.listed.is_not(None),
         )
         .order_by(runs.id.desc())
-        .limit(_RECENT_RUNS)
     )
-    keys = []
-    for row in connection.execute(statement):
-        keys.append(row.id)
-        if row.state in SUCCEEDED and not is_selection(row.params):
-            break
+    whole = statement.where(runs.state.in_(SUCCEEDED), is_for_all()).limit(1).scalar_subquery()
+    keys = connection.execute(statement.where(runs.id >= func.coalesce(whole, 0))).scalars()
     return Queue(import_type, instance, tuple(keys))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, HTTPException, Path, Query, status
 from pydantic import AfterValidator, BeforeValidator
 
+from customer_import.text import trim
 from customer_import.vocabulary import DriftKind, ImportType, Outcome, dag_of
 from customer_import.web.drift import DriftFilter
 from customer_import.web.models import TenantStatus
@@ -24,7 +25,7 @@ LARGEST_KEY = 2**63 - 1
 
 def plain(text: str) -> str:
     """Drop what no database takes in text, and the blanks around it."""
-    return text.replace("\0", "").strip()
+    return trim(text.replace("\0", ""))
 
 
 def _blank_is_none(text: str | None) -> str | None:
@@ -53,7 +54,8 @@ OptionalRunKey = Annotated[
 ]
 RunKey = Annotated[int, Path(ge=1, le=LARGEST_KEY)]
 InstanceName = Annotated[str, Path(max_length=250), AfterValidator(plain)]
-TenantId = Annotated[str, Path(max_length=64), AfterValidator(plain)]
+TenantId = Annotated[str, Path(max_length=64), AfterValidator(plain), AfterValidator(str.lower)]
+TenantName = Annotated[str, Query(max_length=64), AfterValidator(plain), AfterValidator(str.lower)]
 
 
 def result_filter(

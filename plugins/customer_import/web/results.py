@@ -19,7 +19,7 @@ from customer_import.web.paging import KeyPage, Order, read_page
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, Engine, Row
+    from sqlalchemy import ColumnElement, Connection, Engine, Row
 
     from customer_import.web.changes import ChangeReader
     from customer_import.web.rights import Rights
@@ -123,9 +123,23 @@ def find_result(connection: Connection, run_key: int, tenant_id: str) -> ResultV
 
 
 def read_history(
-    connection: Connection, readable: Rights, instance: str, tenant_id: str
+    connection: Connection,
+    readable: Rights,
+    instance: str,
+    tenant_id: str,
+    *conditions: ColumnElement[bool],
+    most: int = _MOST_HISTORY,
 ) -> tuple[HistoryEntry, ...]:
-    """Return a tenant's results over all runs of an instance, newest first, at most two hundred."""
+    """Return a tenant's results over all runs of an instance, newest first, at most two hundred.
+
+    Args:
+        connection: To read with.
+        readable: What the user may read.
+        instance: The instance.
+        tenant_id: The tenant.
+        conditions: Only results with these.
+        most: Entries.
+    """
     statement = (
         select(
             import_results, import_runs.c.dag_id, import_runs.c.airflow_run_id, import_runs.c.mode
@@ -135,9 +149,10 @@ def read_history(
             import_results.c.instance == instance,
             import_results.c.tenant_id == tenant_id,
             readable.rows(import_results.c),
+            *conditions,
         )
         .order_by(import_results.c.id.desc())
-        .limit(_MOST_HISTORY)
+        .limit(most)
     )
     return tuple(
         HistoryEntry(

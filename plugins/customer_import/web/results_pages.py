@@ -29,10 +29,10 @@ from customer_import.web.payloads import read_sent
 from customer_import.web.rendering import render
 from customer_import.web.requests import (
     Cursor,
-    Name,
     OptionalName,
     OptionalRunKey,
     ResultFilterDep,
+    TenantName,
     found,
     not_found,
     of_dag,
@@ -170,7 +170,7 @@ def show_rows(
 def show_customer(
     place: PlaceDep,
     connection: ConnectionDep,
-    tenant_id: Name,
+    tenant_id: TenantName,
     audit: AuditDep,
     startable: Startable,
 ) -> HTMLResponse:

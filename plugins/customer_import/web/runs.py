@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from customer_import.database.engine import clock
 from customer_import.database.tables import import_results, import_runs, staged_customers
@@ -27,13 +27,14 @@ from customer_import.vocabulary import (
     dag_of,
 )
 from customer_import.web.airflow_internals import failed_to_start, find_dag_run
+from customer_import.web.instances import read_instances
 from customer_import.web.models import ApprovalView, Page, Progress, RunView, ShownState, SilentTask
 from customer_import.web.paging import Order, read_page
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row
 
     from customer_import.web.airflow_internals import DagRunFact
     from customer_import.web.rights import Rights
@@ -114,7 +115,7 @@ def list_runs(
 def recent_imports(connection: Connection, readable: Rights, most: int) -> list[RunView]:
     """Return the newest imports of each instance and import type, newest first; of those for all customers only.
 
-    Outcomes are those of the runs' summaries: a run that works has none yet.
+    Outcomes are those of the runs' summaries: a run that works has none yet; of one that was killed they are counted.
 
     Args:
         connection: An open read transaction.
@@ -125,12 +126,9 @@ def recent_imports(connection: Connection, readable: Rights, most: int) -> list[
     place = func.row_number().over(
         partition_by=(runs.import_type, runs.instance), order_by=runs.id.desc()
     )
-    is_for_all = (
-        func.coalesce(runs.params[name].as_string(), "").in_(("", "[]")) for name in _SELECTING
-    )
     ranked = (
         select(runs.id, place.label("place"))
-        .where(runs.mode == Mode.IMPORT.value, readable.rows(runs), *is_for_all)
+        .where(runs.mode == Mode.IMPORT.value, readable.rows(runs), is_for_all())
         .subquery()
     )
     statement = (
@@ -193,12 +191,28 @@ def is_selection(params: Mapping[str, Any]) -> bool:
     return any(params.get(name) for name in _SELECTING)
 
 
+def is_for_all() -> ColumnElement[bool]:
+    """Return the condition that a row of ``import_runs`` is no selection."""
+    named = (func.coalesce(import_runs.c.params[name].as_string(), "") for name in _SELECTING)
+    return and_(*(names.in_(("", "[]")) for names in named))
+
+
 def run_params(connection: Connection, key: int) -> dict[str, Any]:
     """Return the parameters that a run was started with."""
     params: dict[str, Any] = connection.execute(
         select(import_runs.c.params).where(import_runs.c.id == key)
     ).scalar_one()
     return params
+
+
+def asked_mode(fact: DagRunFact) -> Mode | None:
+    """Return the mode that a DAG run was started with, its schedule's unless it says so; ``None`` for none there is."""
+    if "mode" in fact.conf:
+        return next((mode for mode in Mode if mode == fact.conf["mode"]), None)
+    kind, own = dag_of(fact.dag_id) or (None, None)
+    config = read_instances().by_name.get(own or "")
+    schedule = config.schedules.get(kind) if config and kind else None
+    return schedule.mode if schedule else Mode.IMPORT
 
 
 def _waiting(import_type: ImportType, instance: str | None, fact: DagRunFact) -> RunView:
@@ -208,14 +222,14 @@ def _waiting(import_type: ImportType, instance: str | None, fact: DagRunFact) ->
         error = (
             "The run ended before its first task had written anything; see the log of start_run."
         )
-    mode = fact.conf.get("mode", Mode.IMPORT.value)
+    mode = asked_mode(fact)
     return RunView(
         key=None,
         dag_id=fact.dag_id,
         run_id=fact.run_id,
         import_type=import_type,
         instance=str(fact.conf["instance"]) if "instance" in fact.conf else instance,
-        mode=Mode(mode) if mode in set(Mode) else None,
+        mode=mode,
         state=ShownState.FAILED if error else fact.state,
         started_by=fact.started_by,
         started_at=as_utc(moment) if (moment := fact.queued_at or fact.run_after) else None,
@@ -238,7 +252,8 @@ def _view(
     if not is_active and "outcomes" in summary:
         counts = _known(Counter(summary["outcomes"]) + Counter({Outcome.FAILED: unclassified}))
     else:
-        counts = _count(connection, row.id) if counts_rows else {}
+        # One that was killed never closed its row, and there are few of them.
+        counts = _count(connection, row.id) if counts_rows or not is_active else {}
     has_asked = is_active or summary.get("approval")
     approval = _approval(connection, row.id) if has_asked else None
     progress = None

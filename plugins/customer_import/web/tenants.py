@@ -23,25 +23,27 @@ from customer_import.database.tables import (
 from customer_import.runs.organisations import links_of
 from customer_import.runs.previews import WOULD_WRITE
 from customer_import.runs.run import as_utc
+from customer_import.text import trim
 from customer_import.vocabulary import SUCCEEDED, ImportType, Mode, Outcome, StagedState, dag_of
 from customer_import.web.decisions import standing_of
 from customer_import.web.models import Page, ResellerView, TenantStatus, TenantView, View
 from customer_import.web.name_search import NameSearch
 from customer_import.web.paging import Order, read_page
 from customer_import.web.results import MOST_STARTED
-from customer_import.web.runs import is_selection
+from customer_import.web.runs import asked_mode, is_for_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select
+    from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select
 
     from customer_import.web.airflow_internals import DagRunFact
     from customer_import.web.rights import Rights
 
 NO_RESELLER = "none"
 """Stands for "no single reseller" where a reseller's MPN ID is asked for."""
-_RECENT_RUNS = 50
+_MOST_PARTS = 500
+"""Lists of some tenants only that are looked into, newest first."""
 
 
 class TenantFilter(View):
@@ -92,21 +94,19 @@ def latest_hierarchy(
     readable: Rights,
 ) -> Hierarchy | None:
     """Return the newest run that listed all tenants, with those of some tenants since; ``None`` when none did."""
+    runs = import_runs.c
     statement = (
         select(import_runs)
-        .where(import_runs.c.import_type == import_type, import_runs.c.instance == instance)
-        .where(or_(import_runs.c.state.in_(SUCCEEDED), import_runs.c.batches.is_not(None)))
-        .where(import_runs.c.mode != Mode.CHECK)
-        .order_by(import_runs.c.id.desc())
-        .limit(_RECENT_RUNS)
+        .where(runs.import_type == import_type, runs.instance == instance)
+        .where(or_(runs.state.in_(SUCCEEDED), runs.batches.is_not(None)))
+        .where(runs.mode != Mode.CHECK)
+        .order_by(runs.id.desc())
     )
-    found: list[Row[Any]] = []
-    for row in connection.execute(statement):
-        is_whole = not is_selection(row.params)
-        if is_whole or row.mode == Mode.DISCOVER:
-            found.append(row)
-        if is_whole:
-            break
+    whole = connection.execute(statement.where(is_for_all()).limit(1)).first()
+    after = statement.where(runs.mode == Mode.DISCOVER, runs.id > (whole.id if whole else 0))
+    found = list(connection.execute(after.limit(_MOST_PARTS)))
+    if whole:
+        found.append(whole)
     if not found:
         return None
     newest, base = found[0], found[-1]
@@ -160,7 +160,7 @@ def active_covers(
     """Return what the active DAG runs of an import will still write for an instance."""
     covers = []
     for fact in facts:
-        is_import = fact.conf.get("mode", Mode.IMPORT) == Mode.IMPORT
+        is_import = asked_mode(fact) is Mode.IMPORT
         _, own = dag_of(fact.dag_id) or (None, None)
         if not is_import or fact.conf.get("instance", own or default_instance) != instance:
             continue
@@ -176,7 +176,7 @@ def active_covers(
         covers.append(
             Cover(
                 connection.execute(statement).scalar_one_or_none(),
-                tuple(str(name).strip().lower() for name in listed)[:MOST_STARTED],
+                tuple(trim(str(name)).lower() for name in listed)[:MOST_STARTED],
             )
         )
     return covers

@@ -72,9 +72,7 @@ def _choice(
 ) -> Choice:
     import_type, own = of_dag(dag_id, rights) if dag_id else (rights.types[0], None)
     instances = read_instances(rights)
-    names = instances.taking(import_type)
-    wanted = instance or own
-    chosen = wanted if wanted in names else next(iter(names), None)
+    chosen = instances.choose(import_type, instance or own)
     return Choice(rights, import_type, chosen, instances, startable.dag_id(import_type, chosen))
 
 

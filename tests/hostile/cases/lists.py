@@ -173,6 +173,7 @@ def _envelopes() -> Iterator[Case]:
     odd: dict[str, tuple[object, Gives | Raises]] = {
         "bare list": ([{"id": 7, "name": "Bakery"}], Gives([[7, "Bakery"]])),
         "no data": ({"paging": {"totalPages": 1}}, _LOST),
+        "no data, none in all": ({"paging": {"totalCount": 0}}, Gives([])),
         "data null, none in all": ({"data": None, "paging": {"totalCount": 0}}, Gives([])),
         "data null, some in all": ({"data": None, "paging": {"totalCount": 7}}, _LOST),
         "data that is an object": ({"data": {"id": 7}, "paging": {"totalPages": 1}}, _LOST),

@@ -91,6 +91,8 @@ def verdict_of(found: Classification) -> Verdict:
         ((f"{A}/suspended",), False, True, False),
         ((f"{A}/pending", f"{B}/deleted"), False, True, False),
         ((f"{OWN}/none",), True, False, False),
+        ((f"{A}/disabled",), True, False, False),
+        ((f"{OWN}/provisioning",), True, False, False),
     ],
 )
 def test_whose_customer_a_tenant_is(
@@ -98,6 +100,14 @@ def test_whose_customer_a_tenant_is(
 ) -> None:
     found = [classify(import_type, *kinds).is_discovered for import_type in ImportType]
     assert found == [direct, indirect, tenant_reseller]
+
+
+def test_a_term_that_goes_on_unrenewed_counts_by_its_status_alone() -> None:
+    def found(status: str) -> bool:
+        term = Subscription("1", status, A, ends_on="2020-01-01", is_renewed=False)
+        return classifier(INDIRECT).by_subscriptions(TENANT, [term]).is_discovered is True
+
+    assert (found("active"), found("expired")) == (True, False)
 
 
 def test_a_reseller_is_nobodys_customer_however_the_import_groups() -> None:

@@ -99,7 +99,7 @@ class Classifier:
         self._import_type = import_type
         self._own_mpn_id = trim(instance.reseller_mpn_id or "")
         self._counted = frozenset(
-            status.strip().lower() for status in instance.counted_subscription_statuses
+            trim(status).lower() for status in instance.counted_subscription_statuses
         )
         partners = _group(resellers)
         named = _trimmed(instance.exclude_reseller_mpn_ids)

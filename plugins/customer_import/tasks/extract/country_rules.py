@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from customer_import.config.targets import COUNTRY_TARGET
-from customer_import.errors import RejectedRequestError, RetriableError
+from customer_import.errors import OutageError, RejectedRequestError, RetriableError
 from customer_import.runs.reference_data import put_reference
 from customer_import.text import trim
 from customer_import.vocabulary import ReferenceName
@@ -48,7 +48,7 @@ async def read_country_rules(
 async def _read_rules(client: PartnerCenterClient, country: str) -> CountryRules | None:
     try:
         return await client.country_rules(country)
-    except (RejectedRequestError, RetriableError) as error:
+    except (RejectedRequestError, RetriableError, OutageError) as error:
         log.info("No address rules for country %s: %s", country, error)
         return None
 

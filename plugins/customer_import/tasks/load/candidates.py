@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from customer_import.text import trim
 from customer_import.vocabulary import Sign
 
 if TYPE_CHECKING:
@@ -114,8 +115,8 @@ def signs_of(
     """
     values = {
         Sign.CORE_NAME: core_name(name),
-        Sign.DOMAIN_PREFIX: prefix.strip().casefold(),
-        Sign.EMAIL_DOMAIN: email.rpartition("@")[2].strip().casefold() if "@" in email else "",
+        Sign.DOMAIN_PREFIX: trim(prefix).casefold(),
+        Sign.EMAIL_DOMAIN: trim(email.rpartition("@")[2]).casefold() if "@" in email else "",
         Sign.ADDRESS: _address(address or {}),
     }
     return {sign: _digest(sign, value) for sign, value in values.items() if value}

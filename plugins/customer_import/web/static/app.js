@@ -38,6 +38,8 @@ async function call(path, method = "GET", body = undefined, words = () => null) 
   return answer.json();
 }
 
+const saidByUs = (answer) => (typeof answer.detail === "string" ? answer.detail : null);
+
 const startRun = (dagId, conf, runId = undefined) =>
   call(`${AIRFLOW}api/v2/dags/${encodeURIComponent(dagId)}/dagRuns`, "POST", { logical_date: null, conf, dag_run_id: runId });
 
@@ -107,7 +109,7 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-start]");
   if (!button) return;
   try {
-    confirmStart(await call(button.dataset.start), button.dataset.what, () => {});
+    confirmStart(await call(button.dataset.start, "GET", undefined, saidByUs), button.dataset.what, () => {});
   } catch (error) {
     showProblem(error.message);
   }
@@ -167,7 +169,7 @@ async function sendDecision(path, body) {
   problem.hidden = true;
   try {
     const whom = body.links ? {} : { tenant_ids: decideTenants(box) };
-    await call(`${path}${box.dataset.place}`, "POST", { ...body, ...whom, seen }, (answer) => answer.detail);
+    await call(`${path}${box.dataset.place}`, "POST", { ...body, ...whom, seen }, saidByUs);
   } catch (error) {
     problem.textContent = error.message;
     problem.hidden = false;
@@ -350,7 +352,7 @@ function keepSelection(dagId, instance) {
   byId("select-none").onclick = () => { selected.clear(); show(); };
   byId("select-all").onclick = async () => {
     try {
-      const request = await call(byId("select-all").dataset.url);
+      const request = await call(byId("select-all").dataset.url, "GET", undefined, saidByUs);
       set(request.conf.tenants, true);
       if (request.is_cut) showProblem(`Only the first ${request.count.toLocaleString("en")} were selected.`);
     } catch (error) {
@@ -365,7 +367,7 @@ function keepSelection(dagId, instance) {
   };
   show();
   return {
-    ids: () => [...selected].slice(0, most),
+    ids: () => [...selected], // all of them: that there are too many is told
     seen: () => Number(sessionStorage.getItem(`${key}:seen`)),
     clear: () => { selected.clear(); show(); },
   };
