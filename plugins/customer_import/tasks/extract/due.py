@@ -95,7 +95,7 @@ def mark_due(
         ("exclusion", _is_excluded_otherwise(connection, run, excluded_mpn_ids)),
         ("resellers", is_excluded if is_selective else false()),
         ("link", _known.account_id.is_not(None) & ~_is_linked(run, takes_more=takes_more)),
-        ("link", _is_not_ours & _is_imported(run)),
+        ("link", _is_not_ours & _known.excluded_mpn_ids.is_(None) & _is_imported(run)),
     ):
         mark(connection, run, reason, exists(select(_known.tenant_id).where(mine, condition)))
 
