@@ -12,7 +12,7 @@ from customer_import.config.paths import INSTANCES_VARIABLE
 from customer_import.vocabulary import ImportType, dag_id_of, dag_of
 from customer_import.web.rights import Rights
 from tests.web.conftest import PREFIX
-from tests.web.data import add_staged, add_two_instances, tenant_id
+from tests.web.data import add_run, add_staged, add_two_instances, tenant_id
 from tests.web.test_access import addresses
 
 if TYPE_CHECKING:
@@ -171,3 +171,23 @@ def test_a_user_of_one_instance_decides_about_no_other(
     # The instance takes the indirect import, too, of which this user may start nothing.
     answer = staff.post(f"{PREFIX}/decisions?dag_id={SOUTH}&instance=south", json=body)
     assert answer.status_code == 403
+
+
+def test_a_preview_is_imported_only_by_who_may_start_its_own_dag(
+    log_in: Callable[[str], TestClient], database: Engine, instances: dict[str, int]
+):
+    summary = {"outcomes": {"would_create": 1}}
+    for dag_id in (DIRECT.dag_id, SOUTH):
+        add_run(
+            database,
+            mode="preview",
+            dag_id=dag_id,
+            airflow_run_id="p",
+            instance="south",
+            summary=summary,
+        )
+    button = "/import-previewed"
+    page = f"{PREFIX}/?run_id=p&dag_id="
+    assert button in log_in("south_staff").get(f"{page}{SOUTH}").text
+    assert button not in log_in("south_staff").get(f"{page}{DIRECT.dag_id}").text
+    assert button in log_in("admin").get(f"{page}{DIRECT.dag_id}").text

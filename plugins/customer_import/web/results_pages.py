@@ -251,6 +251,7 @@ def _starts(place: Place, startable: Rights) -> dict[str, Any]:
         "can_retry": run.mode is Mode.IMPORT and bool(run.outcomes.get(Outcome.FAILED)),
         "can_import_previewed": run.mode is Mode.PREVIEW
         and run.state is not ShownState.FAILED
+        and startable.has(run.dag_id)  # a preview is imported by a run of its own DAG
         and bool(run.would_write),
     }
 

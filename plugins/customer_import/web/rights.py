@@ -49,6 +49,13 @@ class Rights:
         """Whether it may be done at an instance; ``None``: at every one."""
         return import_type in self.everywhere or (import_type, instance) in self.single
 
+    def has(self, dag_id: str) -> bool:
+        """Whether it may be done with one DAG: that of an import, or that of an instance."""
+        found = dag_of(dag_id)
+        return found is not None and (
+            found in self.single or (found[0] in self.everywhere and found[1] is None)
+        )
+
     def only(self, import_type: ImportType, instance: str | None = None) -> Rights:
         """Return those of one import, and of one instance if it is named."""
         if instance is not None:
