@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from customer_import.config.instances import load_instances
 from customer_import.database.tables import import_runs, sent_notices
 from customer_import.notices.rules import Notice
-from customer_import.notices.send import tell_of_run
+from customer_import.notices.send import tell_again, tell_of_run
 from customer_import.notices.store import claim
 from customer_import.notices.watch import watch
 from customer_import.runs.renewals import note_renewal
@@ -199,6 +199,30 @@ def test_a_mail_that_is_refused_is_said_without_names_and_sent_the_next_time(
     end(book, unchanged=40, rejected=2)
     assert len(mail.mails) == 1
     assert kept(book.engine) == [""]
+
+
+def test_what_a_run_could_tell_nobody_is_told_later_without_another_run(
+    book: Book, instances: Path, mail: MailServer
+):
+    write(instances, by=[SMTP], of=["problems", "new_customers"])
+
+    def look() -> None:
+        tell_again(book.engine, ["default"], lambda dag_id, run_id: f"{LINK}/{dag_id}/{run_id}")
+
+    mail.refuses = True
+    run = end(book, unchanged=40, created=1, rejected=2)
+    look()
+    assert mail.mails == []
+    mail.refuses = False
+    look()
+    look()
+    titles, texts = zip(*sorted(mail.texts()), strict=True)
+    assert titles == (
+        "Contoso, direct customers: 1 customer created",
+        "Contoso, direct customers: 2 customers failed or rejected",
+    )
+    assert all(f"{LINK}/{run.dag_id}/{run.airflow_run_id}" in text for text in texts)
+    assert kept(book.engine) == ["", ""]
 
 
 def test_an_instance_that_is_wrong_tells_nobody_and_says_so(

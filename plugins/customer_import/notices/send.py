@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import BaseNotifier, get_current_context
 from sqlalchemy import exists, select
@@ -15,14 +15,14 @@ from customer_import.config.notices import PLACES
 from customer_import.database.engine import reading
 from customer_import.database.tables import import_runs
 from customer_import.errors import ConfigurationError
+from customer_import.notices import store
 from customer_import.notices.rules import of_run
-from customer_import.notices.store import claim, fail, forget
 from customer_import.runs.parameters import RunParams
 from customer_import.tasks.finish.summary import Summary
 from customer_import.vocabulary import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from sqlalchemy import Engine
 
@@ -36,12 +36,43 @@ log = logging.getLogger(__name__)
 def tell_of_run(engine: Engine, run_key: int, link: str) -> None:
     """Tell people what an ended run came to, as far as its instance says so.
 
-    One that is closed again when a later import of all customers has ended well tells nothing: it is no news any more.
-
     Args:
         engine: The import's database.
         run_key: ``import_runs.id``.
         link: Where the run's results are.
+    """
+    if worth := _worth(engine, run_key, link):
+        settle(engine, worth.instance, worth.import_type, worth.found, worth.config)
+
+
+def tell_again(engine: Engine, instances: Collection[str], link: Callable[[str, str], str]) -> None:
+    """Tell people what they would have been told by runs, had it reached anybody.
+
+    Args:
+        engine: The import's database.
+        instances: Whose runs.
+        link: Returns where the results of a run are, by DAG id and Airflow's run id.
+    """
+    for instance in instances:
+        for lost in store.lost(engine, instance):
+            worth = _worth(engine, lost.run_key, link(lost.dag_id, lost.airflow_run_id))
+            if worth is not None and (notice := worth.found.get(lost.kind)):
+                settle(engine, instance, worth.import_type, {lost.kind: notice}, worth.config)
+
+
+class _Worth(NamedTuple):
+    """What a run's end is worth, and who is told of it."""
+
+    instance: str
+    import_type: str
+    found: dict[NoticeKind, Notice | None]
+    config: NoticesConfig
+
+
+def _worth(engine: Engine, run_key: int, link: str) -> _Worth | None:
+    """Return what is to be told of a run.
+
+    One that is closed again when a later import of all customers has ended well tells nothing: it is no news any more.
     """
     with reading(engine) as connection:
         this, later = import_runs.alias("this_run").c, import_runs.c
@@ -57,18 +88,18 @@ def tell_of_run(engine: Engine, run_key: int, link: str) -> None:
         name, params, stored, is_outdated = row
     if is_outdated:
         log.info("A later import of all customers has ended well: nobody is told of this run")
-        return
+        return None
     try:
         instance = load_instance(name)
     except ConfigurationError as error:
         log.warning("Nobody is told of this run: %s", error)
-        return
+        return None
     if instance.notices is None or stored is None:
-        return
+        return None
     summary = Summary(**stored)
     is_for_all = not RunParams.parse(params).is_selective
     found = of_run(summary, instance.title, instance.notices, link, is_for_all=is_for_all)
-    settle(engine, name, summary.import_type, found, instance.notices)
+    return _Worth(name, summary.import_type, found, instance.notices)
 
 
 def settle(
@@ -93,14 +124,14 @@ def settle(
     repeat_after = timedelta(hours=config.repeat_after_hours)
     for kind, notice in found.items():
         if notice is None:
-            forget(engine, instance, import_type, kind)
+            store.forget(engine, instance, import_type, kind)
             continue
-        if claim(engine, instance, notice, repeat_after, now):
+        if store.claim(engine, instance, notice, repeat_after, now):
             # Claimed first: a task that is killed here and run again tells nobody twice.
             faults = [fault for by in config.by if (fault := _send(notice, by))]
             if faults:
                 is_lost = len(faults) == len(config.by)
-                fail(engine, instance, notice, "; ".join(faults), is_lost=is_lost)
+                store.fail(engine, instance, notice, "; ".join(faults), is_lost=is_lost)
 
 
 def _send(notice: Notice, by: NotifierConfig) -> str | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import and_, delete, select, update
 
-from customer_import.database.engine import insert_missing
+from customer_import.database.engine import insert_missing, reading
 from customer_import.database.tables import import_runs, sent_notices
 from customer_import.runs.renewals import last_renewal
 from customer_import.runs.run import as_utc
@@ -27,12 +27,22 @@ WATCHED = "watched"
 """In the place of a kind: since when a schedule is watched."""
 
 
+class Lost(NamedTuple):
+    """A notice that reached nobody: the run that it was about, and its kind."""
+
+    run_key: int
+    dag_id: str
+    airflow_run_id: str
+    kind: NoticeKind
+
+
 def claim(
     engine: Engine, instance: str, notice: Notice, repeat_after: timedelta, now: datetime
 ) -> bool:
     """Tell whether a notice is to be sent now, and remember that it is: no other task sends it then.
 
-    New customers are told with every run; anything else again only after ``repeat_after``.
+    New customers are told with every run; anything else again only after ``repeat_after``, and what reached nobody at
+    once.
     """
     key = {"instance": instance, "import_type": notice.import_type, "kind": notice.kind.value}
     row = key | {"sent_at": now, "run_id": notice.run_key, "error": None}
@@ -45,12 +55,12 @@ def claim(
     with engine.begin() as connection:
         if insert_missing(connection, sent_notices, [row]):
             return True
-        again = update(sent_notices).where(*_same(key), is_again)
+        again = update(sent_notices).where(*_same(key), is_again | (_sent.sent_at == _LONG_AGO))
         return connection.execute(again.values(row)).rowcount == 1
 
 
 def fail(engine: Engine, instance: str, notice: Notice, error: str, *, is_lost: bool) -> None:
-    """Remember that a notice could not be sent; when it reached nobody, it is sent again the next time."""
+    """Remember that a notice could not be sent; when it reached nobody, it is sent again soon."""
     key = {"instance": instance, "import_type": notice.import_type, "kind": notice.kind.value}
     values: dict[str, object] = {"error": error}
     if is_lost:
@@ -64,6 +74,20 @@ def forget(engine: Engine, instance: str, import_type: str, kind: NoticeKind) ->
     key = {"instance": instance, "import_type": import_type, "kind": kind.value}
     with engine.begin() as connection:
         connection.execute(delete(sent_notices).where(*_same(key)))
+
+
+def lost(engine: Engine, instance: str) -> list[Lost]:
+    """Return the notices of an instance's runs that reached nobody."""
+    runs = import_runs.c
+    query = (
+        select(runs.id, runs.dag_id, runs.airflow_run_id, _sent.kind)
+        .join(import_runs, runs.id == _sent.run_id)
+        .where(_sent.instance == instance, _sent.sent_at == _LONG_AGO)
+        .order_by(runs.id, _sent.kind)
+    )
+    with reading(engine) as connection:
+        rows = connection.execute(query).all()
+    return [Lost(row.id, row.dag_id, row.airflow_run_id, NoticeKind(row.kind)) for row in rows]
 
 
 def was_sent(sent_at: datetime) -> bool:

@@ -15,7 +15,7 @@ from airflow.sdk import DAG, Param, get_current_context, task
 from customer_import.pipeline.database_outage import LONGEST_S, outlasting_database
 from customer_import.pipeline.documentation import MAINTENANCE
 from customer_import.pipeline.import_dag import OWNER, RETRY_POLICY, TAGS
-from customer_import.pipeline.task_run import pages_url
+from customer_import.pipeline.task_run import pages_url, results_url
 
 DAG_ID = "maintain_customer_import"
 
@@ -97,11 +97,12 @@ def purge_personal_data() -> dict[str, Any]:
 )
 @outlasting_database
 def watch_imports() -> None:
-    """Tell people which scheduled imports are overdue, and which credentials end soon."""
+    """Tell people which scheduled imports are overdue, which credentials end soon, and what did not reach them."""
     from customer_import.config.instances import load_each_instance  # noqa: PLC0415
     from customer_import.database.engine import open_engine  # noqa: PLC0415
     from customer_import.database.migrate import migrate  # noqa: PLC0415
     from customer_import.errors import ConfigurationError  # noqa: PLC0415
+    from customer_import.notices.send import tell_again  # noqa: PLC0415
     from customer_import.notices.watch import watch  # noqa: PLC0415
 
     engine = open_engine()
@@ -110,6 +111,7 @@ def watch_imports() -> None:
     right = {
         name: one for name, one in instances.items() if not isinstance(one, ConfigurationError)
     }
+    tell_again(engine, right, results_url)
     watch(engine, right, pages_url())
     for error in instances.values():
         if isinstance(error, ConfigurationError):
