@@ -156,7 +156,8 @@ CONTACTS: Table = {
     "primary: yes": (_listed({"id": 1, "accountId": 7, "isPrimary": "yes"}), _CONTACT),
 }
 OPTIONS: Table = {
-    "systems null": ({"systems": None}, _LOST),
+    "systems null": ({"systems": None}, Gives([])),
+    "systems that are text": ({"systems": "none"}, _LOST),
     "no such system": ({"systems": [{"id": 2, "options": [7]}]}, Gives([])),
     "options of texts": ({"systems": [{"id": 1, "options": ["x"]}]}, _LOST),
     "alias that is a number": (
