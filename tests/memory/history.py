@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from customer_import.runs.run import Run
     from tests.support.databases import Database
 
-_FORMER = "still carries the former reseller's MPN ID"
+_FORMER = "carries a reseller's MPN ID"
 DONE = {"created", "updated", "unchanged", "would_create", "would_update"}
 _FAULTS: dict[str, FaultRule] = {
     "extraction stops": FaultRule(

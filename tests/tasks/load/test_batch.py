@@ -386,7 +386,7 @@ def test_customer_that_left_its_reseller_is_told_what_its_account_still_carries(
     result = scene.results(scene.run([customer]))[customer.tenant_id]
     assert result.outcome == "unchanged"
     assert "imported by the indirect import before" in result.warnings[0]
-    assert "former reseller's MPN ID as a sync option" in result.warnings[1]
+    assert "carries a reseller's MPN ID as a sync option" in result.warnings[1]
     assert scene.options_of(scene.accounts[0])["resellermpnid"] == MPN
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import delete
 
+from customer_import.database.tables import tenant_links
 from customer_import.vocabulary import ImportType
 from sandbox import FaultKind
 from tests.tasks.load.scene import MPN, MPN_OPTION, Customer, customers, fault
@@ -102,7 +104,7 @@ def test_customer_that_becomes_direct_is_told_what_is_still_its_resellers(
     assert "imported by the indirect import before" in first.warnings[0]
     second = scene.results(scene.run([customer], DIRECT))[customer.tenant_id]
     for warnings in (first.warnings[1:], second.warnings):
-        assert "former reseller's MPN ID as a sync option" in warnings[0]
+        assert "carries a reseller's MPN ID as a sync option" in warnings[0]
         assert f"bill-to account is still {a.id}" in warnings[1]
     account = scene.account_of(customer)
     scene.records.set_sync_options(
@@ -111,6 +113,21 @@ def test_customer_that_becomes_direct_is_told_what_is_still_its_resellers(
     values = {name: value for name, value in account.values.items() if name != "billToAccountId"}
     scene.records.update_account(account, values, account.custom_fields)
     assert scene.results(scene.run([customer], DIRECT))[customer.tenant_id].warnings is None
+
+
+def test_what_is_still_its_resellers_is_told_when_nobody_remembers_the_move(
+    scene: Scene, resellers: tuple[Account, Account]
+):
+    a, _ = resellers
+    customer = customers(1)[0]
+    scene.run([of_reseller(customer, MPN, a)], INDIRECT)
+    with scene.engine.begin() as database:
+        database.execute(delete(tenant_links))  # as after a restore
+    for _ in range(2):
+        result = scene.results(scene.run([customer], DIRECT, scope="verify"))[customer.tenant_id]
+        assert result.outcome == "unchanged"
+        assert "carries a reseller's MPN ID as a sync option" in result.warnings[0]
+        assert f"bill-to account is still {a.id}" in result.warnings[1]
 
 
 def test_owner_follows_a_move_and_nothing_else(scene: Scene, resellers: tuple[Account, Account]):

@@ -15,6 +15,8 @@ from customer_import.text import trim
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from customer_import.config.mapping import FieldMapping, Mappings
     from customer_import.runs.run import Run
     from customer_import.tasks.load.claims import Link
@@ -55,37 +57,53 @@ def renewing(mappings: Mappings) -> Mappings:
     return mappings.with_fields(renewed)
 
 
-def still_owed(customer: StagedCustomer, run: Run, comparison: Comparison) -> dict[str, str]:
+def still_owed(
+    customer: StagedCustomer,
+    run: Run,
+    comparison: Comparison,
+    *,
+    is_move: bool,
+    told: Collection[str],
+) -> dict[str, str]:
     """Return what an update leaves of a move for a person to change.
+
+    Args:
+        customer: As staged.
+        run: The run.
+        comparison: With what the BSS has, and what the update changes of it.
+        is_move: Whether the customer has moved since it was written. After a restore, or of an account that was made by
+            hand, nobody knows; then only what no customer of this import has tells that it was a reseller's.
+        told: What runs before this one found to be owed.
 
     Returns:
         Name of the field or option to a warning.
     """
     written = comparison.changes.account.before
-    owed = {}
-    for name in _foreign_options(run, comparison):
-        owed[name] = (
-            f"Its account still carries the former reseller's MPN ID as a sync option ({name}); "
-            "remove it in the BSS."
-        )
+    owed = {
+        name: f"Its account carries a reseller's MPN ID as a sync option ({name}), and the {run.import_type} import "
+        "gives none; remove it in the BSS."
+        for name in _foreign_options(run, comparison)
+    }
     account = comparison.account
     bill_to = read_field(account.body, _BILL_TO)
     resellers = run.instance.reseller_bss_accounts
     right = resellers.get(customer.reseller_mpn_id or "")
     if run.import_type is not ImportType.INDIRECT:
         right = None
-    is_wrong = bill_to != right if right else bill_to in set(resellers.values())
+    is_known = is_move or _BILL_TO in told
+    is_wrong = is_known and bill_to != right if right else bill_to in set(resellers.values())
     if is_wrong and bill_to is not None and _BILL_TO not in written:
         wanted = f"account {right}, its reseller's" if right else "no reseller's account"
         owed[_BILL_TO] = f"Its bill-to account is still {bill_to}; make it {wanted} in the BSS."
     owner, right_owner = read_field(account.body, _OWNER), customer.account.get(_OWNER)
-    if right_owner is not None and owner != right_owner and _OWNER not in written:
+    is_former = right_owner is not None and owner != right_owner and _OWNER not in written
+    if is_former and (is_move or _OWNER in told):
         owed[_OWNER] = "Its responsible user is still the former one; change it in the BSS."
     return owed
 
 
 def _foreign_options(run: Run, comparison: Comparison) -> list[str]:
-    """Return the mapped options with a value that another import gave."""
+    """Return the mapped options with a value that this import does not give."""
     cleared = set(comparison.options.cleared)
     filled = {
         trim(text).casefold()

@@ -104,12 +104,11 @@ async def plan_update(
     if comparison is None:
         raise Stop(account_gone(account_id))
     is_marker_lost = await _is_marker_lost(look, customer, account_id, comparison.marker)
-    owed: dict[str, str] = {}
     warnings: list[str] = []
     if is_move and link is not None:
         warnings.append(said_move(customer, link, run.import_type))
-    if is_move or (link is not None and link.owed):
-        owed = still_owed(customer, run, comparison)
+    told = (link.owed if link else None) or ()
+    owed = still_owed(customer, run, comparison, is_move=is_move, told=told)
     before = join_before(customer.before, before_update(comparison.changes, comparison.options))
     changed = changed_fields(customer, before)
     others = {"tenant id": is_marker_lost, "contact": comparison.contact_id is None or is_sent}
