@@ -100,14 +100,20 @@ class AirflowApi:
 
     def trigger(self, dag_id: str, conf: dict[str, Any]) -> str:
         """Start a run with these params and return its run id."""
-        answer = self.http.post(
-            f"{self.url}/api/v2/dags/{dag_id}/dagRuns",
-            json={"logical_date": None, "conf": conf},
-            timeout=TIMEOUT_S,
-        )
-        answer.raise_for_status()
-        run_id: str = answer.json()["dag_run_id"]
+        answer = self.post(f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
+        run_id: str = answer["dag_run_id"]
         return run_id
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Make something; when Airflow broke off, which undoes what it had begun, it is made again after a pause."""
+        for pause_s in (1, 2, 4, 0):
+            answer = self.http.post(f"{self.url}/api/v2/{path}", json=body, timeout=TIMEOUT_S)
+            if answer.status_code != _BROKEN:
+                break
+            time.sleep(pause_s)
+        answer.raise_for_status()
+        made: dict[str, Any] = answer.json()
+        return made
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """Return a run as the REST API gives it."""

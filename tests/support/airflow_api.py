@@ -79,9 +79,7 @@ class WatchingApi(AirflowApi):
 
     def create_asset_event(self, asset_id: int, extra: dict[str, Any]) -> None:
         """Say that an asset has changed."""
-        body = {"asset_id": asset_id, "extra": extra}
-        answer = self.http.post(f"{self.url}/api/v2/assets/events", json=body, timeout=TIMEOUT_S)
-        answer.raise_for_status()
+        self.post("assets/events", {"asset_id": asset_id, "extra": extra})
 
     def asset_events(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Return the asset events of a run."""
