@@ -149,6 +149,29 @@ def test_second_account_that_came_early_in_the_run_before_is_named(
     assert str(twin.id) in result.warnings[0]
 
 
+@only_sqlite
+def test_accounts_that_a_run_looked_at_are_not_looked_at_again_for_second_ones(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    """Also a second account that is not there any more is named no longer."""
+    monkeypatch.setattr("customer_import.tasks.load.twins.OVERLAP", 0)
+    monkeypatch.setattr("customer_import.bss.client.PAGE_SIZE", 2)
+    staged = customers(6)
+    scene.run(staged)
+    twin = scene.existing("Made by a lost answer", staged[0].tenant_id)
+    asked = []
+    said = []
+    for _ in range(3):
+        before = scene.requests(".accounts.list")
+        results = scene.results(scene.run(staged))
+        asked.append(scene.requests(".accounts.list") - before)
+        said.append(str(twin.id) in str(results[staged[0].tenant_id].warnings))
+        if len(said) == 2:
+            mark(scene, twin, "")
+    assert asked == [4, 1, 1]
+    assert said == [True, True, False]
+
+
 # -- A look before a creation ----------------------------------------------------------------------
 
 

@@ -35,7 +35,7 @@ from customer_import.tasks.load.customers import count_staged
 from customer_import.tasks.load.drift_check import DriftCheck
 from customer_import.tasks.load.marker import is_tenant_id, marker_key
 from customer_import.tasks.load.reconcile import name_key
-from customer_import.tasks.load.twins import look_for_twins, say_listed_twins
+from customer_import.tasks.load.twins import look_for_twins, note_listed_twins
 from customer_import.vocabulary import SUCCEEDED, ReferenceName, Scope
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def list_accounts(run: Run, engine: Engine) -> int:
         count = asyncio.run(_list(run, engine))
         refresh_statistics(engine, bss_accounts)
         log.info("Listed %d BSS accounts.", count)
-        say_listed_twins(run, engine)
+        note_listed_twins(run, engine)
     else:
         log.info("Every customer has a BSS account already: the accounts are not listed.")
         if staged:
