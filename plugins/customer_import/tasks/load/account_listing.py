@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _DELETED_AT_ONCE = 500
+_UNKNOWABLE = {"none": ""}
+"""Stands for an account that can be known by nothing, so that what was forgotten is told from what never was."""
 
 
 def needs_listing(run: Run, engine: Engine) -> bool:
@@ -168,8 +170,9 @@ def _signs(run_key: int, account: Account, option: str | None) -> Iterator[dict[
         prefix=(account.custom_field_named(option) if option else None) or "",
         address=parts,
     )
-    for kind, sign in found.items():
-        yield {"run_id": run_key, "account_id": account.id, "kind": kind.value, "sign": sign}
+    signs = {kind.value: sign for kind, sign in found.items()} or _UNKNOWABLE
+    for kind, sign in signs.items():
+        yield {"run_id": run_key, "account_id": account.id, "kind": kind, "sign": sign}
 
 
 def _row(run_key: int, account: Account, organisation: Organisation) -> dict[str, object]:
