@@ -159,7 +159,9 @@ async def _look(run: Run, engine: Engine) -> _Looked:
         async for page in client.accounts_after(after):
             note(page)
             highest = max(highest, *(account.id for account in page))
-    return _Looked(highest, await asyncio.to_thread(_beside_links, engine, run, carried))
+    return _Looked(
+        highest, await asyncio.to_thread(beside_links, engine, run.params.instance, carried)
+    )
 
 
 async def _those_there(client: BssClient, numbers: Sequence[int]) -> list[Account]:
@@ -175,19 +177,28 @@ async def _those_there(client: BssClient, numbers: Sequence[int]) -> list[Accoun
     return [account for account in found if account is not None]
 
 
-def _beside_links(engine: Engine, run: Run, carried: dict[str, set[int]]) -> dict[str, list[int]]:
+def beside_links(
+    engine: Engine, instance: str, carried: Mapping[str, set[int]]
+) -> dict[str, list[int]]:
+    """Return the accounts beside the linked one of linked tenants.
+
+    Args:
+        engine: The import's database.
+        instance: Whose links.
+        carried: Tenant to the accounts that carry its id.
+    """
     links = tenant_links.c
     found: dict[str, list[int]] = {}
     markers = sorted(carried)
     with reading(engine) as connection:
         for start in range(0, len(markers), _ASKED_AT_ONCE):
             some = markers[start : start + _ASKED_AT_ONCE]
+            # Whether there is an account is not asked here: SQLite would then go through all that have one.
             statement = select(links.tenant_id, links.account_id).where(
-                links_of(run.params.instance),
-                links.tenant_id.in_(some),
-                links.account_id.is_not(None),
+                links_of(instance), links.tenant_id.in_(some)
             )
             for row in connection.execute(statement):
-                if others := carried[row.tenant_id] - {row.account_id}:
+                others = carried[row.tenant_id] - {row.account_id}
+                if row.account_id is not None and others:
                     found[row.tenant_id] = sorted(others)
     return found
