@@ -46,7 +46,7 @@ def test_no_account_and_no_link_is_read_that_is_not_asked_for(sqlite_engine: Eng
         with reading(sqlite_engine) as connection:
             find_matches(connection, key, wanted, MatchRules(run.params.instance))
             find_twins(connection, key, dict.fromkeys(wanted, 1))
-        beside_links(sqlite_engine, run.params.instance, dict.fromkeys(wanted, {1}))
+        beside_links(sqlite_engine, run.params.instance, {one: {1} for one in wanted})
 
     found = plans(sqlite_engine, ask)
     assert found

@@ -108,9 +108,10 @@ def test_account_is_linked_to_one_tenant_only(scene: Scene):
     scene.run([first])
     account = scene.account_of(first)
     mark(scene, account, second.tenant_id)  # as if the account were the second customer's
-    result = scene.results(scene.run([second]))[second.tenant_id]
-    assert (result.outcome, result.reason_code) == ("ambiguous", "other_link")
-    assert f"{account.id} is linked to tenant {first.tenant_id}" in result.reason
+    for mode in ("preview", "import"):
+        result = scene.results(scene.run([second], mode=mode))[second.tenant_id]
+        assert (result.outcome, result.reason_code) == ("ambiguous", "other_link")
+        assert f"{account.id} is linked to tenant {first.tenant_id}" in result.reason
     assert [link.account_id for link in scene.links().values()].count(account.id) == 1
     assert len(scene.accounts) == 1
 

@@ -118,11 +118,13 @@ def find_matches(
         own.where(accounts.tenant_marker.in_(keys)), own.where(accounts.name_key.in_(keys.values()))
     ).subquery()
     linked = and_(links_of(rules.instance), tenant_links.c.account_id == found.c.account_id)
-    statement = select(found, tenant_links.c.id).select_from(found.outerjoin(tenant_links, linked))
+    statement = select(found, tenant_links.c.tenant_id).select_from(
+        found.outerjoin(tenant_links, linked)
+    )
     for row in connection.execute(statement):
-        account = IndexedAccount(row.account_id, row.name_key, row.tenant_marker)
+        account = IndexedAccount(row.account_id, row.name_key, row.tenant_marker, row.tenant_id)
         by_marker[account.tenant_marker].append(account)
-        if row.id is None:  # a linked one is another customer, whatever it carries
+        if account.linked_to is None:  # a linked one is another customer, whatever it carries
             by_name[account.name_key].append(account)
     alike = _find_alike(connection, run_key, wanted, rules)
     return {
