@@ -144,6 +144,7 @@ async def test_an_end_without_the_database_hides_no_error_that_came_before(
     with pytest.raises(AuthenticationError):
         await end(AuthenticationError("refused", service="BSS"))
     assert "could not be let go of" in caplog.text
+    assert "Traceback" not in caplog.text
     with sqlite_engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE away RENAME TO tenant_links")
     with pytest.raises(SQLAlchemyError):

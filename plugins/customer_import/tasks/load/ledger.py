@@ -124,10 +124,10 @@ class Ledger:
         await self._committer.__aexit__(kind, *exc_info)
         try:
             await asyncio.to_thread(self._let_go)
-        except (SQLAlchemyError, DatabaseError):
+        except (SQLAlchemyError, DatabaseError) as error:
             if kind is None:
                 raise
-            log.warning("The customers could not be let go of.", exc_info=True)
+            log.warning("The customers could not be let go of: %s", error)
 
     async def claim(self, request: ClaimRequest) -> Claim:
         """Ask for a tenant; makes its link when there is none.
@@ -339,8 +339,11 @@ class Ledger:
             await asyncio.sleep(RENEW_EVERY_S)
             try:
                 await asyncio.to_thread(self._set_lease, is_held=True)
-            except (SQLAlchemyError, DatabaseError):  # the next time, before the lease ends
-                log.warning("The leases could not be renewed.", exc_info=True)
+            except (
+                SQLAlchemyError,
+                DatabaseError,
+            ) as error:  # the next time, before the lease ends
+                log.warning("The leases could not be renewed: %s", error)
 
     def _set_lease(self, *, is_held: bool) -> None:
         lease = {"lease_until": self.now() + LEASE} if is_held else {"holder": None}
