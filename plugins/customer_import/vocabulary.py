@@ -149,7 +149,7 @@ class ReferenceName(StrEnum):
     APPROVAL = "approval"  # whether the load is to be approved, and the answer
     SELECTION = "selection"  # name in the run's parameters to the tenant id that it meant
     DRIFT = "drift"  # how many customers a check compared
-    TWINS = "twins"  # tenant to accounts that carry its id beside the linked one, of a run that lists none
+    TWINS = "twins"  # second accounts of linked customers, and up to which account number they were looked for
 
 
 class NoticeKind(StrEnum):

@@ -126,6 +126,7 @@ def test_renewal_goes_on_after_an_error_of_the_database(
     engine: Engine,
     away: Callable[[Engine], AbstractContextManager[None]],
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ):
     monkeypatch.setattr("customer_import.tasks.load.ledger.RENEW_EVERY_S", 0.01)
     ahead = timedelta()
@@ -145,6 +146,8 @@ def test_renewal_goes_on_after_an_error_of_the_database(
         return link.lease_until
 
     assert asyncio.run(hold()) > datetime.now(UTC) + 1.5 * LEASE
+    assert "The leases could not be renewed: " in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 @only_sqlite

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import event, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import (
@@ -17,7 +18,7 @@ from customer_import.database.tables import (
     staged_customers,
     tenant_links,
 )
-from customer_import.errors import SupersededError
+from customer_import.errors import AuthenticationError, SupersededError
 from customer_import.runs.run import record_run
 from customer_import.tasks.load.claims import LEASE, ClaimRequest, Holder
 from customer_import.tasks.load.entries import LinkedElsewhereError
@@ -125,6 +126,46 @@ async def test_links_of_another_organisation_are_neither_seen_nor_changed(
         found = await theirs.read("t")
     assert found is not None
     assert (found.account_id, found.content_hash, found.holder) == (5, "theirs+open", "1/0/1")
+
+
+async def test_an_end_without_the_database_hides_no_error_that_came_before(
+    sqlite_engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def end(error: Exception | None) -> None:
+        async with ledger(sqlite_engine, Holder(1, 0, 1)) as mine:
+            for tenant in ("t", "u"):
+                await held(mine, tenant, content_hash="abc")
+                await mine.confirm(tenant)
+            with sqlite_engine.begin() as connection:
+                connection.exec_driver_sql("ALTER TABLE tenant_links RENAME TO away")
+            if error is not None:
+                raise error
+
+    with pytest.raises(AuthenticationError):
+        await end(AuthenticationError("refused", service="BSS"))
+    assert "could not be let go of" in caplog.text
+    assert "Traceback" not in caplog.text
+    with sqlite_engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO tenant_links")
+    with pytest.raises(SQLAlchemyError):
+        await end(None)
+
+
+async def test_tenants_whose_write_broke_off_are_distrusted_together(
+    sqlite_engine: Engine,
+) -> None:
+    statements: list[str] = []
+
+    def note(_: object, __: object, statement: str, *more: object) -> None:
+        statements.append(statement)
+
+    async with ledger(sqlite_engine, Holder(1, 0, 1)) as mine:
+        for tenant in "tuvw":
+            await held(mine, tenant, content_hash="abc")
+            await mine.confirm(tenant)
+        event.listen(sqlite_engine, "before_cursor_execute", note)
+    assert {row.content_hash for row in rows(sqlite_engine).values()} == {"abc+open"}
+    assert sum(statement.startswith("UPDATE") for statement in statements) == 2  # and the leases
 
 
 async def test_a_distrusted_link_is_open_and_no_other(sqlite_engine: Engine) -> None:

@@ -108,9 +108,10 @@ def test_account_is_linked_to_one_tenant_only(scene: Scene):
     scene.run([first])
     account = scene.account_of(first)
     mark(scene, account, second.tenant_id)  # as if the account were the second customer's
-    result = scene.results(scene.run([second]))[second.tenant_id]
-    assert (result.outcome, result.reason_code) == ("ambiguous", "other_link")
-    assert f"{account.id} is linked to tenant {first.tenant_id}" in result.reason
+    for mode in ("preview", "import"):
+        result = scene.results(scene.run([second], mode=mode))[second.tenant_id]
+        assert (result.outcome, result.reason_code) == ("ambiguous", "other_link")
+        assert f"{account.id} is linked to tenant {first.tenant_id}" in result.reason
     assert [link.account_id for link in scene.links().values()].count(account.id) == 1
     assert len(scene.accounts) == 1
 
@@ -147,6 +148,29 @@ def test_second_account_that_came_early_in_the_run_before_is_named(
     load_batch(run, scene.engine, 1, attempt=1, map_index=1)
     result = scene.results(scene.run([customer]))[customer.tenant_id]
     assert str(twin.id) in result.warnings[0]
+
+
+@only_sqlite
+def test_accounts_that_a_run_looked_at_are_not_looked_at_again_for_second_ones(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    """Also a second account that is not there any more is named no longer."""
+    monkeypatch.setattr("customer_import.tasks.load.twins.OVERLAP", 0)
+    monkeypatch.setattr("customer_import.bss.client.PAGE_SIZE", 2)
+    staged = customers(6)
+    scene.run(staged)
+    twin = scene.existing("Made by a lost answer", staged[0].tenant_id)
+    asked = []
+    said = []
+    for _ in range(3):
+        before = scene.requests(".accounts.list")
+        results = scene.results(scene.run(staged))
+        asked.append(scene.requests(".accounts.list") - before)
+        said.append(str(twin.id) in str(results[staged[0].tenant_id].warnings))
+        if len(said) == 2:
+            mark(scene, twin, "")
+    assert asked == [4, 1, 1]
+    assert said == [True, True, False]
 
 
 # -- A look before a creation ----------------------------------------------------------------------

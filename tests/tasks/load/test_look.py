@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,14 @@ import pytest
 from sqlalchemy import delete, update
 
 from customer_import import failpoints
-from customer_import.database.tables import import_runs, tenant_links
+from customer_import.database.tables import account_signs, import_runs, tenant_links
 from customer_import.errors import SupersededError
+from customer_import.runs.reference_data import read_organisation
 from customer_import.runs.run import record_run
 from customer_import.tasks.load.account_listing import list_accounts
+from customer_import.tasks.load.account_look import AccountLook, OldLookError
+from customer_import.tasks.load.bss_access import open_bss
+from customer_import.tasks.load.customers import read_chunks
 from customer_import.vocabulary import RunState
 from sandbox import FaultKind
 from sandbox.bss.paging import page_body
@@ -214,3 +219,35 @@ def test_account_that_shows_after_one_with_a_higher_number_is_found(scene: Scene
     load(run, scene.engine, 0, 1, after_listing=show)
     assert scene.results(run)[customer.tenant_id].account_id == late.id
     assert len(scene.accounts) == 2
+
+
+def test_what_a_waiting_creation_goes_by_is_looked_up_without_a_request(scene: Scene):
+    """It holds a place of the BSS's, perhaps the only one."""
+    scene.existing("Made by hand", None)
+    run = scene.begin()
+    scene.stage(run, customers(1))
+    list_accounts(run, scene.engine)
+    organisation = read_organisation(scene.engine, run.key)
+    ((customer,),) = read_chunks(run, scene.engine, 0)
+
+    async def wait() -> None:
+        async with open_bss(run, scene.engine) as client:
+            look = AccountLook(scene.engine, run, client, organisation)
+            await look.refresh()
+            await look.confirm_free(customer)
+            with scene.engine.begin() as connection:
+                connection.execute(delete(account_signs))
+            before = scene.requests()
+            with pytest.raises(OldLookError):
+                await look.confirm_free(customer)
+            assert scene.requests() == before
+            assert (await look.look_for(customer)).match.is_free
+
+    asyncio.run(wait())
+
+
+def test_account_that_can_be_known_by_nothing_makes_no_run_list_the_accounts_again(scene: Scene):
+    scene.existing("***", None)
+    run = scene.run(customers(2))
+    assert scene.outcomes(run) == ["created", "created"]
+    assert scene.requests(".accounts.list") == 2  # the listing and a look

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, select, union
 
 from customer_import.database.tables import account_signs, bss_accounts, tenant_links
 from customer_import.runs.organisations import links_of
@@ -110,19 +110,21 @@ def find_matches(
     by_marker: dict[str | None, list[IndexedAccount]] = defaultdict(list)
     by_name: dict[str, list[IndexedAccount]] = defaultdict(list)
     accounts = bss_accounts.c
-    linked = and_(links_of(rules.instance), tenant_links.c.account_id == accounts.account_id)
-    statement = (
-        select(accounts.account_id, accounts.name_key, accounts.tenant_marker, tenant_links.c.id)
-        .select_from(bss_accounts.outerjoin(tenant_links, linked))
-        .where(
-            accounts.run_id == run_key,
-            or_(accounts.tenant_marker.in_(keys), accounts.name_key.in_(keys.values())),
-        )
+    own = select(accounts.account_id, accounts.name_key, accounts.tenant_marker).where(
+        accounts.run_id == run_key
+    )
+    # Not one condition with "or": SQLite would go through all accounts of the run.
+    found = union(
+        own.where(accounts.tenant_marker.in_(keys)), own.where(accounts.name_key.in_(keys.values()))
+    ).subquery()
+    linked = and_(links_of(rules.instance), tenant_links.c.account_id == found.c.account_id)
+    statement = select(found, tenant_links.c.tenant_id).select_from(
+        found.outerjoin(tenant_links, linked)
     )
     for row in connection.execute(statement):
-        account = IndexedAccount(row.account_id, row.name_key, row.tenant_marker)
+        account = IndexedAccount(row.account_id, row.name_key, row.tenant_marker, row.tenant_id)
         by_marker[account.tenant_marker].append(account)
-        if row.id is None:  # a linked one is another customer, whatever it carries
+        if account.linked_to is None:  # a linked one is another customer, whatever it carries
             by_name[account.name_key].append(account)
     alike = _find_alike(connection, run_key, wanted, rules)
     return {
@@ -193,13 +195,12 @@ def find_twins(
     """
     if not linked:
         return {}
-    found: dict[str, tuple[int, ...]] = defaultdict(tuple)
-    statement = (
-        select(bss_accounts.c.account_id, bss_accounts.c.tenant_marker)
-        .where(bss_accounts.c.run_id == run_key, bss_accounts.c.tenant_marker.in_(linked))
-        .order_by(bss_accounts.c.account_id)
+    found: dict[str, list[int]] = defaultdict(list)
+    # In no order: SQLite would go through all accounts of the run in theirs.
+    statement = select(bss_accounts.c.account_id, bss_accounts.c.tenant_marker).where(
+        bss_accounts.c.run_id == run_key, bss_accounts.c.tenant_marker.in_(linked)
     )
     for row in connection.execute(statement):
         if row.account_id != linked[row.tenant_marker]:
-            found[row.tenant_marker] += (row.account_id,)
-    return found
+            found[row.tenant_marker].append(row.account_id)
+    return {tenant_id: tuple(sorted(accounts)) for tenant_id, accounts in found.items()}

@@ -35,7 +35,7 @@ from customer_import.tasks.load.customers import count_staged
 from customer_import.tasks.load.drift_check import DriftCheck
 from customer_import.tasks.load.marker import is_tenant_id, marker_key
 from customer_import.tasks.load.reconcile import name_key
-from customer_import.tasks.load.twins import look_for_twins, say_listed_twins
+from customer_import.tasks.load.twins import look_for_twins, note_listed_twins
 from customer_import.vocabulary import SUCCEEDED, ReferenceName, Scope
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _DELETED_AT_ONCE = 500
+_UNKNOWABLE = {"none": ""}
+"""Stands for an account that can be known by nothing, so that what was forgotten is told from what never was."""
 
 
 def needs_listing(run: Run, engine: Engine) -> bool:
@@ -93,7 +95,7 @@ def list_accounts(run: Run, engine: Engine) -> int:
         count = asyncio.run(_list(run, engine))
         refresh_statistics(engine, bss_accounts)
         log.info("Listed %d BSS accounts.", count)
-        say_listed_twins(run, engine)
+        note_listed_twins(run, engine)
     else:
         log.info("Every customer has a BSS account already: the accounts are not listed.")
         if staged:
@@ -168,8 +170,9 @@ def _signs(run_key: int, account: Account, option: str | None) -> Iterator[dict[
         prefix=(account.custom_field_named(option) if option else None) or "",
         address=parts,
     )
-    for kind, sign in found.items():
-        yield {"run_id": run_key, "account_id": account.id, "kind": kind.value, "sign": sign}
+    signs = {kind.value: sign for kind, sign in found.items()} or _UNKNOWABLE
+    for kind, sign in signs.items():
+        yield {"run_id": run_key, "account_id": account.id, "kind": kind, "sign": sign}
 
 
 def _row(run_key: int, account: Account, organisation: Organisation) -> dict[str, object]:

@@ -87,7 +87,8 @@ class AccountLook:
         """
         if self.is_known(customer):
             return
-        if not self.is_fresh or not (await self.match(customer)).is_free:
+        found = await asyncio.to_thread(self._matched, [customer]) if self.is_fresh else None
+        if not found or not found[0].match.is_free:
             raise OldLookError
 
     async def look_for(self, customer: StagedCustomer) -> StagedCustomer:
@@ -119,11 +120,7 @@ class AccountLook:
 
     async def list_again(self) -> None:
         """List all accounts, at most once a minute: what an older one carries may have changed, too."""
-        async with self._lock:
-            began = time.monotonic()
-            if began - self._listed_at < FRESH_FOR_S:
-                return
-            await self._list(began)
+        await self._list(since=time.monotonic() - FRESH_FOR_S)
 
     async def matched(self, customers: Sequence[StagedCustomer]) -> list[StagedCustomer]:
         """Return customers with what the index says of those without account by now.
@@ -131,17 +128,21 @@ class AccountLook:
         Raises:
             SupersededError: The run was begun again, so that the index is gone, or another.
         """
+        asked = time.monotonic()
         found = await asyncio.to_thread(self._matched, customers)
         if found is None:
-            async with self._lock:
-                await self._list(time.monotonic())
+            await self._list(since=asked)
             found = await asyncio.to_thread(self._matched, customers, is_whole=True)
         return found or []
 
-    async def _list(self, began: float) -> None:
-        async for page in self._client.accounts():
-            await asyncio.to_thread(self._store, page)
-        self._looked_at = self._listed_at = began
+    async def _list(self, since: float) -> None:
+        async with self._lock:
+            if self._listed_at >= since:
+                return
+            began = time.monotonic()
+            async for page in self._client.accounts():
+                await asyncio.to_thread(self._store, page)
+            self._looked_at = self._listed_at = began
 
     async def match(self, customer: StagedCustomer) -> Match:
         """Return what the index says of a customer by now."""

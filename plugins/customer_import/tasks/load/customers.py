@@ -27,13 +27,13 @@ from customer_import.decisions.rules import unpack
 from customer_import.errors import DataQualityError
 from customer_import.runs.organisations import links_of
 from customer_import.runs.previews import read_expected
-from customer_import.runs.reference_data import find_reference
 from customer_import.runs.run import as_utc
 from customer_import.tasks.load.account_index import MatchRules, find_matches, find_twins
 from customer_import.tasks.load.claims import Step
 from customer_import.tasks.load.reconcile import Match
 from customer_import.tasks.load.statements import read_link
-from customer_import.vocabulary import DecisionKind, Outcome, ReferenceName, Severity
+from customer_import.tasks.load.twins import twins_of
+from customer_import.vocabulary import DecisionKind, Outcome, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -341,9 +341,7 @@ def _twins(
     connection: Connection, run_key: int, linked: Mapping[str, int]
 ) -> Mapping[str, tuple[int, ...]]:
     """Return the second accounts of linked tenants, by the run's listing or by its look."""
-    looked_for = find_reference(connection, run_key, ReferenceName.TWINS) or {}
-    found = {tenant_id: tuple(accounts) for tenant_id, accounts in looked_for.items()}
-    return found | find_twins(connection, run_key, linked)
+    return twins_of(connection, run_key) | find_twins(connection, run_key, linked)
 
 
 def _warnings(

@@ -55,8 +55,10 @@ from customer_import.tasks.load.entries import (
 )
 from customer_import.tasks.load.statements import (
     LINK_COLUMNS,
+    WRITE_CONTENT,
     WRITE_LINK,
     confirm_links,
+    content_row,
     link_row,
     read_link,
 )
@@ -111,17 +113,21 @@ class Ledger:
         self._renewal = asyncio.create_task(self._renew_forever())
         return self
 
-    async def __aexit__(self, *exc_info: object) -> None:
+    async def __aexit__(self, kind: object = None, *exc_info: object) -> None:
         """Make everything durable and let go of what is still held; steps stay as they are.
 
-        Of tenants whose write broke off nothing is believed: another holder may have written before.
+        Of tenants whose write broke off nothing is believed: another holder may have written before. An error that
+        ends the work is not hidden by a database that is away; leases then end by themselves.
         """
         if self._renewal is not None:
             self._renewal.cancel()
-        await self._committer.__aexit__(*exc_info)
-        for tenant_id in sorted(self._sent):
-            await asyncio.to_thread(self._distrust, tenant_id)
-        await asyncio.to_thread(self._set_lease, is_held=False)
+        await self._committer.__aexit__(kind, *exc_info)
+        try:
+            await asyncio.to_thread(self._let_go)
+        except (SQLAlchemyError, DatabaseError) as error:
+            if kind is None:
+                raise
+            log.warning("The customers could not be let go of: %s", error)
 
     async def claim(self, request: ClaimRequest) -> Claim:
         """Ask for a tenant; makes its link when there is none.
@@ -173,7 +179,7 @@ class Ledger:
 
     async def distrust(self, tenant_id: str) -> None:
         """Forget what a link says of the BSS: a write may have come after the one that it speaks of."""
-        await asyncio.to_thread(self._distrust, tenant_id)
+        await asyncio.to_thread(self._distrust, [tenant_id])
         self._sent.discard(tenant_id)
 
     async def finish(self, link: Link, result: Result) -> None:
@@ -317,23 +323,27 @@ class Ledger:
     def _confirm(self, connection: Connection, tenants: Sequence[str]) -> None:
         connection.execute(confirm_links(self._organisation, self.holder.run_key, tenants))
 
-    def _distrust(self, tenant_id: str) -> None:
+    def _let_go(self) -> None:
+        if self._sent:
+            self._distrust(sorted(self._sent))
+        self._set_lease(is_held=False)
+
+    def _distrust(self, tenants: list[str]) -> None:
         with self._engine.begin() as connection:
-            link = self._lock_links(connection, [tenant_id]).get(tenant_id)
-            if link is not None:
-                connection.execute(
-                    update(tenant_links)
-                    .where(tenant_links.c.id == link.id)
-                    .values(content_hash=opened(link.content_hash))
-                )
+            links = self._lock_links(connection, tenants).values()
+            if rows := [content_row(link, opened(link.content_hash)) for link in links]:
+                connection.execute(WRITE_CONTENT, rows)
 
     async def _renew_forever(self) -> None:
         while True:
             await asyncio.sleep(RENEW_EVERY_S)
             try:
                 await asyncio.to_thread(self._set_lease, is_held=True)
-            except (SQLAlchemyError, DatabaseError):  # the next time, before the lease ends
-                log.warning("The leases could not be renewed.", exc_info=True)
+            except (
+                SQLAlchemyError,
+                DatabaseError,
+            ) as error:  # the next time, before the lease ends
+                log.warning("The leases could not be renewed: %s", error)
 
     def _set_lease(self, *, is_held: bool) -> None:
         lease = {"lease_until": self.now() + LEASE} if is_held else {"holder": None}

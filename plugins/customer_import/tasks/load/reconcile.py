@@ -28,11 +28,12 @@ _SHOWN_CANDIDATES = 10
 
 @dataclass(frozen=True)
 class IndexedAccount:
-    """An account as the run's index has it."""
+    """An account as the run's index has it, and the tenant that it is linked to."""
 
     account_id: int
     name_key: str
     tenant_marker: str | None
+    linked_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,10 @@ def reconcile(
 
 def _of_marker(tenant_id: str, same_marker: Sequence[IndexedAccount]) -> Match:
     if len(same_marker) == 1:
-        return Match(account_id=same_marker[0].account_id)
+        account = same_marker[0]
+        if account.linked_to not in {None, tenant_id}:
+            return Match(verdict=linked_elsewhere(account.account_id, str(account.linked_to)))
+        return Match(account_id=account.account_id)
     reason = (
         f"{len(same_marker)} BSS accounts carry the tenant id {tenant_id}: "
         f"{_ids(same_marker)}. Keep it on the right one, then import again."

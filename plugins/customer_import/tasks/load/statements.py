@@ -42,6 +42,11 @@ WRITE_LINK = (
         }
     )
 )
+WRITE_CONTENT = (
+    update(tenant_links)
+    .where(tenant_links.c.id == bindparam("link_id"))
+    .values(content_hash=bindparam("held"))
+)
 
 
 def confirm_links(organisation: str, run_key: int, tenants: Sequence[str]) -> Update:
@@ -84,3 +89,8 @@ def link_row(link: Link, now: datetime) -> dict[str, object]:
     # vars(), because asdict() copies deeply and is the slowest thing here.
     row = {name: value for name, value in vars(link).items() if name not in _KEY_COLUMNS}
     return {**row, "link_id": link.id, "updated_at": now}
+
+
+def content_row(link: Link, content_hash: str | None) -> dict[str, object]:
+    """Return the parameters of ``WRITE_CONTENT`` for a link."""
+    return {"link_id": link.id, "held": content_hash}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from customer_import.errors import ApiError, RejectedRequestError
 from customer_import.failpoints import reached
 from customer_import.runs.verdict import Verdict
-from customer_import.tasks.load.account_look import OldLookError
+from customer_import.tasks.load.account_step import AccountStep
 from customer_import.tasks.load.claims import (
     LEASE,
     Claim,
@@ -24,7 +24,6 @@ from customer_import.tasks.load.claims import (
     opened,
 )
 from customer_import.tasks.load.creation import Creation, Creator
-from customer_import.tasks.load.decided import doubt_decided
 from customer_import.tasks.load.entries import LinkedElsewhereError
 from customer_import.tasks.load.ledger import LostClaimError
 from customer_import.tasks.load.left_out import left_out, left_out_warnings
@@ -33,19 +32,16 @@ from customer_import.tasks.load.plan import Plan, plan_update
 from customer_import.tasks.load.reconcile import contradicted, linked_elsewhere
 from customer_import.tasks.load.records import (
     ChangedFields,
-    account_body,
     contact_body,
-    find_marked,
     sent_contact,
 )
 from customer_import.tasks.load.triage import (
     already_imported,
     content_held,
-    existing_skipped,
     triage,
 )
 from customer_import.tasks.load.work import Work
-from customer_import.vocabulary import DecisionKind, OnExisting, Outcome, ReasonCode
+from customer_import.vocabulary import DecisionKind, Outcome, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -87,6 +83,7 @@ class TenantLoader:
         self._comparer = comparer
         self._creator = Creator(context.ledger, context.run.instance.bss, sleep)
         self._configured = Configured.of(context.run)
+        self._accounts = AccountStep(context, self._creator, self._configured.profile)
         self._sleep = sleep
 
     async def load(self, customer: StagedCustomer) -> Result:
@@ -172,7 +169,7 @@ class TenantLoader:
             return verdict_of(error, self._configured, work.told())
 
     async def _write(self, work: Work, *, has_intent: bool) -> Verdict:
-        is_new = await self._ensure_account(work, has_intent=has_intent)
+        is_new = await self._accounts.ensure(work, has_intent=has_intent)
         was_complete = work.link.is_complete
         if is_new:
             await self._fill_new_account(work)
@@ -193,101 +190,6 @@ class TenantLoader:
         return replace(
             work.link, read_at=work.customer.read_at, written_by_run=self._ledger.holder.run_key
         )
-
-    async def _ensure_account(self, work: Work, *, has_intent: bool) -> bool:
-        """Make sure that the tenant has an account; return whether this attempt certainly made it."""
-        if work.link.account_id is not None:
-            await self._heed_decision(work)
-            return False
-        creation = self._account_creation(work)
-        if not has_intent:
-            several = work.customer.match.verdict
-            if several is not None and several.reason_code is ReasonCode.SEVERAL_ACCOUNTS:
-                raise Stop(several)
-            found = await self._creator.settle(creation, work)
-            if found is not None:
-                work.link = creation.at(work.link, Step.DONE, account_id=found)
-                await self._heed_decision(work)
-                return False
-            if await self._adopt(work):
-                return False
-        account_id = await self._create_account(creation, work, has_intent=has_intent)
-        if account_id is None:
-            return False
-        if creation.name in work.found:  # by us, or meanwhile by a person: it is compared
-            work.link = creation.at(work.link, Step.DONE, account_id=account_id)
-            await self._heed_decision(work)
-            return False
-        # The account's outcome and the contact's intent are one commit: the contact's POST is next.
-        work.link = await self._ledger.save(
-            replace(
-                work.link,
-                account_id=account_id,
-                account_step=Step.DONE,
-                contact_step=Step.INTENT,
-                intent_at=self._ledger.now(),
-            )
-        )
-        reached("after_account_outcome")
-        return True
-
-    async def _create_account(
-        self, creation: Creation, work: Work, *, has_intent: bool
-    ) -> int | None:
-        """Create the account; ``None`` when a look finds that the customer has one, which is linked then."""
-        look = self._context.look
-        while True:
-            if look is not None and not look.is_known(work.customer):
-                work.customer = await look.look_for(work.customer)
-                if not work.customer.match.is_free:
-                    work.link = creation.at(work.link, Step.NONE)
-                    await self._adopt(work)
-                    return None
-            try:
-                return await self._creator.create(creation, work, is_fresh=has_intent)
-            except OldLookError:  # it waited long for its turn
-                has_intent = False
-
-    async def _heed_decision(self, work: Work) -> None:
-        """Link another account than the one that it is linked to, where a person decided so."""
-        if work.customer.decided_account not in {None, work.link.account_id}:
-            await self._link_as_decided(work)
-
-    async def _link_as_decided(self, work: Work) -> None:
-        """Link the account that a person decided on, in place of another one if there is one."""
-        doubt = await doubt_decided(
-            work.customer, work.link.account_id, self._client, self._context.organisation
-        )
-        if doubt is not None:
-            raise Stop(doubt)
-        work.link = replace(
-            work.link,
-            account_id=work.customer.decided_account,
-            account_step=Step.DONE,
-            contact_id=None,
-            contact_step=Step.NONE,
-            content_hash=None,
-            left_out=None,
-            owed=None,
-            is_adopted=True,
-        )
-
-    async def _adopt(self, work: Work) -> bool:
-        """Link the account that is the tenant's already, by its marker or by decision, if there is one."""
-        match = work.customer.match
-        if match.verdict is not None:
-            raise Stop(match.verdict)
-        if match.account_id is None:
-            return False
-        if match.decision is not None:
-            await self._link_as_decided(work)
-        work.is_adoption = True
-        work.link = replace(
-            work.link, account_id=match.account_id, account_step=Step.DONE, is_adopted=True
-        )
-        if self._run.params.on_existing is OnExisting.SKIP:
-            raise Stop(existing_skipped(match.account_id))
-        return True
 
     async def _fill_new_account(self, work: Work) -> None:
         account_id = _account_id(work)
@@ -415,31 +317,6 @@ class TenantLoader:
             account_id, system_id, options.values, self._fence(work)
         )
         reached("after_sync_options_post")
-
-    def _account_creation(self, work: Work) -> Creation:
-        customer, organisation = work.customer, self._context.organisation
-
-        async def send(on_turn: OnTurn, settle: Settle[int]) -> int:
-            async def leave() -> None:
-                if self._context.look is not None:
-                    await self._context.look.confirm_free(work.customer)
-                await on_turn()
-
-            body = account_body(customer, organisation, self._configured.profile)
-            return await self._client.create_account(body, leave, settle)
-
-        async def find() -> int | None:
-            if customer.match.account_id is not None and customer.match.decision is None:
-                return customer.match.account_id
-            if self._context.look is not None:
-                await self._context.look.refresh()
-                match = await self._context.look.match(customer)
-                if match.account_id is not None and match.decision is None:
-                    return match.account_id
-            named = await self._client.accounts_named(str(customer.account["name"]))
-            return find_marked(named, organisation, customer.tenant_id)
-
-        return Creation("account", send, find)
 
     def _contact_creation(self, work: Work, account_id: int) -> Creation:
         async def send(on_turn: OnTurn, settle: Settle[int]) -> int:
