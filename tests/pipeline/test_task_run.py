@@ -1,15 +1,23 @@
-"""What tasks do at their edge: a run is not closed while its tasks are at work again."""
+"""What tasks do at their edge: runs take turns, and none is closed while its tasks are at work again."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException
 from airflow.sdk.execution_time.context import set_current_context
 
-from customer_import.pipeline.task_run import wait_for_cleared
+from customer_import.database.engine import open_engine
+from customer_import.database.migrate import migrate
+from customer_import.pipeline.task_run import wait_for_cleared, wait_for_turn
+from customer_import.runs.parameters import RunParams
+from customer_import.runs.run import record_run
+from customer_import.vocabulary import ImportType
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENDED = {"start_run": "success", "load_customers_0": "failed", "approve_load": "skipped"}
 
@@ -23,3 +31,39 @@ def test_a_run_with_a_cleared_task_is_closed_later(
         wait_for_cleared(ENDED | {"finish_run": "running"})
         with pytest.raises(AirflowRescheduleException):
             wait_for_cleared(ENDED | {"finish_run": "running", "load_customers_1": state})
+
+
+@pytest.mark.parametrize(
+    ("before", "state", "waits"),
+    [
+        ("import_direct_customers", "running", True),  # a backfill's runs go side by side
+        ("import_direct_customers", "queued", False),  # it has to wait for this one itself
+        ("import_direct_customers", "failed", False),
+        ("import_direct_customers__north", "running", True),
+        ("import_direct_customers__north", "queued", True),
+        ("import_direct_customers__north", "success", False),
+    ],
+)
+def test_a_run_waits_for_an_earlier_one_for_the_same_customers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, state: str, waits: bool
+) -> None:
+    connection = f'{{"conn_type": "sqlite", "host": "{tmp_path / "import.db"}"}}'
+    monkeypatch.setenv("AIRFLOW_CONN_CUSTOMER_IMPORT_DB", connection)
+    engine = open_engine()
+    migrate(engine)
+    params = RunParams(instance="default")
+    own = ImportType.DIRECT.dag_id
+    record_run(engine, before, "one", ImportType.DIRECT, params, None)
+    key = record_run(engine, own, "two", ImportType.DIRECT, params, None)
+
+    def count(dag_id: str, run_ids: list[str], states: list[str]) -> int:
+        return int((dag_id, run_ids) == (before, ["one"]) and state in states)
+
+    ti = SimpleNamespace(get_dr_count=count)
+    context = cast("Any", {"ti": ti, "dag_run": SimpleNamespace(dag_id=own)})
+    with set_current_context(context):
+        if waits:
+            with pytest.raises(AirflowRescheduleException):
+                wait_for_turn(key)
+        else:
+            wait_for_turn(key)

@@ -46,7 +46,10 @@ def results_url(dag_id: str, airflow_run_id: str) -> str:
 
 
 def wait_for_turn(run_key: int) -> None:
-    """Come back later while another DAG's earlier run of the same instance and import is at work.
+    """Come back later while an earlier run of the same instance and import is at work, of whichever DAG.
+
+    Airflow lets the runs of a backfill go side by side, whatever ``max_active_runs`` of their DAG says. A run of this
+    DAG that is queued again is not waited for: it may be waiting for the place that this one has.
 
     Raises:
         AirflowRescheduleException: There is such a run; Airflow starts the task again after a while.
@@ -56,9 +59,11 @@ def wait_for_turn(run_key: int) -> None:
     from customer_import.database.engine import open_engine  # noqa: PLC0415
     from customer_import.runs.run import earlier_runs  # noqa: PLC0415
 
-    count = get_current_context()["ti"].get_dr_count
+    context = get_current_context()
+    count, own = context["ti"].get_dr_count, context["dag_run"].dag_id
     for dag_id, airflow_run_id in earlier_runs(open_engine(), run_key):
-        if count(dag_id=dag_id, run_ids=[airflow_run_id], states=["queued", "running"]):
+        states = ["running"] if dag_id == own else ["queued", "running"]
+        if count(dag_id=dag_id, run_ids=[airflow_run_id], states=states):
             log.info(
                 "Waits until run %s of %s has ended: it is for the same customers",
                 airflow_run_id,
