@@ -50,7 +50,7 @@ class RunParams(FrozenModel):
         ordering_options: Profile name; overrides the instance's.
         previewed_run: Airflow run id of a preview: exactly the customers that it would create or update.
         reseller_mpn_ids: Indirect import: only these resellers' customers; empty means all.
-        max_rejected_percent: More than this and the run stops before the load.
+        max_rejected_percent: More than this and the run stops before the load, or fails at its end.
         max_failed_percent: More than this, or as many that left since the run before, and the run stops before the
             load, or fails at its end.
         accept_organisation: The BSS organisation that the connection leads to is right, though the instance wrote to
