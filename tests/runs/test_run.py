@@ -222,3 +222,17 @@ def test_an_earlier_run_for_the_same_customers_goes_first(engine: Engine, instan
         ended = update(import_runs).where(import_runs.c.id.in_([first, second]))
         connection.execute(ended.values(ended_at=datetime.now(UTC)))
     assert earlier_runs(engine, this) == []
+
+
+@pytest.mark.parametrize("name", ["tenants", "exclude_tenants", "reseller_mpn_ids"])
+@pytest.mark.parametrize("blank", [[""], [" ", "\u200b"], ("\n",)])
+def test_a_list_of_blank_names_is_not_taken_for_all(name: str, blank: object):
+    with pytest.raises(ConfigurationError, match=f"at {name}: .*blank") as error:
+        RunParams.parse({"instance": "x", name: blank})
+    assert "leave the field empty" in str(error.value)
+
+
+@pytest.mark.parametrize("odd", [[None], [True], [["a"]], [{"a": 1}]])
+def test_a_name_that_is_no_text_is_refused(odd: object):
+    with pytest.raises(ConfigurationError, match="at tenants"):
+        RunParams.parse({"instance": "x", "tenants": odd})

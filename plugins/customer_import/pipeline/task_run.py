@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from airflow.sdk import get_current_context
 
 from customer_import import PAGES_PREFIX
+from customer_import.vocabulary import TaskId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from customer_import.runs.run import Run
     from customer_import.runs.tasks import TaskAttempt
-    from customer_import.vocabulary import TaskId
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +72,20 @@ def wait_for_turn(run_key: int) -> None:
             raise AirflowRescheduleException(  # type: ignore[no-untyped-call]
                 datetime.now(UTC) + _TURN
             )
+
+
+def is_cleared_alone() -> bool:
+    """Tell whether the first task was cleared without those after it: what they staged and found out stands then."""
+    context = get_current_context()
+    dag_run = context["dag_run"]
+    found = context["ti"].get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])
+    is_alone = found.get(dag_run.run_id, {}).get(TaskId.EXTRACT_CUSTOMERS.value) == "success"
+    if is_alone:
+        log.warning(
+            "Only this task was cleared: what the tasks after it did stands, and nothing is done here. To begin the "
+            "run anew clear it with its downstream tasks."
+        )
+    return is_alone
 
 
 def wait_for_cleared(states: Mapping[str, str | None]) -> None:
