@@ -79,7 +79,8 @@ def is_cleared_alone() -> bool:
     context = get_current_context()
     dag_run = context["dag_run"]
     found = context["ti"].get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])
-    is_alone = found.get(dag_run.run_id, {}).get(TaskId.EXTRACT_CUSTOMERS.value) == "success"
+    states: Mapping[str, str | None] = found.get(dag_run.run_id, {})
+    is_alone = states.get(TaskId.EXTRACT_CUSTOMERS.value) == "success"
     if is_alone:
         log.warning(
             "Only this task was cleared: what the tasks after it did stands, and nothing is done here. To begin the "

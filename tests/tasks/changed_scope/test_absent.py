@@ -206,8 +206,8 @@ def test_what_was_mapped_after_the_extraction_is_not_taken_for_empty(
 
 @on("sqlite")
 def test_a_cleared_extraction_reads_again_what_was_mapped_since(scene: Scene) -> None:
-    line = {"billingProfile": {"defaultAddress": {"addressLine2": "Floor 2"}}}
-    customers = scene.sell(DIRECT, 3, **line)
+    line = {"defaultAddress": {"addressLine2": "Floor 2"}}
+    customers = scene.sell(DIRECT, 3, billingProfile=line)
     scene.strike("bss.accounts.create", FaultKind.READ_ONLY_FIELD, calls=(1,))
     scene.expect(customers, Outcome.CREATED, Outcome.FAILED)
     run = scene.load(scene.stage(DIRECT))
