@@ -211,3 +211,11 @@ def test_one_sync_option_by_two_spellings_is_refused(folder):
     text = fault(folder)
     assert "sync_options.yaml at fields.domain PREFIX" in text
     assert "'Domain prefix'" in text
+
+
+@pytest.mark.parametrize("length", [0, 65_537, 10**20])
+def test_a_length_that_no_text_has_is_refused(folder, length):
+    change(folder, "account.yaml", lambda file: file["fields"]["name"].update(max_length=length))
+    text = fault(folder)
+    assert "account.yaml at fields.name.max_length" in text
+    assert "at most 65536" in text

@@ -23,6 +23,7 @@ from customer_import.config.paths import mappings_folder
 from customer_import.config.targets import ACCOUNT_TARGETS, CONTACT_TARGETS
 from customer_import.errors import ConfigurationError
 from customer_import.hints import choose
+from customer_import.text import MAX_TEXT
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class FieldMapping(FrozenModel):
     transforms: tuple[TransformName, ...] = ("trim",)
     required: bool = False
     """Without a value the customer is rejected."""
-    max_length: Annotated[int, Field(gt=0)] | None = None
+    max_length: Annotated[int, Field(gt=0, le=MAX_TEXT)] | None = None
     """In characters; longer text is cut, with a warning."""
     on_update: Literal["overwrite", "keep", "fill"] = "overwrite"
     """An update overwrites the BSS value, keeps it, or fills it only when it is empty."""
