@@ -147,6 +147,7 @@ class ReferenceName(StrEnum):
     CHOICES = "choices"  # what the organisation has to choose from for new records, by name
     ORDERING = "ordering"  # the ordering options that the run gives to new accounts
     APPROVAL = "approval"  # whether the load is to be approved, and the answer
+    PATHS = "paths"  # the mapped values that the extraction takes of each customer
     SELECTION = "selection"  # name in the run's parameters to the tenant id that it meant
     DRIFT = "drift"  # how many customers a check compared
     TWINS = "twins"  # second accounts of linked customers, and up to which account number they were looked for

@@ -124,3 +124,98 @@ def test_a_wrong_rule_for_emptied_values_is_named(folder):
     text = fault(folder)
     assert "account.yaml at fields.email.on_empty" in text
     assert "keep, clear" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "target", "mapping", "told"),
+    [
+        (
+            "account.yaml",
+            "billingAddress.countryId",
+            {"transforms": ["trim", "upper"]},
+            "country_id",
+        ),
+        ("account.yaml", "billingAddress.stateId", {"transforms": ["country_id"]}, "state_id"),
+        (
+            "account.yaml",
+            "billingAddress.city",
+            {"transforms": ["state_id"]},
+            "billingAddress.stateId",
+        ),
+        (
+            "account.yaml",
+            "name",
+            {"transforms": ["trim", "country_id"]},
+            "billingAddress.countryId",
+        ),
+        (
+            "account.yaml",
+            "billToAccountId",
+            {"source": "billingProfile.id"},
+            "reseller.bssAccountId",
+        ),
+        ("contact.yaml", "responsibleUserId", {"fallbacks": ["id"]}, "run.responsibleUserId"),
+        ("sync_options.yaml", "Domain prefix", {"transforms": ["country_id"]}, "countryId"),
+    ],
+)
+def test_a_text_where_an_id_is_due_or_an_id_where_text_is_due_is_refused(
+    folder, file, target, mapping, told
+):
+    change(folder, file, lambda content: content["fields"][target].update(mapping))
+    text = fault(folder)
+    assert f"{file} at fields.{target}" in text
+    assert told in text
+
+
+def test_an_address_that_an_import_would_never_send_for_want_of_a_country_is_refused(folder):
+    change(
+        folder,
+        "account.yaml",
+        lambda file: file["fields"]["billingAddress.countryId"].update(import_types=["direct"]),
+    )
+    text = fault(folder)
+    assert "account.yaml at fields.billingAddress.address" in text
+    assert "indirect" in text
+    change(folder, "account.yaml", lambda file: file["fields"].pop("billingAddress.countryId"))
+    assert "'billingAddress.countryId'" in fault(folder)
+
+
+def test_an_account_without_address_may_be_mapped(folder):
+    def without_address(file):
+        for target in [name for name in file["fields"] if name.startswith("billingAddress.")]:
+            del file["fields"][target]
+
+    change(folder, "account.yaml", without_address)
+    assert "name" in load_mappings(folder).account
+
+
+def test_a_name_that_some_import_would_not_send_is_refused(folder):
+    change(
+        folder, "account.yaml", lambda file: file["fields"]["name"].update(import_types=["direct"])
+    )
+    text = fault(folder)
+    assert "account.yaml at fields.name.import_types" in text
+    assert "indirect, tenant_reseller" in text
+
+
+def test_a_field_of_no_import_is_refused(folder):
+    change(folder, "contact.yaml", lambda file: file["fields"]["phone"].update(import_types=[]))
+    assert "contact.yaml at fields.phone.import_types" in fault(folder)
+
+
+def test_one_sync_option_by_two_spellings_is_refused(folder):
+    def twice(file):
+        file["fields"]["domain PREFIX"] = {"source": "companyProfile.domain"}
+
+    change(folder, "sync_options.yaml", twice)
+    text = fault(folder)
+    assert "sync_options.yaml at fields.domain PREFIX" in text
+    assert "'Domain prefix'" in text
+
+
+@pytest.mark.parametrize("length", [0, 65_537, 10**20])
+def test_a_length_that_no_text_has_is_refused(folder, length):
+    change(folder, "account.yaml", lambda file: file["fields"]["name"].update(max_length=length))
+    text = fault(folder)
+    assert "account.yaml at fields.name.max_length" in text
+    assert "at most 65536" in text

@@ -115,6 +115,21 @@ def test_a_wrong_schedule_is_said_on_its_own_dag_and_leaves_the_others(
 
 
 @pytest.mark.parametrize(
+    "import_types", ["direct", "[direkt]", "", "[]", "{direct: yes}", "[[direct]]"]
+)
+@pytest.mark.parametrize("others", [(), (SOUTH,)])
+def test_wrong_import_types_do_not_take_the_dag_of_a_schedule_away_in_silence(
+    path: Path, import_types: str, others: tuple[str, ...]
+):
+    wrong = NORTH.replace("import_types: [direct, indirect]", f"import_types: {import_types}")
+    dags = build(path, wrong, *others)
+    own = {"import_direct_customers__north", "import_indirect_customers__north"}
+    assert own <= set(dags)
+    assert len(dags) == len(own) + len(others)
+    assert all("import_types" in (dags[name].doc_md or "") for name in own)
+
+
+@pytest.mark.parametrize(
     ("name", "part"), [("the north", "the_north"), ("n" * 101, "n" * 100), ("é" * 101, "_" * 100)]
 )
 def test_a_name_that_no_dag_id_can_hold_is_told(path: Path, name: str, part: str):

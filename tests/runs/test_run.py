@@ -205,20 +205,34 @@ def test_names_are_read_without_what_nobody_sees():
     assert parsed.tenants == ("firma.example", "nordlicht.example")
 
 
-def test_another_dags_run_for_the_same_customers_goes_first(engine: Engine, instances: Path):
+def test_an_earlier_run_for_the_same_customers_goes_first(engine: Engine, instances: Path):
     def begin_in(dag_id: str, name: str, instance: str = "default") -> int:
         params = RunParams.parse({"instance": instance})
         return begin_run(engine, dag_id, name, ImportType.DIRECT, params, None).key
 
-    own = f"{ImportType.DIRECT.dag_id}__default"
+    own, general = f"{ImportType.DIRECT.dag_id}__default", ImportType.DIRECT.dag_id
     first = begin_in(own, "scheduled__1")
-    begin_in(ImportType.DIRECT.dag_id, "manual__0")
-    this = begin_in(ImportType.DIRECT.dag_id, "manual__1")
+    second = begin_in(general, "manual__0")
+    this = begin_in(general, "manual__1")
     begin_in(own, "scheduled__2")
 
-    assert earlier_runs(engine, this) == [(own, "scheduled__1")]
+    assert earlier_runs(engine, this) == [(own, "scheduled__1"), (general, "manual__0")]
     assert earlier_runs(engine, first) == []
     with engine.begin() as connection:
-        ended = update(import_runs).where(import_runs.c.id == first)
+        ended = update(import_runs).where(import_runs.c.id.in_([first, second]))
         connection.execute(ended.values(ended_at=datetime.now(UTC)))
     assert earlier_runs(engine, this) == []
+
+
+@pytest.mark.parametrize("name", ["tenants", "exclude_tenants", "reseller_mpn_ids"])
+@pytest.mark.parametrize("blank", [[""], [" ", "\u200b"], ("\n",)])
+def test_a_list_of_blank_names_is_not_taken_for_all(name: str, blank: object):
+    with pytest.raises(ConfigurationError, match=f"at {name}: .*blank") as error:
+        RunParams.parse({"instance": "x", name: blank})
+    assert "leave the field empty" in str(error.value)
+
+
+@pytest.mark.parametrize("odd", [[None], [True], [["a"]], [{"a": 1}]])
+def test_a_name_that_is_no_text_is_refused(odd: object):
+    with pytest.raises(ConfigurationError, match="at tenants"):
+        RunParams.parse({"instance": "x", "tenants": odd})

@@ -12,16 +12,18 @@ from customer_import.database.tables import (
     import_results,
     import_runs,
     name_beginnings,
+    run_tasks,
     service_slots,
     staged_accounts,
     staged_contacts,
     staged_customers,
     tenant_links,
 )
+from customer_import.runs.approvals import Approval, store_approval
 from customer_import.runs.parameters import RunParams
 from customer_import.runs.run import record_run
 from customer_import.tasks.retention import PurgeCounts, apply_retention, purge
-from customer_import.vocabulary import ImportType
+from customer_import.vocabulary import Answer, ImportType
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -111,6 +113,54 @@ def test_a_second_purge_finds_nothing(engine: Engine) -> None:
 def test_the_data_of_a_run_at_work_cannot_be_purged(engine: Engine, days: int) -> None:
     with pytest.raises(ValueError, match="1 day at least"):
         purge(engine, days)
+
+
+def sign_of_life(engine: Engine, run_key: int, hours_ago: float) -> None:
+    seen = NOW - timedelta(hours=hours_ago)
+    row = {"run_id": run_key, "task_id": "load_customers", "map_index": 0, "attempt": 1}
+    with engine.begin() as connection:
+        connection.execute(
+            insert(run_tasks), [{**row, "state": "running", "started_at": seen, "seen_at": seen}]
+        )
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "timeout_hours", "is_answered", "is_kept"),
+    [
+        (0.5, None, False, True),  # a task is at work, or the next one is about to be
+        (30, None, False, False),  # killed
+        (
+            30,
+            48.0,
+            False,
+            True,
+        ),  # a person may still answer, and the load needs what is to be written
+        (30, 24.0, False, False),
+        (30, 48.0, True, False),
+        (0.5, 48.0, True, True),
+    ],
+)
+def test_a_run_at_work_or_waiting_for_its_approval_keeps_its_data(
+    engine: Engine, hours_ago: float, timeout_hours: float | None, is_answered: bool, is_kept: bool
+) -> None:
+    key, other = staged_run(engine, 2), staged_run(engine, 3)
+    sign_of_life(engine, key, hours_ago)
+    if timeout_hours is not None:
+        approval = Approval(why="it was started so.", timeout_hours=timeout_hours)
+        if is_answered:
+            approval = approval.answered(Answer.APPROVED, "anna", NOW, "")
+        store_approval(engine, key, approval)
+    with engine.begin() as connection:
+        ended = update(import_runs).where(import_runs.c.id == key)
+        connection.execute(ended.values(ended_at=NOW - timedelta(days=1)))
+    staged_run(engine, 0)  # the newest of all is never deleted
+    kept = RetentionConfig(personal_data_days=1, results_days=1)
+    counts = apply_retention(engine, {"default": kept}, now=NOW)
+    assert counts.runs == (1 if is_kept else 2)
+    assert counts.deleted_runs == (0 if is_kept else 1)
+    with engine.connect() as connection:
+        rows = select(staged_accounts.c.run_id).where(staged_accounts.c.run_id.in_([key, other]))
+        assert connection.execute(rows).scalars().all() == ([key] if is_kept else [])
 
 
 def test_names_of_customers_whose_last_run_is_deleted_go_with_it(engine: Engine) -> None:

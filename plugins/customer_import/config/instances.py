@@ -129,7 +129,9 @@ class InstanceConfig(FrozenModel):
     """The tenant reseller's own MPN ID; needed by the tenant reseller import, useless to the others."""
     exclude_reseller_mpn_ids: tuple[MpnId, ...] = ()
     """Resellers that the indirect import leaves out, such as tenant resellers with an own instance."""
-    reseller_bss_accounts: dict[MpnId, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    reseller_bss_accounts: dict[MpnId, Annotated[int, Field(ge=1, le=2**31 - 1)]] = Field(
+        default_factory=dict
+    )
     """Reseller MPN ID to that reseller's BSS account id, the bill-to account of its customers."""
     group_by: Literal["subscriptions", "relationships"] = "subscriptions"
     """How the indirect import finds a tenant's reseller."""

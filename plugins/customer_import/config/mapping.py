@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from customer_import.config.files import FrozenModel, read_model
+from customer_import.config.mapping_rules import (
+    check_address,
+    check_ids,
+    check_option_names,
+    check_targets,
+)
 from customer_import.config.messages import WrongValueError
 from customer_import.config.paths import mappings_folder
 from customer_import.config.targets import ACCOUNT_TARGETS, CONTACT_TARGETS
 from customer_import.errors import ConfigurationError
 from customer_import.hints import choose
+from customer_import.text import MAX_TEXT
 from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
@@ -117,13 +124,13 @@ class FieldMapping(FrozenModel):
     transforms: tuple[TransformName, ...] = ("trim",)
     required: bool = False
     """Without a value the customer is rejected."""
-    max_length: Annotated[int, Field(gt=0)] | None = None
+    max_length: Annotated[int, Field(gt=0, le=MAX_TEXT)] | None = None
     """In characters; longer text is cut, with a warning."""
     on_update: Literal["overwrite", "keep", "fill"] = "overwrite"
     """An update overwrites the BSS value, keeps it, or fills it only when it is empty."""
     on_empty: Literal["keep", "clear"] = "keep"
     """An update keeps or clears the BSS value when Partner Center has none."""
-    import_types: tuple[ImportType, ...] = tuple(ImportType)
+    import_types: Annotated[tuple[ImportType, ...], Field(min_length=1)] = tuple(ImportType)
     """Imports that write the field; others leave it out."""
 
     @property
@@ -179,7 +186,9 @@ class _AccountFile(_EntityFile):
 
     @model_validator(mode="after")
     def _check(self) -> _AccountFile:
-        _check_targets(self.fields, ACCOUNT_TARGETS, needed=("name",))
+        check_targets(self.fields, ACCOUNT_TARGETS, needed=("name",))
+        check_ids(self.fields)
+        check_address(self.fields)
         return self
 
 
@@ -188,7 +197,8 @@ class _ContactFile(_EntityFile):
 
     @model_validator(mode="after")
     def _check(self) -> _ContactFile:
-        _check_targets(self.fields, CONTACT_TARGETS, needed=())
+        check_targets(self.fields, CONTACT_TARGETS, needed=())
+        check_ids(self.fields)
         return self
 
 
@@ -196,6 +206,12 @@ class _SyncOptionsFile(FrozenModel):
     version: Literal[1]
     entity: Literal["sync_options"]
     fields: dict[str, SyncOptionMapping]
+
+    @model_validator(mode="after")
+    def _check(self) -> _SyncOptionsFile:
+        check_option_names(self.fields)
+        check_ids(self.fields)
+        return self
 
 
 class _OrderingOptionsFile(FrozenModel):
@@ -280,17 +296,3 @@ def load_mappings(folder: Path | None = None) -> Mappings:
             folder / "ordering_options.yaml", _OrderingOptionsFile
         ).profiles,
     )
-
-
-def _check_targets(
-    fields: dict[str, FieldMapping], known: frozenset[str], needed: tuple[str, ...]
-) -> None:
-    for target in fields:
-        if target not in known:
-            message = f"the target {target!r} does not exist"
-            hint = choose(target, known, otherwise="known targets")
-            raise WrongValueError(message, hint, path=("fields", target))
-    for target in needed:
-        if target not in fields:
-            message = f"the target {target!r} is not mapped; the BSS needs it"
-            raise WrongValueError(message, "add the target with its source", path=("fields",))

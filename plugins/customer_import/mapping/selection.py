@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from customer_import.config.mapping_rules import LOOKUP_TARGETS
 from customer_import.text import trim, without_format
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from customer_import.mapping.source_columns import Texts
     from customer_import.vocabulary import ImportType
 
-LOOKUPS = frozenset({"country_id", "state_id"})
+LOOKUPS = frozenset(LOOKUP_TARGETS)
 """Transforms that need the organisation; ``select_fields`` leaves their input as text."""
 
 _TYPED_TARGETS = frozenset({"email", "phone"})

@@ -43,6 +43,7 @@ from customer_import.pipeline.documentation import describe
 from customer_import.pipeline.parameters import import_params
 from customer_import.pipeline.task_run import (
     attempt_of,
+    is_cleared_alone,
     open_task,
     results_url,
     wait_for_cleared,
@@ -194,11 +195,14 @@ def start_run(import_type: str) -> int:
     from customer_import.database.engine import open_engine  # noqa: PLC0415
     from customer_import.database.migrate import migrate  # noqa: PLC0415
     from customer_import.runs.parameters import RunParams  # noqa: PLC0415
-    from customer_import.runs.run import record_run  # noqa: PLC0415
+    from customer_import.runs.run import find_run, record_run  # noqa: PLC0415
 
     context = get_current_context()
     dag_run = context["dag_run"]
     migrate(open_engine())
+    known = find_run(open_engine(), dag_run.dag_id, dag_run.run_id)
+    if known is not None and is_cleared_alone():
+        return known
     run_key = record_run(
         open_engine(),
         dag_id=dag_run.dag_id,

@@ -131,7 +131,7 @@ def import_params(
             "maximum": 100,
             "title": "Most rejected customers, in percent",
             "description": "With more, or with a field that would be emptied for more, the run stops before it writes "
-            "anything: data or mapping are probably wrong.",
+            "anything: data or mapping are probably wrong. With more when the BSS refused some, it fails at its end.",
             "section": HOW,
         },
         "max_failed_percent": {

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import CronTriggerTimetable
 
-from customer_import.config.instance_names import instance_titles, is_unreadable, with_schedules
+from customer_import.config.instance_names import is_unreadable, with_schedules
 from customer_import.config.roles import DAG_RIGHTS
 from customer_import.errors import ConfigurationError
 from customer_import.pipeline.documentation import describe
 from customer_import.pipeline.import_dag import build_dag
 from customer_import.pipeline.parameters import import_params
-from customer_import.vocabulary import ImportType
 
 if TYPE_CHECKING:
     from airflow.sdk import DAG
 
     from customer_import.config.instances import InstanceConfig
+    from customer_import.vocabulary import ImportType
 
 _WRONG = "wrong configuration"
 _LONGEST_TAG = 100  # a longer one makes Airflow refuse the file with all its DAGs
@@ -46,8 +46,7 @@ def build_scheduled_dags() -> list[DAG]:
         if not isinstance(instance, ConfigurationError):
             right += [_scheduled(kind, name, instance) for kind in instance.schedules]
         elif name in scheduled:
-            kinds = [kind for kind in ImportType if name in instance_titles(kind)]
-            wrong += [_broken(kind, name, instance) for kind in kinds]
+            wrong += [_broken(kind, name, instance) for kind in scheduled[name]]
     taken = {dag.dag_id for dag in right}
     return [*right, *(dag for dag in wrong if dag.dag_id not in taken)]
 

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from airflow.sdk import get_current_context
 
 from customer_import import PAGES_PREFIX
+from customer_import.vocabulary import TaskId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from customer_import.runs.run import Run
     from customer_import.runs.tasks import TaskAttempt
-    from customer_import.vocabulary import TaskId
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,10 @@ def results_url(dag_id: str, airflow_run_id: str) -> str:
 
 
 def wait_for_turn(run_key: int) -> None:
-    """Come back later while another DAG's earlier run of the same instance and import is at work.
+    """Come back later while an earlier run of the same instance and import is at work, of whichever DAG.
+
+    Airflow lets the runs of a backfill go side by side, whatever ``max_active_runs`` of their DAG says. A run of this
+    DAG that is queued again is not waited for: it may be waiting for the place that this one has.
 
     Raises:
         AirflowRescheduleException: There is such a run; Airflow starts the task again after a while.
@@ -56,9 +59,11 @@ def wait_for_turn(run_key: int) -> None:
     from customer_import.database.engine import open_engine  # noqa: PLC0415
     from customer_import.runs.run import earlier_runs  # noqa: PLC0415
 
-    count = get_current_context()["ti"].get_dr_count
+    context = get_current_context()
+    count, own = context["ti"].get_dr_count, context["dag_run"].dag_id
     for dag_id, airflow_run_id in earlier_runs(open_engine(), run_key):
-        if count(dag_id=dag_id, run_ids=[airflow_run_id], states=["queued", "running"]):
+        states = ["running"] if dag_id == own else ["queued", "running"]
+        if count(dag_id=dag_id, run_ids=[airflow_run_id], states=states):
             log.info(
                 "Waits until run %s of %s has ended: it is for the same customers",
                 airflow_run_id,
@@ -67,6 +72,21 @@ def wait_for_turn(run_key: int) -> None:
             raise AirflowRescheduleException(  # type: ignore[no-untyped-call]
                 datetime.now(UTC) + _TURN
             )
+
+
+def is_cleared_alone() -> bool:
+    """Tell whether the first task was cleared without those after it: what they staged and found out stands then."""
+    context = get_current_context()
+    dag_run = context["dag_run"]
+    found = context["ti"].get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])
+    states: Mapping[str, str | None] = found.get(dag_run.run_id, {})
+    is_alone = states.get(TaskId.EXTRACT_CUSTOMERS.value) == "success"
+    if is_alone:
+        log.warning(
+            "Only this task was cleared: what the tasks after it did stands, and nothing is done here. To begin the "
+            "run anew clear it with its downstream tasks."
+        )
+    return is_alone
 
 
 def wait_for_cleared(states: Mapping[str, str | None]) -> None:

@@ -17,14 +17,27 @@ if TYPE_CHECKING:
 
 
 def _normalise_names(value: object) -> object:
-    """Accept a list, or text with one name a line or separated by commas; lower-case, blank-free, without repeats."""
+    """Accept a list, or text with one name a line or separated by commas; lower-case, blank-free, without repeats.
+
+    Nothing means all, and so does text without a name. A list of blanks does not: programs make it, and a run for
+    somebody would become one for everybody.
+    """
     if value is None:
         return ()
     parts = value.replace(",", "\n").splitlines() if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple):
+    if not isinstance(parts, list | tuple) or not all(map(_may_be_name, parts)):
         return value
     names = (trim(without_format(clean(part))).lower() for part in map(str, parts))
-    return tuple(dict.fromkeys(name for name in names if name))
+    found = tuple(dict.fromkeys(name for name in names if name))
+    if parts and not found and not isinstance(value, str):
+        message = "all of its names are blank"
+        raise WrongValueError(message, "name at least one, or leave the field empty")
+    return found
+
+
+def _may_be_name(part: object) -> bool:
+    """Whether a part is text, or a number, as MPN IDs are written without quotes."""
+    return isinstance(part, str | int) and not isinstance(part, bool)
 
 
 def _blank_is_none(value: object) -> object:
@@ -50,7 +63,7 @@ class RunParams(FrozenModel):
         ordering_options: Profile name; overrides the instance's.
         previewed_run: Airflow run id of a preview: exactly the customers that it would create or update.
         reseller_mpn_ids: Indirect import: only these resellers' customers; empty means all.
-        max_rejected_percent: More than this and the run stops before the load.
+        max_rejected_percent: More than this and the run stops before the load, or fails at its end.
         max_failed_percent: More than this, or as many that left since the run before, and the run stops before the
             load, or fails at its end.
         accept_organisation: The BSS organisation that the connection leads to is right, though the instance wrote to

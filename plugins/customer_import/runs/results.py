@@ -48,6 +48,10 @@ class Replaces(StrEnum):
     ANY = "any"
     """The task that writes is the only one that has something to say of these tenants, and may say it again."""
 
+    UNWRITTEN = "unwritten"
+    """Any but that of a tenant which this run has written to the BSS: what a task finds out about it when it is tried
+    again does not undo that."""
+
     FAILED = "failed"
     """A tenant's first result stands; only a failed one is replaced, when the task is tried again. So an attempt
     that lives on without supervision cannot overwrite what its successor found out."""
@@ -271,9 +275,14 @@ def _expression(name: str, value: object) -> ColumnElement[Any]:
 def _statement(dialect: str, replaces: Replaces) -> Executable:
     """Built once, because a load runs it thousands of times."""
     statement = dialect_insert(dialect, import_results)
-    is_failed = import_results.c.outcome == Outcome.FAILED.value
+    outcome = import_results.c.outcome
+    gives_way = {
+        Replaces.ANY: None,
+        Replaces.UNWRITTEN: (outcome != Outcome.CREATED.value) & (outcome != Outcome.UPDATED.value),
+        Replaces.FAILED: outcome == Outcome.FAILED.value,
+    }
     return statement.on_conflict_do_update(
         index_elements=_KEY,
         set_={name: statement.excluded[name] for name in _COLUMNS if name not in _KEY},
-        where=is_failed if replaces is Replaces.FAILED else None,
+        where=gives_way[replaces],
     )

@@ -180,7 +180,7 @@ def find_run(engine: Engine, dag_id: str, airflow_run_id: str) -> int | None:
 
 
 def earlier_runs(engine: Engine, run_key: int) -> list[tuple[str, str]]:
-    """Return DAG id and Airflow run id of other DAGs' runs that began before, for the same instance and import.
+    """Return DAG id and Airflow run id of the runs that began before, for the same instance and import.
 
     Only those that are not known to have ended; whether they are still at work, Airflow knows.
     """
@@ -192,7 +192,6 @@ def earlier_runs(engine: Engine, run_key: int) -> list[tuple[str, str]]:
             before.id < run_key,
             before.instance == this.instance,
             before.import_type == this.import_type,
-            before.dag_id != this.dag_id,
             before.ended_at.is_(None),
         )
         .order_by(before.id)

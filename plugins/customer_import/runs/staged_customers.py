@@ -18,14 +18,17 @@ from sqlalchemy import and_, func, select
 
 from customer_import.database.engine import reading
 from customer_import.database.tables import import_results, staged_customers
-from customer_import.errors import DataQualityError
-from customer_import.vocabulary import Outcome, StagedState, TaskId
+from customer_import.errors import ConfigurationError, DataQualityError
+from customer_import.runs.reference_data import get_reference
+from customer_import.vocabulary import Outcome, ReferenceName, StagedState, TaskId
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Engine
+
+    from customer_import.runs.run import Run
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +69,39 @@ def is_loaded(run_key: int) -> ColumnElement[bool]:
 def lacks_values(run_key: int) -> ColumnElement[bool]:
     """Return the condition for a run's customers whose values the import still needs and does not have."""
     return and_(_is_removed(run_key), ~is_loaded(run_key))
+
+
+def lacks_paths(engine: Engine, run: Run) -> tuple[str, ...]:
+    """Return the paths that the mapping files name now and the run's customers were read without."""
+    taken = get_reference(engine, run.key, ReferenceName.PATHS)
+    return () if taken is None else tuple(sorted({*run.mappings.customer_paths} - {*taken}))
+
+
+def was_read(run_key: int) -> ColumnElement[bool]:
+    """Return the condition for a run's customers that have values and are still to be loaded."""
+    staged = staged_customers.c
+    return and_(
+        staged.run_id == run_key,
+        staged.state == StagedState.FETCHED.value,
+        staged.is_discovered,
+        staged.source.is_not(None),
+        ~is_loaded(run_key),
+    )
+
+
+def check_paths(engine: Engine, run: Run) -> None:
+    """Refuse customers that were read with other mapping files: what was not read looks as if it were empty.
+
+    Raises:
+        ConfigurationError: The mapping files name more by now.
+    """
+    if missing := lacks_paths(engine, run):
+        message = (
+            f"{', '.join(missing)} was not read of the customers of run {run.key}: the mapping files were changed "
+            "after extract_customers. Nothing was changed"
+        )
+        hint = "clear extract_customers, which reads the customers again, or start the import anew"
+        raise ConfigurationError(message, source="mapping files", hint=hint)
 
 
 def _is_removed(run_key: int) -> ColumnElement[bool]:

@@ -22,11 +22,14 @@ from customer_import.database.tables import (
     import_results,
     import_runs,
     name_beginnings,
+    run_tasks,
     service_slots,
     staged_accounts,
     staged_contacts,
     staged_customers,
 )
+from customer_import.runs.approvals import find_approval
+from customer_import.runs.run import as_utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +37,10 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine
 
 log = logging.getLogger(__name__)
+
+
+_PAUSE = timedelta(hours=1)
+"""A run whose tasks have given no sign of life for so long is not at work, unless it waits for its approval."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ def apply_retention(
             continue
         counts += purge(engine, keep_days or kept.personal_data_days, now, instance=name)
         if kept.results_days is not None:
-            counts += _delete_runs(engine, name, _before(kept.results_days, now))
+            counts += _delete_runs(engine, name, _before(kept.results_days, now), now)
     _forget_slots(engine, _before(1, now))
     if counts.deleted_runs:
         log.info("%d runs with their results deleted", counts.deleted_runs)
@@ -97,6 +104,8 @@ def purge(
     instance: str | None = None,
 ) -> PurgeCounts:
     """Remove the staged personal data of runs that started longer ago; doing it twice does no harm.
+
+    A run that is at work or waits for its approval keeps it meanwhile: the load needs what it staged.
 
     Args:
         engine: The import's database.
@@ -113,7 +122,8 @@ def purge(
     counts = PurgeCounts()
     for run_key in _runs_with_personal_data(engine, _before(older_than_days, now), instance):
         with engine.begin() as connection:  # a transaction per run: none of them is long
-            counts += _purge_run(connection, run_key)
+            if not _is_at_work(connection, run_key, now):
+                counts += _purge_run(connection, run_key)
     log.info(
         "Personal data of %d runs%s older than %d days removed: %d customers, %d accounts, %d contacts",
         counts.runs,
@@ -136,7 +146,9 @@ def _instances(engine: Engine) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
-def _delete_runs(engine: Engine, instance: str, before: datetime) -> PurgeCounts:
+def _delete_runs(
+    engine: Engine, instance: str, before: datetime, now: datetime | None
+) -> PurgeCounts:
     """Delete old runs that have ended, but for the last complete one of each import: the next is compared with it.
 
     The newest of all stays, too: SQLite would give its key to the next run, and with it what is remembered of its run.
@@ -155,13 +167,28 @@ def _delete_runs(engine: Engine, instance: str, before: datetime) -> PurgeCounts
     )
     with reading(engine) as connection:
         old = list(connection.execute(query.order_by(runs.id)).scalars())
+    deleted = 0
     for run_key in old:
         with engine.begin() as connection:
-            connection.execute(delete(import_runs).where(runs.id == run_key))
-    if old:
+            if not _is_at_work(connection, run_key, now):
+                connection.execute(delete(import_runs).where(runs.id == run_key))
+                deleted += 1
+    if deleted:
         with engine.begin() as connection:
             connection.execute(delete(name_beginnings).where(*_of_no_run()))
-    return PurgeCounts(deleted_runs=len(old))
+    return PurgeCounts(deleted_runs=deleted)
+
+
+def _is_at_work(connection: Connection, run_key: int, now: datetime | None) -> bool:
+    """Tell whether a run needs what it staged: a task is or was just at work, or a person may still answer."""
+    tasks = run_tasks.c
+    last = func.max(func.coalesce(tasks.seen_at, tasks.started_at))
+    seen_at = connection.execute(select(last).where(tasks.run_id == run_key)).scalar_one()
+    if seen_at is None:
+        return False
+    approval = find_approval(connection, run_key)
+    hours = approval.timeout_hours if approval and approval.is_open else 0.0
+    return as_utc(seen_at) + _PAUSE + timedelta(hours=hours) > (now or datetime.now(UTC))
 
 
 def _forget_slots(engine: Engine, before: datetime) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import select, update
 
+from customer_import.config.mapping import FieldMapping, Mappings
 from customer_import.database.engine import reading
 from customer_import.database.tables import (
     import_results,
@@ -16,7 +18,7 @@ from customer_import.database.tables import (
     validation_findings,
     validation_results,
 )
-from customer_import.errors import DataQualityError
+from customer_import.errors import ConfigurationError, DataQualityError
 from customer_import.tasks.load.account_listing import list_accounts
 from customer_import.tasks.load.load import load_batch
 from customer_import.tasks.retention import purge
@@ -178,3 +180,44 @@ def test_a_task_of_a_purged_run_that_was_not_loaded_whole_says_what_to_do(
     assert endings(scene.finish(run)) == before
     scene.sandbox.faults.replace(())
     assert cleared_from_extract(scene, run).counts() == {"created": 3}
+
+
+def with_second_line(run: Run) -> Run:
+    """Return a run as its later tasks see it when the second line of addresses was mapped in the middle of it."""
+    line = FieldMapping(source="billingProfile.defaultAddress.addressLine2", on_empty="clear")
+    mapped = {name: getattr(run.mappings, name) for name in Mappings.model_fields}
+    mapped["account"] = {**run.mappings.account, "billingAddress.address2": line}
+    return replace(run, mappings=Mappings(**mapped))
+
+
+@on("sqlite")
+@pytest.mark.parametrize("task", [validate_customers, transform_customers])
+def test_what_was_mapped_after_the_extraction_is_not_taken_for_empty(
+    scene: Scene, task: Any
+) -> None:
+    scene.sell(DIRECT, 2, billingProfile={"defaultAddress": {"addressLine2": "Floor 2"}})
+    run = scene.stage(DIRECT)
+    before = told(scene, run)
+    message = "addressLine2.* was not read .* clear extract_customers"
+    with pytest.raises(ConfigurationError, match=message):
+        task(with_second_line(run), scene.engine)
+    assert told(scene, run) == before
+
+
+@on("sqlite")
+def test_a_cleared_extraction_reads_again_what_was_mapped_since(scene: Scene) -> None:
+    line = {"defaultAddress": {"addressLine2": "Floor 2"}}
+    customers = scene.sell(DIRECT, 3, billingProfile=line)
+    scene.strike("bss.accounts.create", FaultKind.READ_ONLY_FIELD, calls=(1,))
+    scene.expect(customers, Outcome.CREATED, Outcome.FAILED)
+    run = scene.load(scene.stage(DIRECT))
+    scene.finish(run)
+    scene.sandbox.faults.replace(())
+    report = cleared_from_extract(scene, with_second_line(run))
+    assert len(reads(scene)) == 1  # of customers that were loaded the load's word stands
+    assert report.counts() == {"created": 3}
+    addresses = [scene.account_of(DIRECT, one).values["billingAddress"] for one in customers]
+    lines = [address.get("address2") for address in addresses]
+    assert sorted(lines, key=str) == ["Floor 2", None, None]
+    # Those that were read with the mapping of before are not told from blank ones by a later task either.
+    assert transform_customers(with_second_line(run), scene.engine).accounts == 3

@@ -11,6 +11,7 @@ from sqlalchemy import insert
 
 from customer_import.database.tables import validation_findings
 from customer_import.errors import ConservationError
+from customer_import.reasons import REASONS
 from customer_import.tasks.finish.close import close_run
 from customer_import.tasks.finish.to_mend import MENDS, NAMED
 from customer_import.vocabulary import ImportType, Outcome, ReasonCode
@@ -325,3 +326,48 @@ def test_a_run_in_which_too_many_failed_is_not_green(
     if state == "failed":
         assert f"{failed} of {size} customers failed" in (summary.error or "")
         assert "the BSS was away" in (summary.error or "")
+
+
+@pytest.mark.parametrize(
+    ("size", "refused", "invalid", "limit", "state"),
+    [
+        (20, 5, 0, 20, "failed"),
+        (20, 4, 0, 20, "success with problems"),
+        (20, 1, 4, 20, "failed"),
+        (20, 0, 5, 20, "success with problems"),  # validation has judged that, or was overruled
+        (19, 19, 0, 20, "success with problems"),
+        (19, 1, 0, 0, "failed"),
+        (20, 20, 0, 100, "success with problems"),
+    ],
+)
+def test_a_run_of_which_the_bss_refused_too_much_is_not_green(
+    book: Book, size: int, refused: int, invalid: int, limit: int, state: str
+):
+    run = book.begin(max_rejected_percent=limit)
+    tenants = book.list(run, size)
+    rejected = refused + invalid
+    for some, outcome, code in (
+        (tenants[:refused], "rejected", "bss_refused"),
+        (tenants[refused:rejected], "rejected", "validation"),
+        (tenants[rejected:], "created", "new"),
+    ):
+        if some:
+            book.record(run, some, outcome, reason_code=code)
+
+    summary = close_run(book.engine, run.key, {})
+
+    assert summary.state == state
+    if state == "failed":
+        assert f"{rejected} of {size} customers" in (summary.error or "")
+        assert f"{refused} of them" in (summary.error or "")
+        assert "max_rejected_percent" in (summary.error or "")
+
+
+def test_each_reason_of_a_failure_has_a_likely_cause(book: Book):
+    failures = {code for code, meaning in REASONS.items() if Outcome.FAILED in meaning.outcomes}
+    assert ReasonCode.LINK_DELETED in failures
+    for code in failures - {ReasonCode.NOT_CLASSIFIED}:  # is not among the discovered
+        run = book.begin()
+        book.record(run, book.list(run, 3), "failed", reason_code=code.value)
+        error = close_run(book.engine, run.key, {}).error or ""
+        assert ("the BSS was away" in error) == (code is ReasonCode.BSS_ERROR), code

@@ -10,13 +10,18 @@ from customer_import.database.tables import (
     import_results,
     import_runs,
     staged_accounts,
+    staged_customers,
     validation_findings,
     validation_results,
 )
 from customer_import.errors import DataQualityError
+from customer_import.runs.results import Replaces, Result, record_results
+from customer_import.runs.staged_customers import StagedRow
+from customer_import.runs.verdict import Verdict
 from customer_import.tasks.finish.close import close_run
 from customer_import.tasks.transform.transform import transform_customers
 from customer_import.tasks.validate.validate import validate_customers
+from customer_import.vocabulary import Outcome, ReasonCode, TaskId
 from tests.tasks.validate.runs import ADDRESS, customer, stage_run, tenant
 
 NO_COUNTRY = {ADDRESS + "country": None, ADDRESS + "state": None}
@@ -118,12 +123,32 @@ def test_repeating_the_stage_changes_nothing(engine):
 def test_a_mended_customer_loses_its_rejection(engine):
     run = stage_run(engine, [customer(0, source=NO_COUNTRY)])
     validate_customers(run, engine)
-    from customer_import.database.tables import staged_customers
-
     with engine.begin() as connection:
         connection.execute(update(staged_customers).values(source=customer(0)["source"]))
     assert validate_customers(run, engine).rejected == 0
     assert read(engine, import_results) == []
+
+
+@pytest.mark.parametrize("mode", ["import", "preview"])
+@pytest.mark.parametrize("written", ["created", "updated"])
+def test_a_cleared_validation_does_not_call_rejected_what_the_run_has_written(
+    engine, written, mode
+):
+    run = stage_run(engine, [customer(0), customer(1)], mode=mode)
+    outcome = written if mode == "import" else f"would_{written.removesuffix('d')}"
+    verdict = Verdict(Outcome(outcome), ReasonCode.NEW, "It has an account.")
+    loaded = Result.of(run, StagedRow(tenant(0), *[None] * 9), verdict, TaskId.LOAD_CUSTOMERS)
+    with engine.begin() as connection:
+        record_results(connection, [loaded], replaces=Replaces.ANY)
+        connection.execute(
+            update(staged_customers).values(source=customer(source=NO_COUNTRY)["source"])
+        )
+    validate_customers(run, engine)
+    outcomes = dict(read(engine, import_results, "tenant_id", "outcome"))
+    assert outcomes == {
+        tenant(0): written if mode == "import" else "rejected",
+        tenant(1): "rejected",
+    }
 
 
 def test_each_customer_is_rejected_or_staged_never_both_never_neither(engine):

@@ -21,17 +21,28 @@ from sqlalchemy import and_, delete, func, or_, select, update
 from customer_import.config.mapping import SEVERAL_PREFIXES
 from customer_import.database.engine import insert_missing, reading, upsert
 from customer_import.database.names import folded_name, record_names
-from customer_import.database.tables import import_results, known_tenants, staged_customers
+from customer_import.database.tables import (
+    import_results,
+    known_tenants,
+    reference_data,
+    staged_customers,
+)
 from customer_import.decisions.rules import pack, unpack
 from customer_import.failpoints import reached
 from customer_import.partner_center.models import ListedTenant
 from customer_import.runs.fingerprint import listed_hash
 from customer_import.runs.known_tenants import same_tenant
 from customer_import.runs.results import Replaces, Result, record_results
-from customer_import.runs.staged_customers import lacks_values
+from customer_import.runs.staged_customers import lacks_paths, lacks_values, was_read
 from customer_import.tasks.extract.classification import Classification
 from customer_import.tasks.extract.selection import NOT_SELECTED
-from customer_import.vocabulary import DecisionKind, Outcome, StagedState, TaskId
+from customer_import.vocabulary import (
+    DecisionKind,
+    Outcome,
+    ReferenceName,
+    StagedState,
+    TaskId,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -199,7 +210,7 @@ class CustomerStaging:
         }
 
     async def reopen(self) -> None:
-        """List again what an earlier attempt could not read, and what it read and is not there any more."""
+        """List again what could not be read, is not there any more, or is less than the mapping files name by now."""
         await asyncio.to_thread(self._reopen)
 
     async def add_listed(
@@ -247,12 +258,17 @@ class CustomerStaging:
         is_unread = and_(staged.run_id == key, staged.state == StagedState.FAILED.value)
         if self._run.is_loading:
             is_unread = or_(is_unread, lacks_values(key))
+        if lacks_paths(self._engine, self._run):
+            is_unread = or_(is_unread, was_read(key))
+        paths = {"name": ReferenceName.PATHS.value, "body": self._run.mappings.customer_paths}
         with self._engine.begin() as connection:
+            upsert(connection, reference_data, [{"run_id": key, **paths}])
             unread = connection.execute(select(staged.tenant_id).where(is_unread)).scalars().all()
             if unread:
                 log.info(
-                    "%d customers could not be read, or what was read of them was removed because it was old: they "
-                    "are read again. Results of customers that were loaded stand.",
+                    "%d customers could not be read, or what was read of them was removed because it was old, or is "
+                    "less than the mapping files name by now: they are read again. Results of customers that were "
+                    "loaded stand.",
                     len(unread),
                 )
             for first in range(0, len(unread), _PENDING_ROWS):

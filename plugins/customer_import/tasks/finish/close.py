@@ -26,7 +26,7 @@ from customer_import.runs.results import record_selected_results, result_columns
 from customer_import.runs.run import key_of
 from customer_import.runs.tasks import last_attempts
 from customer_import.tasks.finish.comparison import compare
-from customer_import.tasks.finish.failure import failure_of, too_many_failed
+from customer_import.tasks.finish.failure import failure_of, too_many_failed, too_many_refused
 from customer_import.tasks.finish.log import (
     log_comparison,
     log_previewed,
@@ -67,8 +67,7 @@ def close_run(
         results_url: Where Import Results shows this run.
 
     Returns:
-        The stored summary; its state is ``failed`` when a task failed, or too many
-        customers.
+        The stored summary; its state is ``failed`` when a task failed, or too many customers failed or were refused.
 
     Raises:
         ConservationError: The outcomes do not add up, or customers of the run before are lost; the run is stored as
@@ -84,7 +83,9 @@ def close_run(
         if run.mode in {Mode.IMPORT, Mode.PREVIEW}:
             _report_unreached(connection, run, error)
         summary = summarise(connection, run, tasks, error)
-        if summary.error is None and (error := too_many_failed(run, summary)):
+        if summary.error is None and (
+            error := too_many_failed(run, summary) or too_many_refused(run, summary)
+        ):
             summary = replace(summary, state=RunState.FAILED.value, error=error)
         if not summary.is_conserved:
             given = sum(summary.outcomes.values())

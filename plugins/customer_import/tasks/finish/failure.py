@@ -23,6 +23,7 @@ _CAUSES = {
     ReasonCode.NOT_CLASSIFIED: "most likely Partner Center was away, or the signed-in user lost a role",
     ReasonCode.CONFIGURATION: "most likely a profile or the instance holds a value that the BSS does not take",
     ReasonCode.NOT_REACHED: "the load did not come to them",
+    ReasonCode.LINK_DELETED: "their rows of tenant_links were deleted while they were written",
 }
 
 
@@ -70,6 +71,28 @@ def too_many_failed(run: Row[Any], summary: Summary) -> str | None:
         f"{failed} of {total} customers failed ({failed / total:.1%}), more than the "
         f"{limit:g} % that max_failed_percent allows; {_CAUSES[cause]}. What was written is remembered: start the "
         "import again when it is mended"
+    )
+
+
+def too_many_refused(run: Row[Any], summary: Summary) -> str | None:
+    """Return in words that too many customers were rejected when the BSS had its say; ``None`` when not.
+
+    What validation rejects alone it judges itself, before anything is written.
+
+    Args:
+        run: Its row in ``import_runs``; the parameter ``max_rejected_percent`` is the limit.
+        summary: What it came to.
+    """
+    limit = RunParams.parse(run.params).max_rejected_percent
+    rejected, total = summary.outcomes[Outcome.REJECTED], summary.discovered
+    refused = summary.reasons.get(ReasonCode.BSS_REFUSED, 0)
+    if not refused or not is_too_many(rejected, total, limit):
+        return None
+    return (
+        f"{rejected} of {total} customers are rejected ({rejected / max(total, 1):.1%}), more than the {limit:g} % "
+        f"that max_rejected_percent allows; {refused} of them by the BSS: most likely it asks for something that the "
+        "mapping does not send, or no longer takes what it sends. What was written is remembered: see the reasons, and "
+        "start the import again when it is mended"
     )
 
 

@@ -25,6 +25,7 @@ from customer_import.runs.reference_data import read_organisation
 from customer_import.runs.run import record_progress
 from customer_import.runs.staged_customers import (
     CHUNK_SIZE,
+    check_paths,
     count_customers,
     has_values,
     read_customers,
@@ -74,12 +75,14 @@ def transform_customers(run: Run, engine: Engine, chunk_size: int = CHUNK_SIZE) 
         chunk_size: Customers a transaction.
 
     Raises:
-        ConfigurationError: The run has no organisation: ``start_run`` did not finish.
+        ConfigurationError: The run has no organisation: ``start_run`` did not finish. Or the mapping files name more
+            than was read.
         DataQualityError: What was read is not there any more.
         CustomerImportError: A staged customer cannot be read.
     """
     if not has_values(engine, run.key, is_validated=True):
         return TransformSummary(0, 0, _batch_size(run, 0))
+    check_paths(engine, run)
     organisation = read_organisation(engine, run.key)
     total = count_customers(engine, run.key, is_validated=True)
     batch_size = _batch_size(run, total)

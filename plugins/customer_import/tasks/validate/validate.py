@@ -30,6 +30,7 @@ from customer_import.runs.reference_data import read_country_rules, read_organis
 from customer_import.runs.results import Replaces, Result, record_results
 from customer_import.runs.staged_customers import (
     CHUNK_SIZE,
+    check_paths,
     count_customers,
     has_values,
     read_customers,
@@ -127,13 +128,15 @@ def validate_customers(
         judged_at_once: Customers a transaction.
 
     Raises:
-        ConfigurationError: The run has no organisation: ``start_run`` did not finish.
+        ConfigurationError: The run has no organisation: ``start_run`` did not finish. Or the mapping files name more
+            than was read.
         DataQualityError: What was read is not there any more. Or nothing was discovered though the last run had
             customers, or too many failed, left or are rejected; the judgement is written all the same.
         CustomerImportError: A rule could not be evaluated, or a staged customer cannot be read.
     """
     if not has_values(engine, run.key):
         return ValidateSummary(0, 0, 0)
+    check_paths(engine, run)
     organisation = read_organisation(engine, run.key)
     checks = CountryChecks(read_country_rules(engine, run.key), organisation)
     options = options_suite(run)
@@ -264,7 +267,7 @@ def _record_judgement(
         )
         for row, critical in judgement.rejected.items()
     ]
-    record_results(connection, results, replaces=Replaces.ANY)
+    record_results(connection, results, replaces=Replaces.UNWRITTEN)
 
 
 def _rejection(critical: Sequence[Finding]) -> Verdict:
