@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from customer_import.config.mapping_rules import LOOKUP_TARGETS
 from customer_import.config.targets import (
     ACCOUNT_TARGETS,
     ADDRESS_PREFIX,
     CONTACT_TARGETS,
     COUNTRY_TARGET,
+    ID_TARGETS,
     STATE_TARGET,
 )
 from customer_import.vocabulary import Mode
@@ -193,9 +195,17 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str
     monkeypatch.setenv("CUSTOMER_IMPORT_INCLUDE", str(folder.parent))
 
     def write(on_update: str, on_empty: str) -> None:
-        entry = {"source": "tenant.id", "on_update": on_update, "on_empty": on_empty}
+        rules = {"on_update": on_update, "on_empty": on_empty}
+        lookups = {target: lookup for lookup, target in LOOKUP_TARGETS.items()}
+
+        def entry(target: str) -> dict[str, object]:
+            if lookup := lookups.get(target):
+                return {"source": "tenant.id", "transforms": [lookup], **rules}
+            is_id = target in ID_TARGETS
+            return {"source": "reseller.bssAccountId" if is_id else "tenant.id", **rules}
+
         for entity in (ACCOUNT, CONTACT, OPTIONS):
-            fields = {target: dict(entry) for record, target in FIELDS if record == entity}
+            fields = {target: entry(target) for record, target in FIELDS if record == entity}
             content = {"version": 1, "entity": entity, "fields": fields}
             (folder / f"{entity}.yaml").write_text(yaml.safe_dump(content))
         profiles = {"standard": STANDARD}
