@@ -59,10 +59,10 @@ def test_the_marked_values_went_through_the_imports(imports: Imports) -> None:
     assert pages, "the view of one customer shows what was sent, so pages can show it"
 
 
-def test_one_import_succeeded_one_was_refused_two_could_not_sign_in(imports: Imports) -> None:
+def test_one_import_succeeded_the_bss_refused_one_two_could_not_sign_in(imports: Imports) -> None:
     assert imports.states == {
         "storm": "success",
-        "contacts refused": "success",
+        "contacts refused": "failed",
         "sign-in refused 1": "failed",
         "sign-in refused 2": "failed",
     }
@@ -71,8 +71,11 @@ def test_one_import_succeeded_one_was_refused_two_could_not_sign_in(imports: Imp
             "SELECT count(*) FROM import_results JOIN import_runs ON import_runs.id = run_id"
             " WHERE import_runs.import_type = 'indirect' AND reason LIKE '%POST /api/contacts%'"
         ).fetchone()
-        errors = database.execute("SELECT error FROM import_runs WHERE state = 'failed'").fetchall()
+        (refusal,), *errors = database.execute(
+            "SELECT error FROM import_runs WHERE state = 'failed' ORDER BY id"
+        ).fetchall()
     assert refused[0] > 20
+    assert "max_rejected_percent" in refusal
     assert ["Partner Center" in error for (error,) in errors] == [True, False]
     assert all("sign-in was refused" in error or "user" in error for (error,) in errors)
 

@@ -21,7 +21,7 @@ from customer_import.database.tables import (
 )
 from customer_import.errors import CustomerImportError
 from customer_import.runs.parameters import RunParams
-from customer_import.runs.run import as_utc
+from customer_import.runs.run import as_utc, open_run
 from customer_import.tasks.finish.close import close_run
 from customer_import.tasks.retention import purge
 from customer_import.vocabulary import READ_STATES, SUCCEEDED, ImportType
@@ -159,8 +159,9 @@ class History:
         """Clear a run that has ended: all of it, or its load; then import what changed."""
         if not self._runs:
             return
-        run = self._rng.choice(self._runs[-6:])
         self.tally.done["clears"] += 1
+        with self._partner.at_hand():
+            run = open_run(self._engine, self._rng.choice(self._runs[-6:]).key)  # as its tasks do
         before = self._readings(run)
         try:
             with self._partner.at_hand():
