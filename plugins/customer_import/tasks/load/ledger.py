@@ -339,10 +339,8 @@ class Ledger:
             await asyncio.sleep(RENEW_EVERY_S)
             try:
                 await asyncio.to_thread(self._set_lease, is_held=True)
-            except (
-                SQLAlchemyError,
-                DatabaseError,
-            ) as error:  # the next time, before the lease ends
+            except (SQLAlchemyError, DatabaseError) as error:
+                # The next time, before the lease ends.
                 log.warning("The leases could not be renewed: %s", error)
 
     def _set_lease(self, *, is_held: bool) -> None:
