@@ -7,8 +7,25 @@ user and no password is ever sent.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from customer_import.bss.answers import (
+    PageEnd,
+    malformed_as_value_error,
+    parse_account,
+    parse_contact,
+    parse_country,
+    parse_created_id,
+    parse_custom_field,
+    parse_external_system,
+    parse_list,
+    parse_owned_contact,
+    parse_page,
+    parse_permission_rule,
+    parse_sync_options,
+    parse_text,
+    parse_user,
+)
 from customer_import.bss.models import (
     Account,
     Contact,
@@ -17,16 +34,15 @@ from customer_import.bss.models import (
     ExternalSystem,
     Json,
     PermissionRule,
-    State,
     SyncOption,
     User,
 )
 from customer_import.bss.query import equals, greater
 from customer_import.errors import EndlessListError, RejectedRequestError, RetriableError
-from customer_import.http.reader import positive_id, read_json
+from customer_import.http.reader import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from customer_import.bss.patch import Difference
     from customer_import.http.limiter import Limiter
@@ -40,7 +56,7 @@ Record = TypeVar("Record", Account, Contact)
 PAGE_SIZE = 500
 MAX_PAGES = 10_000
 """Of a list that does not say how long it is."""
-MAX_NAME = 1_000
+_FINGERPRINT = 1_000
 _SPARE_PAGES = 10
 MAX_READINGS = 3
 """Of a list that gives fewer records than it says that it has."""
@@ -71,7 +87,7 @@ class BssClient:
     def accounts(self) -> AsyncIterator[list[Account]]:
         """Yield all accounts with their custom fields, page by page, oldest first; some of them perhaps twice."""
         params = {"include": "customFields", "$orderBy": "createdAt asc"}
-        return self._whole("/api/accounts", _account, params)
+        return self._whole("/api/accounts", parse_account, params)
 
     def accounts_after(self, account_id: int) -> AsyncIterator[list[Account]]:
         """Yield the accounts made after this one with their custom fields, page by page; numbers only go up."""
@@ -80,18 +96,18 @@ class BssClient:
             "$orderBy": "createdAt asc",
             "$filter": greater("id", account_id),
         }
-        return self._pages("/api/accounts", _account, params)
+        return self._pages("/api/accounts", parse_account, params)
 
     async def accounts_named(self, name: str) -> list[Account]:
         """Return the accounts of that name with their custom fields; whether case matters is the BSS's decision."""
         params = {"include": "customFields", "$filter": equals("name", name)}
-        return await self._all("/api/accounts", _account, params)
+        return await self._all("/api/accounts", parse_account, params)
 
     async def account(self, account_id: int) -> Account | None:
         """Return an account with its custom fields; ``None`` when it does not exist."""
 
         def read_account(body: bytes) -> Account:
-            found = _account(read_json(body))
+            found = parse_account(read_json(body))
             if found.id != account_id:
                 message = "the answer is about another account"
                 raise ValueError(message)
@@ -101,7 +117,7 @@ class BssClient:
             return await self._session.read(
                 f"/api/accounts/{account_id}",
                 endpoint="/api/accounts/{id}",
-                parse=_malformed_as_value_error(read_account),
+                parse=malformed_as_value_error(read_account),
                 params={"include": "customFields"},
                 limiter=self._limiter,
             )
@@ -139,14 +155,14 @@ class BssClient:
 
     def all_contacts(self) -> AsyncIterator[list[Contact]]:
         """Yield the contacts of all accounts, page by page, in the BSS's order; some of them perhaps twice."""
-        return self._whole("/api/contacts", _contact, {})
+        return self._whole("/api/contacts", parse_contact, {})
 
     async def contacts(self, account_id: int) -> list[Contact]:
         """Return the contacts of an account; those of others, which a BSS that knows no such filter gives, are none."""
         params = {"$filter": equals("accountId", account_id)}
         found = {
             contact.id: contact
-            async for page in self._pages("/api/contacts", _owned_contact, params)
+            async for page in self._pages("/api/contacts", parse_owned_contact, params)
             for contact in page
         }
         return [contact for contact in found.values() if contact.account_id == account_id]
@@ -168,7 +184,7 @@ class BssClient:
         return await self._session.read(
             f"/api/accounts/{account_id}/syncoptions/{system_id}",
             endpoint="/api/accounts/{id}/syncoptions/{systemId}",
-            parse=lambda body: _sync_options(read_json(body), system_id),
+            parse=lambda body: parse_sync_options(read_json(body), system_id),
             limiter=self._limiter,
         )
 
@@ -193,32 +209,32 @@ class BssClient:
 
     async def countries(self) -> list[Country]:
         """Return the active countries with their active states."""
-        found = await self._all("/api/organization/countries", _country, {"include": "states"})
+        found = await self._all("/api/organization/countries", parse_country, {"include": "states"})
         return [country for country in found if country is not None]
 
     async def account_custom_fields(self) -> list[CustomFieldDefinition]:
         """Return the custom fields that accounts have."""
-        return await self._all("/api/organization/accounts/customfields", _custom_field)
+        return await self._all("/api/organization/accounts/customfields", parse_custom_field)
 
     async def external_systems(self) -> list[ExternalSystem]:
         """Return the systems that accounts can be synchronised with."""
-        return await self._all("/api/organization/externalSystems", _external_system)
+        return await self._all("/api/organization/externalSystems", parse_external_system)
 
     async def users(self) -> list[User]:
         """Return the users (assumed endpoint; docs/limits.md)."""
-        return await self._all("/api/organization/users", _user)
+        return await self._all("/api/organization/users", parse_user)
 
     async def permission_rules(self) -> list[PermissionRule]:
         """Return the permission rules (assumed endpoint; docs/limits.md)."""
         return await self._all(
             "/api/organization/permissionRules",
-            lambda item: PermissionRule(id=positive_id(item["id"]), name=_text(item.get("name"))),
+            parse_permission_rule,
         )
 
     async def payment_methods(self) -> list[str]:
         """Return the payment methods by name (assumed endpoint; docs/limits.md)."""
         return await self._all(
-            "/api/organization/paymentMethods", lambda item: _text(item.get("name"))
+            "/api/organization/paymentMethods", lambda item: parse_text(item.get("name"))
         )
 
     async def _create(
@@ -229,7 +245,7 @@ class BssClient:
             path,
             endpoint=path,
             json=body,
-            parse=_malformed_as_value_error(_created_id),
+            parse=malformed_as_value_error(parse_created_id),
             limiter=self._limiter,
             on_turn=on_turn,
             settle=settle,
@@ -301,10 +317,10 @@ class BssClient:
             EndlessListError: The list has far more pages than its first page says.
         """
 
-        def parse(body: bytes) -> tuple[list[Value], bytes, _End]:
-            items, end = _page(read_json(body), index)
-            read_items = [read(item) for item in _shaped(items)]
-            return read_items, repr(items[:1])[:MAX_NAME].encode(), end
+        def parse(body: bytes) -> tuple[list[Value], bytes, PageEnd]:
+            items, end = parse_page(read_json(body), index)
+            read_items = [read(item) for item in parse_list(items)]
+            return read_items, repr(items[:1])[:_FINGERPRINT].encode(), end
 
         previous = b""
         limit = MAX_PAGES
@@ -314,7 +330,7 @@ class BssClient:
             items, fingerprint, end = await self._session.read(
                 path,
                 endpoint=path,
-                parse=_malformed_as_value_error(parse),
+                parse=malformed_as_value_error(parse),
                 params={**params, "pageIndex": str(index), "pageSize": str(PAGE_SIZE)},
                 limiter=self._limiter,
             )
@@ -333,163 +349,5 @@ class BssClient:
         raise EndlessListError(message, service=self._session.service, endpoint=f"GET {path}")
 
 
-def _malformed_as_value_error(parse: Callable[[bytes], Value]) -> Callable[[bytes], Value]:
-    """Make every way in which a body can have the wrong shape the ``ValueError`` that a session tries again."""
-
-    def checked(body: bytes) -> Value:
-        try:
-            return parse(body)
-        except (KeyError, TypeError, AttributeError) as error:
-            message = "the answer has another shape than documented"
-            raise ValueError(message) from error
-
-    return checked
-
-
-class _End(NamedTuple):
-    """What a page says of the end of its list: whether it is the last, how many pages and records there are."""
-
-    is_here: bool
-    pages: int | None = None
-    total: int | None = None
-
-
-def _page(body: object, index: int) -> tuple[list[Any], _End]:
-    """Return the items of a list answer, and what it says of the list's end.
-
-    Version 3 has an envelope whose ``paging`` differs between lists (docs/api/bss.md section 2.3), older
-    versions a bare array.
-    """
-    if isinstance(body, list):
-        return body, _End(is_here=True)
-    envelope = cast("dict[str, Any]", body)
-    paging = envelope.get("paging") or {}
-    pages = paging.get("totalPages", paging.get("pageCount"))
-    said = paging.get("totalRecords", paging.get("totalCount"))
-    total = said if type(said) is int else None
-    items = envelope.get("data", []) if said == 0 else envelope["data"]
-    if items is None and not said:
-        items = []  # how .NET writes an empty list that was never filled
-    if type(pages) is int:
-        return items, _End(index >= pages, pages, total)
-    links = envelope.get("links")
-    if isinstance(links, dict) and "next" in links:
-        return items, _End(links["next"] is None, total=total)
-    return items, _End(is_here=False, total=total)  # an empty or repeated page ends it
-
-
-def _shaped(items: Sequence[Any]) -> Sequence[Any]:
-    if not isinstance(items, list):
-        message = "a list was due"
-        raise TypeError(message)
-    return items
-
-
 def _nothing(_: bytes) -> None:
     """Read nothing: what a patch answers is not needed."""
-
-
-def _created_id(body: bytes) -> int:
-    return positive_id(read_json(body)["id"])
-
-
-def _account(item: Any) -> Account:  # noqa: ANN401 - JSON
-    return Account(id=positive_id(item["id"]), name=_text(item.get("name")), body=item)
-
-
-def _contact(item: Any) -> Contact:  # noqa: ANN401 - JSON
-    account = item.get("accountId")
-    if account is None:
-        account = (item.get("account") or {}).get("id")
-    return Contact(
-        id=positive_id(item["id"]),
-        account_id=None if account is None else positive_id(account),
-        is_primary=item.get("isPrimary") is True,
-        is_bill_to=item.get("isBillTo") is True,
-        body=item,
-    )
-
-
-def _owned_contact(item: Any) -> Contact:  # noqa: ANN401 - JSON
-    contact = _contact(item)
-    if contact.account_id is None:  # perhaps of the account that was asked for
-        message = "the contact does not say whose it is"
-        raise ValueError(message)
-    return contact
-
-
-def _sync_options(body: Any, system_id: int) -> list[SyncOption]:  # noqa: ANN401 - JSON
-    try:
-        return [
-            SyncOption(
-                _required_text(option["alias"]),
-                _text(option.get("name")),
-                _text(option.get("value")) or None,
-            )
-            for system in _shaped([] if body["systems"] is None else body["systems"])
-            if system["id"] == system_id
-            for option in system.get("options") or ()
-        ]
-    except (KeyError, TypeError, AttributeError) as error:
-        message = "the sync options have another shape than documented"
-        raise ValueError(message) from error
-
-
-def _country(item: Any) -> Country | None:  # noqa: ANN401 - JSON
-    code = _text(item.get("code"))
-    if item.get("isActive") is False or not code:
-        return None
-    states = (
-        State(
-            id=positive_id(state["id"]),
-            name=_text(state.get("name")),
-            code=_text(state.get("code")) or None,
-        )
-        for state in item.get("states") or ()
-        if state.get("isActive") is not False
-    )
-    return Country(
-        id=positive_id(item["id"]), name=_text(item.get("name")), code=code, states=tuple(states)
-    )
-
-
-def _custom_field(item: Any) -> CustomFieldDefinition:  # noqa: ANN401 - JSON
-    return CustomFieldDefinition(
-        id=positive_id(item["id"]),
-        name=_text(item.get("name")),
-        type=_text(item.get("type")),
-        value_type=_text((item.get("valueDetails") or {}).get("type")),
-        is_read_only=bool(item.get("isReadOnly")),
-    )
-
-
-def _external_system(item: Any) -> ExternalSystem:  # noqa: ANN401 - JSON
-    return ExternalSystem(
-        id=positive_id(item["id"]),
-        code=_text(item.get("code")),
-        name=_text(item.get("name")),
-        is_active=item.get("isActive") is not False,
-    )
-
-
-def _user(item: Any) -> User:  # noqa: ANN401 - JSON
-    rule = item.get("defaultPermissionRuleId")
-    return User(
-        id=positive_id(item["id"]),
-        username=_text(item.get("username")),
-        default_permission_rule_id=None if rule is None else positive_id(rule),
-    )
-
-
-def _text(value: object) -> str:
-    """Return text cut, a number in digits; anything else is none."""
-    if isinstance(value, str):
-        return value[:MAX_NAME]
-    return str(value) if type(value) in {int, float} else ""
-
-
-def _required_text(value: object) -> str:
-    if not (text := _text(value)):
-        message = "a text was due"
-        raise ValueError(message)
-    return text
