@@ -18,7 +18,8 @@ from customer_import.runs.parameters import RunParams
 from customer_import.runs.run import begin_reading
 from customer_import.tasks.extract.classification import Classifier
 from customer_import.tasks.extract.country_rules import read_country_rules
-from customer_import.tasks.extract.staging import CustomerStaging, StagedTenant
+from customer_import.tasks.extract.staged_tenant import StagedTenant
+from customer_import.tasks.extract.staging import CustomerStaging
 from customer_import.tasks.start import prepare_run
 from customer_import.tasks.transform.transform import transform_customers
 from customer_import.tasks.validate.validate import validate_customers

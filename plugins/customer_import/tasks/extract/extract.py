@@ -52,7 +52,8 @@ from customer_import.tasks.extract.selection import (
     check_selected,
     without_resellers,
 )
-from customer_import.tasks.extract.staging import CustomerStaging, PendingTenant, StagedTenant
+from customer_import.tasks.extract.staged_tenant import PendingTenant, StagedTenant
+from customer_import.tasks.extract.staging import CustomerStaging
 from customer_import.vocabulary import (
     ImportType,
     Mode,
