@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from customer_import.errors import AmbiguousWriteError, OutageError, RetriableError
-from customer_import.http.breaker import RetrySettings
+from customer_import.http.breaker import OPENS_AFTER, RetrySettings
 from customer_import.http.session import ApiSession
 from customer_import.http.sign_in import not_had
 from customer_import.http.token import AccessToken, TokenSource
@@ -38,6 +38,7 @@ class Service:
     posts: int = 0
     made: list[str] = field(default_factory=list)
     lost: int = 0
+    throttled: frozenset[int] = frozenset()
     told_s: dict[str, int] = field(default_factory=dict)
     told_at: dict[str, float] = field(default_factory=dict)
     early: list[str] = field(default_factory=list)
@@ -68,6 +69,8 @@ class Service:
             return web.Response(status=503)
         if self.posts <= self.lost:
             return web.Response(status=500)
+        if self.posts in self.throttled:
+            return web.Response(status=429, headers={"Retry-After": "0"})
         self.made.append(await request.text())
         return web.json_response({"id": len(self.made)}, status=201)
 
@@ -327,6 +330,20 @@ async def test_a_write_is_tried_as_often_as_a_read_and_then_its_outcome_is_unkno
         with pytest.raises(AmbiguousWriteError, match="outcome is unknown"):
             await make(session, settle=_nothing_found)
     assert service.posts == 4
+
+
+@pytest.mark.parametrize("writers", [1, 8])
+async def test_who_tries_for_all_and_is_throttled_lets_others_try(
+    service: Service, tokens: Tokens, writers: int
+) -> None:
+    lasts = max(writers, OPENS_AFTER)
+    service.lost, service.throttled = lasts, frozenset({lasts + 1, lasts + 2})
+
+    async with open_session(service, tokens, replace(RETRY, max_attempts=9)) as session:
+        async with asyncio.timeout(10):
+            writes = (make(session, settle=_nothing_found) for _ in range(writers))
+            await asyncio.gather(*writes)
+    assert len(service.made) == writers
 
 
 async def _nothing_found(_: AmbiguousWriteError) -> None: ...

@@ -267,7 +267,9 @@ class Trial:
         if self._failing_since is None:
             self._failing_since = self._breaker.clock()
         self._told = (error.retry_after or 0.0, self._breaker.clock(), self._waited_s)
-        if not is_throttled:
+        if is_throttled:
+            circuit.release(self)
+        else:
             circuit.failed(self, error)
         self._is_own = circuit.answers != self._answers or (
             not is_throttled  # a limit that was hit is nobody's own
