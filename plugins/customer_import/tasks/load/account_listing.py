@@ -97,8 +97,7 @@ def list_accounts(run: Run, engine: Engine) -> int:
         note_listed_twins(run, engine)
     else:
         log.info("Every customer has a BSS account already: the accounts are not listed.")
-        if staged:
-            look_for_twins(run, engine)
+        look_for_twins(run, engine)
     check_clearing(run, engine)
     return count
 

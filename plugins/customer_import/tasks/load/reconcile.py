@@ -269,8 +269,8 @@ def unfamiliar(tenant_id: str, account_id: int) -> Verdict:
     reason = (
         f"BSS account {account_id}, which this customer is linked to, has no tenant id, and neither the customer's "
         "name, address, e-mail address, domain prefix nor contact: it may be another's. Nothing was written. If the "
-        f"account is this customer's, enter {tenant_id} there; if it is not, delete this customer's row in tenant_links. Then "
-        "import again."
+        f"account is this customer's, enter {tenant_id} there; if it is not, delete this customer's row in "
+        "tenant_links. Then import again."
     )
     return Verdict(Outcome.AMBIGUOUS, ReasonCode.OTHER_MARKER, reason)
 
