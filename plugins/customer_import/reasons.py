@@ -93,7 +93,7 @@ REASONS: dict[ReasonCode, ReasonMeaning] = {
         "The account carries another tenant id",
         (Outcome.AMBIGUOUS,),
         "The linked BSS account carries another tenant id than the customer's, or none while another account carries "
-        "it. Nothing was written.",
+        "it or while nothing of the account is the customer's. Nothing was written.",
         "Enter the right tenant id at the account that is the customer's, or decide which account it is; then import "
         "it again.",
         "enter the right tenant id at the linked account in the BSS; each reason says which",

@@ -14,12 +14,12 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from sqlalchemy import ColumnElement, delete, func, insert, literal, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, literal, select, update
 
 from customer_import.database.engine import dialect_insert, reading
 from customer_import.database.names import folded_name
 from customer_import.database.tables import import_results, staged_customers
-from customer_import.vocabulary import Outcome
+from customer_import.vocabulary import Outcome, TaskId
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
 
     from customer_import.runs.run import Run
     from customer_import.runs.verdict import Verdict
-    from customer_import.vocabulary import FieldFate, ReasonCode, TaskId
+    from customer_import.vocabulary import FieldFate, ReasonCode
 
 
 MOST_CHARACTERS = 2_000
 """Of a stored reason, warning or error; services may say megabytes."""
 MOST_WARNINGS = 50
 """Of one result."""
+_WARNED_AT_ONCE = 500
 
 
 def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
@@ -194,6 +195,32 @@ def record_results(
             row["name_folded"] = folded_name(result.tenant_name, result.domain)
             rows.append(row)
         connection.execute(_statement(connection.dialect.name, replaces), rows)
+
+
+def warn_of_carried(connection: Connection, run_key: int, warnings: Mapping[str, str]) -> None:
+    """Add a warning to the results of customers that a run did not load; repeating it changes nothing.
+
+    Args:
+        connection: An open write transaction.
+        run_key: The run.
+        warnings: By tenant.
+    """
+    results = import_results.c
+    tenant_ids = sorted(warnings)
+    for start in range(0, len(tenant_ids), _WARNED_AT_ONCE):
+        carried = and_(
+            results.run_id == run_key,
+            results.task_id == TaskId.EXTRACT_CUSTOMERS.value,
+            results.account_id.is_not(None),
+            results.tenant_id.in_(tenant_ids[start : start + _WARNED_AT_ONCE]),
+        )
+        found = select(results.tenant_id, results.warnings).where(carried)
+        for row in connection.execute(found).all():
+            said = row.warnings or []
+            if (warning := shorten(warnings[row.tenant_id])) not in said:
+                same = and_(results.run_id == run_key, results.tenant_id == row.tenant_id)
+                told = [warning, *said][:MOST_WARNINGS]
+                connection.execute(update(import_results).where(same).values(warnings=told))
 
 
 def delete_results(connection: Connection, run_key: int, reason_code: ReasonCode) -> None:

@@ -77,6 +77,54 @@ def test_marker_that_somebody_emptied_is_entered_again(scene: Scene):
 
 
 @only_sqlite
+@pytest.mark.parametrize("has_contact", [True, False])
+def test_number_that_the_bss_gave_to_another_account_is_a_question(
+    scene: Scene, *, has_contact: bool
+):
+    """As after a restore of the BSS: numbers that it forgot are given again, to contacts, too."""
+    customer = customers(1)[0]
+    scene.run([customer])
+    account = scene.account_of(customer)
+    (contact,) = scene.records.contacts_of(account.id)
+    strangers = {"firstName": "Nikos", "lastName": "Other", "email": "nikos@example.net"}
+    owner = account.id if has_contact else scene.existing("Elsewhere", None).id
+    scene.records.update_contact(contact, {**contact.values, **strangers, "accountId": owner})
+    scene.records.sync_options.clear()
+    taken = scene.records.update_account(account, {"name": "Stranger AG"}, {})
+    writes = scene.writes
+    for mode in ("preview", "import"):
+        run = scene.run([customer.having(city="Volos")], mode=mode)
+        result = scene.results(run)[customer.tenant_id]
+        assert (result.outcome, result.reason_code) == ("ambiguous", "other_marker")
+        assert f"{account.id}, which this customer is linked to, has no tenant id" in result.reason
+    assert scene.writes == writes
+    assert scene.records.accounts[account.id] == taken
+
+
+@only_sqlite
+@pytest.mark.parametrize("is_linked", [True, False])
+@pytest.mark.parametrize("has_primary", [True, False])
+def test_contact_of_before_is_found_again_by_what_it_is_and_not_by_its_place(
+    scene: Scene, *, is_linked: bool, has_primary: bool
+):
+    customer = customers(1)[0]
+    scene.run([customer])
+    account = scene.account_of(customer)
+    (ours,) = scene.records.contacts_of(account.id)
+    ours = scene.records.update_contact(ours, {**ours.values, "isPrimary": False})
+    theirs = {"accountId": account.id, "firstName": "Nikos", "lastName": "Other", "isPrimary": True}
+    made = scene.records.create_contact(theirs) if has_primary else None
+    with scene.engine.begin() as database:
+        lost = update(tenant_links).values(contact_id=999_999)
+        database.execute(lost if is_linked else delete(tenant_links))
+    assert scene.outcomes(scene.run([customer.having(city="Volos")])) == ["updated"]
+    assert scene.links()[customer.tenant_id].contact_id == ours.id
+    there = scene.records.contacts_of(account.id)
+    assert [contact.id for contact in there] == [ours.id, *([made.id] if made else [])]
+    assert made is None or scene.records.contacts[made.id].values == theirs
+
+
+@only_sqlite
 def test_marker_that_the_bss_refuses_is_not_the_customers_fault(scene: Scene):
     customer = customers(1)[0]
     scene.run([customer])

@@ -13,6 +13,9 @@ from sandbox import FaultKind
 from tests.tasks.load.scene import MPN, MPN_OPTION, Customer, customers, fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sandbox import FaultRule
     from sandbox.bss.models import Account
     from tests.tasks.load.scene import Scene
 
@@ -174,3 +177,70 @@ def test_move_that_changes_nothing_but_what_is_written_once_is_a_move(
     assert scene.outcomes(scene.run([moved], INDIRECT)) == ["updated"]
     assert scene.account_of(customer).values["billToAccountId"] == b.id
     assert scene.outcomes(scene.run([moved], INDIRECT)) == ["unchanged"]
+
+
+def lost_creation() -> list[FaultRule]:
+    """The account is made, its answer lost, and what became of it cannot be looked up."""
+    looks = fault("bss.accounts.list", FaultKind.QUOTE, tuple(range(3, 10)), status=400)
+    return [fault("bss.accounts.create", FaultKind.RESET_AFTER, (1,)), looks]
+
+
+def refused_contact() -> list[FaultRule]:
+    return [fault("bss.contacts.create", FaultKind.READ_ONLY_FIELD)]
+
+
+@pytest.mark.parametrize("befalls", [lost_creation, refused_contact])
+@pytest.mark.parametrize("was_direct", [True, False])
+def test_account_that_is_finished_after_a_move_is_whose_the_customer_is_by_then(
+    scene: Scene,
+    resellers: tuple[Account, Account],
+    befalls: Callable[[], list[FaultRule]],
+    *,
+    was_direct: bool,
+):
+    a, b = resellers
+    customer = customers(1)[0]
+    scene.sandbox.faults.replace(befalls())
+    if was_direct:
+        scene.run([customer], DIRECT)
+    else:
+        scene.run([of_reseller(customer, MPN, a)], INDIRECT)
+    scene.sandbox.faults.replace([])
+    moved = of_reseller(customer, OTHER_MPN, b)
+    assert scene.outcomes(scene.run([moved], INDIRECT)) == ["created"]
+    account = scene.account_of(customer)
+    assert account.values["billToAccountId"] == b.id
+    assert scene.options_of(account)["resellermpnid"] == OTHER_MPN
+    assert len(scene.records.contacts_of(account.id)) == 1
+
+
+def test_account_that_is_finished_has_what_the_bss_takes_by_then(
+    scene: Scene, resellers: tuple[Account, Account]
+):
+    a, _ = resellers
+    customer = customers(1)[0]
+    scene.configure({MPN: a.id}, accepts_bill_to_account=False)
+    scene.sandbox.faults.replace(refused_contact())
+    scene.run([of_reseller(customer, MPN, a).having(bill_to=None)], INDIRECT)
+    scene.sandbox.faults.replace([])
+    scene.configure({MPN: a.id}, accepts_bill_to_account=True)
+    assert scene.outcomes(scene.run([of_reseller(customer, MPN, a)], INDIRECT)) == ["created"]
+    assert scene.account_of(customer).values["billToAccountId"] == a.id
+
+
+def test_customer_that_comes_back_before_its_move_was_written_whole_is_written_again(
+    scene: Scene, resellers: tuple[Account, Account]
+):
+    a, b = resellers
+    customer = of_reseller(customers(1)[0], MPN, a)
+    scene.run([customer], INDIRECT)
+    scene.sandbox.faults.replace([fault("bss.sync_options.post", FaultKind.READ_ONLY_FIELD)])
+    assert scene.outcomes(scene.run([of_reseller(customer, OTHER_MPN, b)], INDIRECT)) == ["failed"]
+    assert scene.account_of(customer).values["billToAccountId"] == b.id
+    scene.sandbox.faults.replace([])
+    result = scene.results(scene.run([customer], INDIRECT))[customer.tenant_id]
+    assert result.outcome == "updated"
+    assert "came back before the move was written" in result.warnings[0]
+    assert scene.account_of(customer).values["billToAccountId"] == a.id
+    again = scene.results(scene.run([customer], INDIRECT))[customer.tenant_id]
+    assert (again.outcome, again.warnings) == ("unchanged", None)

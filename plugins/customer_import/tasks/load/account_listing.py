@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, delete, select
@@ -29,7 +28,7 @@ from customer_import.runs.reference_data import get_reference
 from customer_import.runs.staged_customers import has_values
 from customer_import.tasks.load.account_index import prefix_option
 from customer_import.tasks.load.bss_access import open_bss
-from customer_import.tasks.load.candidates import signs_of
+from customer_import.tasks.load.candidates import signs_of_account
 from customer_import.tasks.load.clearing import check_clearing
 from customer_import.tasks.load.customers import count_staged
 from customer_import.tasks.load.drift_check import DriftCheck
@@ -98,8 +97,7 @@ def list_accounts(run: Run, engine: Engine) -> int:
         note_listed_twins(run, engine)
     else:
         log.info("Every customer has a BSS account already: the accounts are not listed.")
-        if staged:
-            look_for_twins(run, engine)
+        look_for_twins(run, engine)
     check_clearing(run, engine)
     return count
 
@@ -159,17 +157,7 @@ def store_accounts(
 
 
 def _signs(run_key: int, account: Account, option: str | None) -> Iterator[dict[str, object]]:
-    body = account.body
-    address, email = body.get("billingAddress"), body.get("email")
-    parts = dict(address) if isinstance(address, Mapping) else {}
-    country = parts.get("country")
-    parts["countryId"] = country.get("id") if isinstance(country, Mapping) else None
-    found = signs_of(
-        name=account.name,
-        email=email if isinstance(email, str) else "",
-        prefix=(account.custom_field_named(option) if option else None) or "",
-        address=parts,
-    )
+    found = signs_of_account(account, option)
     signs = {kind.value: sign for kind, sign in found.items()} or _UNKNOWABLE
     for kind, sign in signs.items():
         yield {"run_id": run_key, "account_id": account.id, "kind": kind, "sign": sign}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,9 @@ from customer_import.text import trim
 from customer_import.vocabulary import Sign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+
+    from customer_import.bss.models import Account
 
 WEIGHTS = {
     Sign.DOMAIN_PREFIX: 50,  # Microsoft gives each to one tenant only
@@ -120,6 +123,25 @@ def signs_of(
         Sign.ADDRESS: _address(address or {}),
     }
     return {sign: _digest(sign, value) for sign, value in values.items() if value}
+
+
+def signs_of_account(account: Account, option: str | None) -> dict[Sign, str]:
+    """Return what an account can be known by (``signs_of``).
+
+    Args:
+        account: As the BSS has it.
+        option: Name of the sync option that holds the domain prefix, which may be a custom field of the account, too.
+    """
+    address, email = account.body.get("billingAddress"), account.body.get("email")
+    parts = dict(address) if isinstance(address, Mapping) else {}
+    country = parts.get("country")
+    parts["countryId"] = country.get("id") if isinstance(country, Mapping) else None
+    return signs_of(
+        name=account.name,
+        email=email if isinstance(email, str) else "",
+        prefix=(account.custom_field_named(option) if option else None) or "",
+        address=parts,
+    )
 
 
 def _address(parts: Mapping[str, object]) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from customer_import.bss.patch import kept_of
+from customer_import.tasks.load.account_index import prefix_option
+from customer_import.tasks.load.candidates import signs_of, signs_of_account
 from customer_import.tasks.load.left_out import filling, occupied_warnings
 from customer_import.tasks.load.marker import marker_key
 from customer_import.tasks.load.moves import renewing
@@ -43,6 +46,7 @@ class Comparison:
         marker: Which tenant the account says it is (``marker_key``).
         account: As it is.
         all_options: Its sync options as they are.
+        is_familiar: Whether account, contacts or options have anything of the customer's.
         occupied: Warnings of fields that were to be filled and have another value.
     """
 
@@ -52,6 +56,7 @@ class Comparison:
     marker: str | None
     account: Account
     all_options: Sequence[SyncOption]
+    is_familiar: bool = True
     occupied: tuple[str, ...] = ()
 
     @property
@@ -116,7 +121,8 @@ class Comparer:
         Args:
             customer: As staged.
             account_id: Its account.
-            contact_id: Its contact as linked; when that is gone, the primary contact takes over.
+            contact_id: Its contact as linked; when that is gone, the one of its name or e-mail takes over, else the
+                primary one.
             is_sent: Whether the contact was sent and its outcome is unknown; then another's is not taken for it.
             has_moved: Whether it is another reseller's or another import's than before: what says whose it is is
                 then written as for a new account.
@@ -131,7 +137,7 @@ class Comparer:
         contact = (
             sent_contact(contacts, customer.sent_contacts)
             if is_sent
-            else main_contact(contacts, contact_id)
+            else main_contact(contacts, contact_id, customer.contact)
         )
         mappings = renewing(self._mappings) if has_moved else filling(self._mappings, filled)
         return Comparison(
@@ -141,7 +147,33 @@ class Comparer:
             marker_key(account.custom_field(self._marker_field_id)),
             account,
             options,
+            self._is_familiar(customer, account, contacts, options),
             () if has_moved else self._occupied(customer, account, contact, filled),
+        )
+
+    def _is_familiar(
+        self,
+        customer: StagedCustomer,
+        account: Account,
+        contacts: Sequence[Contact],
+        options: Sequence[SyncOption],
+    ) -> bool:
+        option = prefix_option(self._mappings)
+        prefix = customer.sync_options.get(option or "") or ""
+        names, email = str(customer.account.get("name") or ""), customer.account.get("email")
+        address = customer.account.get("billingAddress")
+        wanted = signs_of(
+            name=names, prefix=prefix, address=address if isinstance(address, Mapping) else None
+        )
+        found = signs_of_account(account, option)
+        there = {str(one.value).casefold() for one in options if one.value}
+        return (
+            any(found.get(sign) == digest for sign, digest in wanted.items())
+            or bool(
+                email and str(account.body.get("email") or "").casefold() == str(email).casefold()
+            )
+            or bool(prefix and prefix.casefold() in there)
+            or sent_contact(contacts, [customer.contact]) is not None
         )
 
     async def _contacts(self, account_id: int, linked_id: int | None) -> list[Contact]:

@@ -17,6 +17,8 @@ from customer_import.database.engine import reading
 from customer_import.database.tables import (
     bss_accounts,
     import_results,
+    import_runs,
+    known_tenants,
     staged_accounts,
     staged_contacts,
     staged_customers,
@@ -25,6 +27,7 @@ from customer_import.database.tables import (
 )
 from customer_import.decisions.rules import unpack
 from customer_import.errors import DataQualityError
+from customer_import.runs.known_tenants import of_import
 from customer_import.runs.organisations import links_of
 from customer_import.runs.previews import read_expected
 from customer_import.runs.run import as_utc
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from customer_import.tasks.load.claims import Link
 
 CHUNK_SIZE = 250
+_DONE = {Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED}
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class StagedCustomer:
         previewed: What the preview said that the run was started from.
         looked_at: When the accounts were looked at that ``match`` goes by, of ``time.monotonic()``.
         decisions: What people decided about it, as of its listing.
+        was_away: Whether the import's last run that is remembered did not succeed with it, or did not see it.
         sent_before_json: Contacts that earlier runs may have sent, while it is not known what became of them.
     """
 
@@ -95,6 +100,7 @@ class StagedCustomer:
     previewed: Expected | None = None
     looked_at: float = float("-inf")
     decisions: Mapping[DecisionKind, Decision] = field(default_factory=dict)
+    was_away: bool = False
     sent_before_json: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
@@ -209,6 +215,7 @@ def _read(
 def _statement(run: Run, condition: ColumnElement[bool], after: str, size: int) -> Select[Any]:
     same = staged_accounts.c
     link = and_(links_of(run.params.instance), tenant_links.c.tenant_id == same.tenant_id)
+    known = and_(of_import(run), known_tenants.c.tenant_id == same.tenant_id)
     return (
         select(
             same.tenant_id.label("staged_tenant_id"),
@@ -225,12 +232,15 @@ def _statement(run: Run, condition: ColumnElement[bool], after: str, size: int) 
             staged_customers.c.is_in_both_lists,
             staged_customers.c.fetched_at,
             staged_customers.c.decisions,
+            known_tenants.c.outcome.label("known_outcome"),
+            _has_memory(run).label("has_memory"),
             tenant_links,
         )
         .select_from(
             staged_accounts.join(staged_contacts, _same_tenant(staged_contacts.c))
             .join(staged_customers, _same_tenant(staged_customers.c))
             .outerjoin(tenant_links, link)
+            .outerjoin(known_tenants, known)
             .outerjoin(import_results, _same_tenant(import_results.c))
         )
         .where(
@@ -244,6 +254,18 @@ def _statement(run: Run, condition: ColumnElement[bool], after: str, size: int) 
         )
         .order_by(same.tenant_id)
         .limit(size)
+    )
+
+
+def _has_memory(run: Run) -> ColumnElement[bool]:
+    """Whether a run of the import has looked at every customer."""
+    runs = import_runs.c
+    return exists(
+        select(runs.id).where(
+            runs.instance == run.params.instance,
+            runs.import_type == run.import_type.value,
+            runs.is_complete.is_(True),
+        )
     )
 
 
@@ -293,6 +315,7 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
             twins=twins.get(row.staged_tenant_id, ()),
             previewed=previewed.get(row.staged_tenant_id),
             decisions=decisions[row.staged_tenant_id],
+            was_away=bool(row.has_memory) and row.known_outcome not in _DONE,
             sent_before_json=tuple(sent_before.get(row.staged_tenant_id, ())),
         )
         for row in rows

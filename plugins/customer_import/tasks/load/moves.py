@@ -7,6 +7,7 @@ person has changed it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from customer_import.bss.patch import read_field
@@ -27,11 +28,21 @@ _BILL_TO, _OWNER = "billToAccountId", "responsibleUserId"
 
 
 def has_moved(customer: StagedCustomer, link: Link, import_type: ImportType) -> bool:
-    """Whether a linked customer was another import's or another reseller's when it was written last."""
+    """Whether a linked customer was, or may have been, another import's or reseller's when it was written last."""
     is_other_reseller = link.reseller_mpn_id not in {None, customer.reseller_mpn_id}
     return link.account_id is not None and (
-        link.import_type != import_type.value or is_other_reseller
+        link.import_type != import_type.value or is_other_reseller or _is_unfinished(link)
     )
+
+
+def begun(link: Link) -> Link:
+    """Return a link as it is while a move is written: what says whose the customer is may be the old or the new."""
+    return replace(link, owed=sorted({*(link.owed or ()), *OWNER_TARGETS}))
+
+
+def _is_unfinished(link: Link) -> bool:
+    """Whether a move was begun and broke off; what a person still has to change is never all of these."""
+    return set(link.owed or ()) >= OWNER_TARGETS
 
 
 def said_move(customer: StagedCustomer, link: Link, import_type: ImportType) -> str:
@@ -41,6 +52,8 @@ def said_move(customer: StagedCustomer, link: Link, import_type: ImportType) -> 
             f"The customer was imported by the {link.import_type} import before; "
             f"it now belongs to the {import_type.value} import."
         )
+    if link.reseller_mpn_id == customer.reseller_mpn_id:
+        return "The customer moved and came back before the move was written as a whole."
     return (
         f"The customer was reseller {link.reseller_mpn_id}'s before; "
         f"it now is {customer.reseller_mpn_id}'s."

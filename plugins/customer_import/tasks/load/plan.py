@@ -16,6 +16,7 @@ from customer_import.tasks.load.reconcile import (
     doubt_link,
     marker_moved,
     no_longer_marked,
+    unfamiliar,
 )
 from customer_import.tasks.load.records import (
     ChangedFields,
@@ -90,12 +91,14 @@ async def plan_update(
     """
     is_move = link is not None and has_moved(customer, link, run.import_type)
     is_sent = link is not None and link.contact_step is Step.INTENT
+    # What was sent of an account that is not finished may be of another reseller, or of other settings.
+    is_renewed = is_move or (link is not None and link.is_begun)
     comparison = await comparer.compare(
         customer,
         account_id,
         link.contact_id if link else None,
         is_sent=is_sent,
-        has_moved=is_move,
+        has_moved=is_renewed,
         filled=taken_by_now(link.left_out if link else (), run),
     )
     is_by_marker = customer.match.account_id == account_id and customer.match.decision is None
@@ -103,12 +106,12 @@ async def plan_update(
         raise Stop(no_longer_marked(account_id, exists=comparison is not None))
     if comparison is None:
         raise Stop(account_gone(account_id))
-    is_marker_lost = await _is_marker_lost(look, customer, account_id, comparison.marker)
+    is_marker_lost = await _is_marker_lost(look, customer, account_id, comparison)
     warnings: list[str] = []
     if is_move and link is not None:
         warnings.append(said_move(customer, link, run.import_type))
     told = (link.owed if link else None) or ()
-    owed = still_owed(customer, run, comparison, is_move=is_move, told=told)
+    owed = still_owed(customer, run, comparison, is_move=is_renewed, told=told)
     before = join_before(customer.before, before_update(comparison.changes, comparison.options))
     changed = changed_fields(customer, before)
     others = {"tenant id": is_marker_lost, "contact": comparison.contact_id is None or is_sent}
@@ -143,10 +146,14 @@ def _doubt_preview(
 
 
 async def _is_marker_lost(
-    look: AccountLook | None, customer: StagedCustomer, account_id: int, marker: str | None
+    look: AccountLook | None, customer: StagedCustomer, account_id: int, comparison: Comparison
 ) -> bool:
     """Look whether the account is the customer's; return whether its tenant id has to be entered again."""
+    marker = comparison.marker
     doubt = doubt_link(customer.tenant_id, account_id, marker)
+    is_decided = account_id == customer.decided_account
+    if doubt is None and marker is None and not (comparison.is_familiar or is_decided):
+        doubt = unfamiliar(customer.tenant_id, account_id)
     if doubt is None and marker is None and look is not None:
         await look.list_again()
         others = await look.twins(customer, account_id)

@@ -261,6 +261,20 @@ def marker_moved(account_id: int, others: Sequence[int]) -> Verdict:
     return Verdict(Outcome.AMBIGUOUS, ReasonCode.OTHER_MARKER, reason)
 
 
+def unfamiliar(tenant_id: str, account_id: int) -> Verdict:
+    """Return the verdict on a customer whose linked account has no tenant id, and nothing else of the customer's.
+
+    A BSS that was restored gives numbers to other accounts that it gave before.
+    """
+    reason = (
+        f"BSS account {account_id}, which this customer is linked to, has no tenant id, and neither the customer's "
+        "name, address, e-mail address, domain prefix nor contact: it may be another's. Nothing was written. If the "
+        f"account is this customer's, enter {tenant_id} there; if it is not, delete this customer's row in "
+        "tenant_links. Then import again."
+    )
+    return Verdict(Outcome.AMBIGUOUS, ReasonCode.OTHER_MARKER, reason)
+
+
 def linked_elsewhere(account_id: int, tenant_id: str) -> Verdict:
     """Return the verdict on a customer whose account is linked to another tenant."""
     reason = (

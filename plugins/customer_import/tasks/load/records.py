@@ -92,12 +92,14 @@ def _signs(body: Mapping[str, object]) -> set[tuple[str, ...]]:
     return {sign for sign in (("name", first, last), ("email", email)) if any(sign[1:])}
 
 
-def main_contact(contacts: Sequence[Contact], linked_id: int | None) -> Contact | None:
-    """Return the linked contact; when it is gone, the primary one."""
+def main_contact(
+    contacts: Sequence[Contact], linked_id: int | None, staged: Mapping[str, object]
+) -> Contact | None:
+    """Return the linked contact; when it is gone or not known, the one of its name or e-mail; else the primary one."""
     by_age = sorted(contacts, key=lambda contact: contact.id)
     linked = (contact for contact in by_age if contact.id == linked_id)
     primary = (contact for contact in by_age if contact.is_primary)
-    return next(linked, None) or next(primary, None)
+    return next(linked, None) or sent_contact(contacts, [staged]) or next(primary, None)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from customer_import.tasks.load.creation import Creation, Creator
 from customer_import.tasks.load.entries import LinkedElsewhereError
 from customer_import.tasks.load.ledger import LostClaimError
 from customer_import.tasks.load.left_out import left_out, left_out_warnings
+from customer_import.tasks.load.moves import begun
 from customer_import.tasks.load.outcome import Configured, Stop, verdict_of
 from customer_import.tasks.load.plan import Plan, plan_update
 from customer_import.tasks.load.reconcile import contradicted, linked_elsewhere
@@ -215,6 +216,8 @@ class TenantLoader:
         work.link = replace(
             self._of_this_reading(work), content_hash=opened(work.link.content_hash)
         )
+        if plan.is_move:
+            work.link = begun(work.link)
         if plan.writes:
             work.link = await self._ledger.save(work.link, plan.before)
         if plan.is_marker_lost:

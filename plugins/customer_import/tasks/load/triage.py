@@ -81,7 +81,9 @@ def is_compared(customer: StagedCustomer, params: RunParams) -> bool:
     link = customer.link
     if link is not None and customer.decided_account not in {None, link.account_id}:
         return True
-    compares = params.scope is Scope.VERIFY or params.previewed_run is not None
+    # Whoever closed the account of a customer that left has not told of it.
+    is_back = customer.was_away and link is not None and link.is_complete
+    compares = params.scope is Scope.VERIFY or params.previewed_run is not None or is_back
     return compares and params.on_existing is OnExisting.UPDATE
 
 

@@ -22,6 +22,7 @@ from customer_import.database.tables import bss_accounts, import_runs, reference
 from customer_import.errors import RejectedRequestError
 from customer_import.runs.organisations import links_of, organisation_of
 from customer_import.runs.reference_data import find_reference, put_reference, read_organisation
+from customer_import.runs.results import warn_of_carried
 from customer_import.tasks.load.account_index import OVERLAP
 from customer_import.tasks.load.bss_access import open_bss
 from customer_import.tasks.load.marker import marker_key
@@ -103,6 +104,32 @@ def _store(run: Run, engine: Engine, looked: _Looked) -> None:
     }
     put_reference(engine, run.key, ReferenceName.TWINS, body)
     _say(looked.twins)
+    if looked.twins:
+        _warn_of_carried(run, engine, looked.twins)
+
+
+def _warn_of_carried(run: Run, engine: Engine, twins: Mapping[str, Sequence[int]]) -> None:
+    links = tenant_links.c
+    tenant_ids = sorted(twins)
+    warnings: dict[str, str] = {}
+    with engine.begin() as connection:
+        for start in range(0, len(tenant_ids), _ASKED_AT_ONCE):
+            some = tenant_ids[start : start + _ASKED_AT_ONCE]
+            statement = select(links.tenant_id, links.account_id).where(
+                links_of(run.params.instance), links.tenant_id.in_(some)
+            )
+            for row in connection.execute(statement):
+                if row.account_id is not None:
+                    warnings[row.tenant_id] = said_twins(row.account_id, twins[row.tenant_id])
+        warn_of_carried(connection, run.key, warnings)
+
+
+def said_twins(account_id: int, others: Sequence[int]) -> str:
+    """Say that other accounts than the linked one carry a customer's tenant id."""
+    return (
+        f"Not only BSS account {account_id}, which this customer is linked to, carries its tenant id, but "
+        f"{', '.join(map(str, others))} too. Nothing is written there: keep the tenant id on the right one."
+    )
 
 
 def _say(twins: Mapping[str, Sequence[int]]) -> None:

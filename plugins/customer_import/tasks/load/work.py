@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from customer_import.runs.results import Result
+from customer_import.tasks.load.twins import said_twins
 from customer_import.vocabulary import MATCHED, DecisionKind, Outcome, TaskId
 
 if TYPE_CHECKING:
@@ -117,9 +118,4 @@ def twins_warning(customer: StagedCustomer, link: Link | None) -> list[str]:
     """Say that other accounts carry the customer's tenant id; nothing when none does."""
     if not customer.twins or link is None or link.account_id is None:
         return []
-    others = ", ".join(map(str, customer.twins))
-    warning = (
-        f"Not only BSS account {link.account_id}, which this customer is linked to, carries its tenant id, but "
-        f"{others} too. Nothing is written there: keep the tenant id on the right one."
-    )
-    return [warning]
+    return [said_twins(link.account_id, customer.twins)]
