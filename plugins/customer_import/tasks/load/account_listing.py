@@ -97,7 +97,8 @@ def list_accounts(run: Run, engine: Engine) -> int:
         note_listed_twins(run, engine)
     else:
         log.info("Every customer has a BSS account already: the accounts are not listed.")
-        look_for_twins(run, engine)
+        if staged:  # a run in which nothing changed asks the BSS for nobody
+            look_for_twins(run, engine)
     check_clearing(run, engine)
     return count
 
