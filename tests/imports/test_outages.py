@@ -86,7 +86,7 @@ def test_customers_that_are_broken_for_good_do_not_look_like_an_outage(scene: Sc
 
 
 def test_a_service_that_leads_to_its_maintenance_page_is_away(scene: Scene):
-    scene.configure(partner_center={"max_attempts": 1})
-    scene.sell(ImportType.DIRECT, 3)
-    scene.strike("partner_center.customers.get", FaultKind.STATUS, status=302, limit=4)
-    assert scene.run(ImportType.DIRECT).counts() == {"created": 3}
+    scene.configure(partner_center={"max_attempts": 2})
+    scene.sell(ImportType.DIRECT, 4)
+    scene.strike("partner_center.customers.get", FaultKind.STATUS, status=302, limit=5)
+    assert scene.run(ImportType.DIRECT).counts() == {"created": 4}
