@@ -403,7 +403,7 @@ def _contact(item: Any) -> Contact:  # noqa: ANN401 - JSON
         account = (item.get("account") or {}).get("id")
     return Contact(
         id=positive_id(item["id"]),
-        account_id=None if account is None else positive_id(account),
+        account_id=_optional_id(account),
         is_primary=item.get("isPrimary") is True,
         is_bill_to=item.get("isBillTo") is True,
         body=item,
@@ -437,28 +437,25 @@ def _sync_options(body: Any, system_id: int) -> list[SyncOption]:  # noqa: ANN40
 
 def _country(item: Any) -> Country | None:  # noqa: ANN401 - JSON
     code = _text(item.get("code"))
-    if item.get("isActive") is False or not code:
+    country_id = _optional_id(item["id"])
+    if item.get("isActive") is False or not code or country_id is None:
         return None
     states = (
-        State(
-            id=positive_id(state["id"]),
-            name=_text(state.get("name")),
-            code=_text(state.get("code")) or None,
-        )
+        State(id=state_id, name=_text(state.get("name")), code=_text(state.get("code")) or None)
         for state in item.get("states") or ()
         if state.get("isActive") is not False
+        and (state_id := _optional_id(state["id"])) is not None
     )
-    return Country(
-        id=positive_id(item["id"]), name=_text(item.get("name")), code=code, states=tuple(states)
-    )
+    return Country(id=country_id, name=_text(item.get("name")), code=code, states=tuple(states))
 
 
 def _custom_field(item: Any) -> CustomFieldDefinition:  # noqa: ANN401 - JSON
+    details = item.get("valueDetails")
     return CustomFieldDefinition(
         id=positive_id(item["id"]),
         name=_text(item.get("name")),
         type=_text(item.get("type")),
-        value_type=_text((item.get("valueDetails") or {}).get("type")),
+        value_type=_text(details.get("type")) if isinstance(details, dict) else "",
         is_read_only=bool(item.get("isReadOnly")),
     )
 
@@ -477,8 +474,13 @@ def _user(item: Any) -> User:  # noqa: ANN401 - JSON
     return User(
         id=positive_id(item["id"]),
         username=_text(item.get("username")),
-        default_permission_rule_id=None if rule is None else positive_id(rule),
+        default_permission_rule_id=_optional_id(rule),
     )
+
+
+def _optional_id(value: object) -> int | None:
+    """Return an id; ``None`` for null, and for the zero that .NET writes where none was set."""
+    return None if value is None or (type(value) is int and value == 0) else positive_id(value)
 
 
 def _text(value: object) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from customer_import.errors import (
     AmbiguousWriteError,
+    ApiError,
     AuthenticationError,
     OutageError,
     RejectedRequestError,
@@ -150,7 +151,7 @@ def cases() -> Iterator[Case]:
             yield Case(f"echo {kind}: {call}", call, (as_json(repeated, 400),), refused)
 
 
-def _redirected(status: int, call: str) -> type[Exception]:
+def _redirected(status: int, call: str) -> type[ApiError]:
     """Return what a redirect becomes: one for now is a service that is away, one for good a wrong address."""
     if status not in FOR_NOW:
         return RejectedRequestError
