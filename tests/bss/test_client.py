@@ -277,3 +277,25 @@ async def test_a_write_that_must_not_leave_any_more_does_not(
 
     _, arrived = await asked(monkeypatch, call, lambda _: {})
     assert arrived == []
+
+
+async def test_a_number_that_was_not_set_is_none_also_where_it_is_written_as_zero(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    unset = user(1) | {"defaultPermissionRuleId": 0}
+    found, _ = await asked(
+        monkeypatch,
+        lambda bss: bss.users(),
+        lambda _: {"data": [unset], "paging": {"totalPages": 1}},
+    )
+    assert [one.default_permission_rule_id for one in found] == [None]
+
+
+async def test_the_odd_details_of_a_custom_field_are_not_known(monkeypatch: pytest.MonkeyPatch):
+    odd = {"id": 1, "name": "Odd", "type": "simpleValue", "valueDetails": "text"}
+    found, _ = await asked(
+        monkeypatch,
+        lambda bss: bss.account_custom_fields(),
+        lambda _: {"data": [odd], "paging": {"totalPages": 1}},
+    )
+    assert [one.value_type for one in found] == [""]

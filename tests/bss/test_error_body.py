@@ -86,3 +86,11 @@ def test_numbers_and_booleans_stay_bare():
     assert equals("accountId", 7) == "accountId eq 7"
     assert literal(True) == "true"
     assert equals("name", "O'Neil & Söhne") == "name eq 'O''Neil & Söhne'"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_own"),
+    [(b"", True), (b" ", True), (b"{}", True), (b"<html>Maintenance</html>", False)],
+)
+def test_a_page_of_somebody_else_is_not_taken_for_the_bss(text: bytes, is_own: bool) -> None:
+    assert read_detail(text).is_legible is is_own

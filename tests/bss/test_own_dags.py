@@ -124,7 +124,7 @@ def test_no_redirect_is_followed(monkeypatch: pytest.MonkeyPatch, method: str):
 
         with recorder(answer) as bss:
             connect_to(monkeypatch, bss.url)
-            with pytest.raises(RejectedRequestError, match="status 307"):
+            with pytest.raises(RetriableError, match="status 307"):
                 BssHook(method=method).run("/api/accounts")
             assert BssHook().get_conn().get("/api/accounts").status_code == 307
     assert stranger.arrivals == []

@@ -159,3 +159,15 @@ def test_no_state_of_another_country_is_written_beside_one_that_is_kept(country_
 def test_difference_shows_no_value_in_its_repr():
     change = difference({"email": "new@example.com"}, {"email": "old@example.com"}, {})
     assert "example.com" not in repr(change)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [{"country": {"id": 0}, "state": {"id": 0}}, {"countryId": 0, "stateId": 0}, {"country": None}],
+)
+def test_an_id_of_zero_is_none(address: dict[str, object]):
+    record = {"id": 7, "billingAddress": address, "billToAccount": {"id": 0}}
+    for path in ("billingAddress.countryId", "billingAddress.stateId", "billToAccountId"):
+        assert read_field(record, path) is None
+    payload = {"billingAddress": {"countryId": None, "stateId": None}, "billToAccountId": None}
+    assert not difference(payload, record, {})

@@ -33,12 +33,12 @@ def test_success_is_no_error(status: int) -> None:
     assert of(status) is None
 
 
-@pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 507, 522])
+@pytest.mark.parametrize("status", [302, 303, 307, 408, 425, 500, 502, 503, 504, 507, 522])
 def test_what_may_pass_is_retriable(status: int) -> None:
     assert type(of(status)) is RetriableError
 
 
-@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 409, 412, 501])
+@pytest.mark.parametrize("status", [301, 308, 400, 401, 403, 404, 409, 412, 501])
 def test_other_refusals_are_final(status: int) -> None:
     assert type(of(status)) is RejectedRequestError
 
@@ -88,6 +88,42 @@ def test_a_rate_limit_in_the_body_of_a_403_is_throttling() -> None:
 def test_the_services_own_word_on_a_retry_is_believed() -> None:
     assert type(of(400, ErrorDetail(is_retriable=True))) is RetriableError
     assert type(of(500, ErrorDetail(is_retriable=False))) is RejectedRequestError
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_no_word_of_a_body_makes_an_absence_final(status: int) -> None:
+    assert type(of(status, ErrorDetail(is_retriable=False))) is RetriableError
+
+
+@pytest.mark.parametrize(
+    ("message", "headers", "wait"),
+    [
+        ("Call volume exceeded", {}, None),
+        ("Rate limit is exceeded", {}, None),
+        ("Forbidden", {"Retry-After": "3"}, 3.0),
+        ("Forbidden", {"Retry-After": "Wed, 01 Jul 2026 12:00:30 GMT"}, 30.0),
+    ],
+)
+def test_a_403_that_speaks_of_a_limit_or_of_a_time_is_one(
+    message: str, headers: dict[str, str], wait: float | None
+) -> None:
+    error = of(403, ErrorDetail(message=message, is_retriable=False), headers)
+    assert isinstance(error, ThrottledError)
+    assert (error.retry_after, error.is_sent) == (wait, False)
+    assert type(of(400, ErrorDetail(message=message), headers)) is RejectedRequestError
+
+
+@pytest.mark.parametrize(
+    ("said", "wait"),
+    [
+        ("Out of call volume quota. Quota will be replenished in 00:01:30.", 90.0),
+        ("Retry after 01:00:05", 3600.0),
+        ("Made at 12:00:30, try later", None),
+    ],
+)
+def test_a_wait_may_be_told_as_hours_minutes_and_seconds(said: str, wait: float | None) -> None:
+    body = f'{{"statusCode": 403, "message": "{said}"}}'.encode()
+    assert asked_wait_s({}, NOW, body) == wait
 
 
 @pytest.mark.parametrize(

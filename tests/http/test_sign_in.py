@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
+from airflow.sdk import Connection
 
 from customer_import.bss import requests_session
+from customer_import.bss.hook import KIND
 from customer_import.bss.token import BssCredentials, fetch_token
 from customer_import.errors import (
     AuthenticationError,
@@ -20,7 +22,8 @@ from customer_import.errors import (
     CustomerImportError,
     RetriableError,
 )
-from customer_import.http.sign_in import lifetime_s
+from customer_import.http.connection import check_connection
+from customer_import.http.sign_in import SignInSession, lifetime_s
 from customer_import.partner_center.auth import PartnerCenterAuth
 from customer_import.partner_center.entra import Credentials, Flow
 from tests.bss.recorder import Arrival, Recorder, recorder
@@ -268,3 +271,49 @@ def test_an_odd_lifetime_is_an_hour_and_none_is_longer_than_a_day(
     told: object, seconds: float
 ) -> None:
     assert lifetime_s(told) == seconds
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_file_of_authorities_that_is_not_there_is_told_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "/nowhere/ca.pem")
+    with pytest.raises(ConfigurationError, match=f"environment variable {variable}: there is no"):
+        entra("https://127.0.0.1:9", "")
+
+
+def test_nobodys_credentials_from_netrc_go_along(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login joe password of-somebody-else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with recorder(lambda _: (200, {}, b"{}")) as record:
+        SignInSession().post(f"{record.url}/token", data={"grant_type": "x"})
+    assert "authorization" not in {name.lower() for name in record.arrivals[0].headers}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"client_key": "key:secret"}, "extra.client_key: a client key has no colon"),
+        ({"client_key": "key", "client_secret": "a\ud800"}, "extra.client_secret: there is a line"),
+    ],
+)
+def test_what_no_basic_header_can_hold_is_told_before_anything_is_sent(
+    values: dict[str, str], said: str
+) -> None:
+    extra = json.dumps({"client_secret": "of-the-key"} | values)
+    connection = Connection(
+        conn_id="b",
+        conn_type="interworks_bss",
+        host="bss.example",
+        login="u",
+        password="p",
+        extra=extra,
+    )
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        check_connection(connection, "b", KIND)
+    assert "key:secret" not in str(caught.value)

@@ -83,3 +83,10 @@ def test_customers_that_are_broken_for_good_do_not_look_like_an_outage(scene: Sc
     assert report.counts() == {"created": 1, "failed": 5}
     assert report.of(good).outcome == "created"
     assert time.monotonic() - started < 60  # of a budget of ten minutes
+
+
+def test_a_service_that_leads_to_its_maintenance_page_is_away(scene: Scene):
+    scene.configure(partner_center={"max_attempts": 2})
+    scene.sell(ImportType.DIRECT, 4)
+    scene.strike("partner_center.customers.get", FaultKind.STATUS, status=302, limit=5)
+    assert scene.run(ImportType.DIRECT).counts() == {"created": 4}

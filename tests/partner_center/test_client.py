@@ -10,6 +10,7 @@ import pytest
 from customer_import.config.instances import PartnerCenterConfig
 from customer_import.errors import RejectedRequestError
 from customer_import.partner_center.client import PartnerCenterClient
+from customer_import.partner_center.models import is_guid
 from tests.bss.recorder import Arrival, recorder
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ async def test_a_subscription_is_read_with_what_people_know_it_by(
     assert (found.name, found.ends_on, found.is_renewed) == ("Azure plan", *read)
 
 
-async def test_customers_without_a_usable_id_are_counted_in_the_log_and_the_others_are_listed(
+async def test_customers_without_a_usable_id_are_counted_in_the_log_and_listed_by_what_they_are(
     make_hook: MakeHook, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def list_all(client: PartnerCenterClient) -> list[str]:
@@ -88,9 +89,45 @@ async def test_customers_without_a_usable_id_are_counted_in_the_log_and_the_othe
     bad = ({"companyProfile": {"companyName": "Eleni Example"}}, {"id": 7}, {"id": ""})
     body = listing({"id": " AAAA "}, *bad)
     found, _ = await asked(make_hook, list_all, lambda _: body)
-    assert found == ["aaaa"]
+    again, _ = await asked(make_hook, list_all, lambda _: body)
+    assert found[0] == "aaaa"
+    assert [tenant.partition("~")[0] for tenant in found[1:]] == ["no id"] * 3
+    assert found == again
     assert "3 items of the customer list have no usable id" in caplog.text
     assert "Eleni" not in caplog.text
+
+
+async def test_a_customer_without_an_id_has_that_of_its_profile(make_hook: MakeHook) -> None:
+    async def list_all(client: PartnerCenterClient) -> list[str]:
+        return [tenant.tenant_id async for page in client.tenants() for tenant in page]
+
+    profiles = ({"tenantId": "BBBB"}, {"tenantId": "cccc"})
+    body = listing({"id": None, "companyProfile": profiles[0]}, {"companyProfile": profiles[1]})
+    found, _ = await asked(make_hook, list_all, lambda _: body)
+    assert found == ["bbbb", "cccc"]
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        (" Reseller", "reseller"),
+        (None, None),
+        (" ", None),
+        (2, "2"),
+        (True, "unknown"),
+        ([], "unknown"),
+        ({"value": "reseller"}, "unknown"),
+    ],
+)
+async def test_a_relationship_of_another_type_is_not_taken_for_a_missing_one(
+    make_hook: MakeHook, told: object, known: str | None
+) -> None:
+    async def list_all(client: PartnerCenterClient) -> list[str | None]:
+        return [tenant.relationship async for page in client.tenants() for tenant in page]
+
+    body = listing({"id": "a", "relationshipToPartner": told})
+    found, _ = await asked(make_hook, list_all, lambda _: body)
+    assert found == [known]
 
 
 async def test_a_reseller_without_a_usable_id_is_left_out(
@@ -139,3 +176,8 @@ async def test_resellers_that_are_refused_for_another_reason_keep_that_reason(
     with pytest.raises(RejectedRequestError) as caught:
         await asked(make_hook, PartnerCenterClient.resellers, lambda _: refusal, status=400)
     assert (caught.value.status, caught.value.code) == (400, "1234")
+
+
+def test_the_id_of_nobody_is_no_id() -> None:
+    assert not is_guid("00000000-0000-0000-0000-000000000000")
+    assert is_guid("00000000-0000-0000-0000-000000000001")

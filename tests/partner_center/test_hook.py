@@ -108,7 +108,7 @@ async def test_a_refused_sign_in_says_what_mends_it(
     assert caught.value.code == f"AADSTS{code}"
 
 
-@pytest.mark.parametrize("code", [90006, 90024])
+@pytest.mark.parametrize("code", [90006, 90012, 90024, 90055])
 async def test_a_sign_in_service_that_says_it_is_out_of_order_is_trouble_that_may_pass(
     make_hook: MakeHook, sandbox: SandboxServer, code: int
 ) -> None:

@@ -98,12 +98,12 @@ def parse_account(item: Any) -> Account:  # noqa: ANN401 - JSON
 
 def parse_contact(item: Any) -> Contact:  # noqa: ANN401 - JSON
     """Return a contact, which may not say whose it is."""
-    account = item.get("accountId")
+    account = _optional_id(item.get("accountId"))
     if account is None:
-        account = (item.get("account") or {}).get("id")
+        account = _optional_id((item.get("account") or {}).get("id"))
     return Contact(
         id=positive_id(item["id"]),
-        account_id=None if account is None else positive_id(account),
+        account_id=account,
         is_primary=item.get("isPrimary") is True,
         is_bill_to=item.get("isBillTo") is True,
         body=item,
@@ -140,32 +140,32 @@ def parse_sync_options(body: Any, system_id: int) -> list[SyncOption]:  # noqa: 
 def parse_country(item: Any) -> Country | None:  # noqa: ANN401 - JSON
     """Return a country with its active states; ``None`` when it is not active or has no code."""
     code = parse_text(item.get("code"))
-    if item.get("isActive") is False or not code:
+    country_id = _optional_id(item["id"])
+    if item.get("isActive") is False or not code or country_id is None:
         return None
     states = (
         State(
-            id=positive_id(state["id"]),
+            id=state_id,
             name=parse_text(state.get("name")),
             code=parse_text(state.get("code")) or None,
         )
         for state in item.get("states") or ()
         if state.get("isActive") is not False
+        and (state_id := _optional_id(state["id"])) is not None
     )
     return Country(
-        id=positive_id(item["id"]),
-        name=parse_text(item.get("name")),
-        code=code,
-        states=tuple(states),
+        id=country_id, name=parse_text(item.get("name")), code=code, states=tuple(states)
     )
 
 
 def parse_custom_field(item: Any) -> CustomFieldDefinition:  # noqa: ANN401 - JSON
     """Return the definition of a custom field."""
+    details = item.get("valueDetails")
     return CustomFieldDefinition(
         id=positive_id(item["id"]),
         name=parse_text(item.get("name")),
         type=parse_text(item.get("type")),
-        value_type=parse_text((item.get("valueDetails") or {}).get("type")),
+        value_type=parse_text(details.get("type")) if isinstance(details, dict) else "",
         is_read_only=bool(item.get("isReadOnly")),
     )
 
@@ -186,7 +186,7 @@ def parse_user(item: Any) -> User:  # noqa: ANN401 - JSON
     return User(
         id=positive_id(item["id"]),
         username=parse_text(item.get("username")),
-        default_permission_rule_id=None if rule is None else positive_id(rule),
+        default_permission_rule_id=_optional_id(rule),
     )
 
 
@@ -207,3 +207,8 @@ def _required_text(value: object) -> str:
         message = "a text was due"
         raise ValueError(message)
     return text
+
+
+def _optional_id(value: object) -> int | None:
+    """Return an id; ``None`` for null, and for the zero that .NET writes where none was set."""
+    return None if value is None or (type(value) is int and value == 0) else positive_id(value)

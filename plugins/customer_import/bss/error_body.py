@@ -27,6 +27,8 @@ _NAME = re2.compile(r"[A-Za-z][\w.\[\]/]{0,80}")
 def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail:
     """Return what an error body says; nothing when it is empty or not the BSS's error model.
 
+    An empty one is the BSS's own (docs/api/bss.md section 2.7); what is not JSON at all is somebody else's.
+
     403 means a missing right or a rate limit: ``code`` and ``type`` tell which (docs/api/bss.md section 6, trap 10).
 
     Args:
@@ -36,7 +38,7 @@ def read_detail(body: bytes, request_texts: Collection[str] = ()) -> ErrorDetail
     try:
         parsed = read_json(body)
     except ValueError:
-        return ErrorDetail()
+        return ErrorDetail(is_legible=not body.strip())
     if not isinstance(parsed, dict):
         return ErrorDetail()
     kind, code = (code_of(parsed.get(name), request_texts) for name in ("type", "code"))

@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from airflow.providers.http.hooks.http import HttpHook
 from airflow.sdk.log import mask_secret
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from yarl import URL
 
 from customer_import.bss import requests_session
@@ -24,6 +24,7 @@ from customer_import.bss.error_body import read_detail
 from customer_import.bss.requests_session import BearerAuth, BssSession
 from customer_import.bss.token import SERVICE, BssCredentials, fetch_token
 from customer_import.config.instances import BssConfig
+from customer_import.config.messages import WrongValueError
 from customer_import.connection_types import INTERWORKS_BSS
 from customer_import.errors import AuthenticationError, ConfigurationError
 from customer_import.http.body import MEGABYTE
@@ -53,10 +54,17 @@ VERSION_HEADER = "X-Api-Version"
 _UNAUTHORIZED = 401
 
 
+def _check_client_key(text: str) -> str:
+    if ":" in text:
+        message = "a client key has no colon"
+        raise WrongValueError(message, "enter the key alone, and the secret in its own field")
+    return text
+
+
 class BssExtra(ConnectionExtra):
     """The extra of a BSS connection."""
 
-    client_key: str
+    client_key: Annotated[str, AfterValidator(_check_client_key)]
     client_secret: str | None = Field(default=None, repr=False)
     client_secret_variable: str | None = None
     """Name of the Airflow Variable that holds the client secret: where it stood before the form had a field for it."""

@@ -127,7 +127,7 @@ class Account:
 
     def custom_field(self, field_id: int) -> str | None:
         """Return the first value of a custom field; ``None`` when it is empty or was not included in the read."""
-        return self._custom(lambda custom: custom.get("id") == field_id)
+        return self._custom(lambda custom: str(custom.get("id")) == str(field_id))
 
     def custom_field_named(self, name: str) -> str | None:
         """Return the first value of the custom field with that name, case ignored; ``None`` as above."""
@@ -138,9 +138,15 @@ class Account:
         for group in _objects(self.body.get("customFields")):
             for custom in _objects(group.get("groupFields")):
                 if is_wanted(custom):
-                    values = [entry.get("value") for entry in _objects(custom.get("values"))]
-                    return next((str(value) for value in values if value), None)
+                    return next((str(value) for value in _values(custom) if value), None)
         return None
+
+
+def _values(custom: Json) -> list[object]:
+    """Return what a custom field holds, be it a list, as documented, or one value, in an object or bare."""
+    held = custom.get("values")
+    entries = held if isinstance(held, list) else [held]
+    return [entry.get("value") if isinstance(entry, Mapping) else entry for entry in entries]
 
 
 def _objects(value: object) -> list[Json]:

@@ -163,9 +163,12 @@ def flatten(payload: Mapping[str, object], prefix: str = "") -> Iterator[tuple[s
 def read_field(record: Json, path: str) -> object:
     """Return a field of a BSS record by its create path; ``countryId`` is found as ``country.id``.
 
-    An account that is billed itself has no bill-to account, though the BSS shows its own number there.
+    An account that is billed itself has no bill-to account, though the BSS shows its own number there. An id of zero is
+    how .NET writes that none was set.
     """
     value = _read(record, path)
+    if path.endswith("Id") and value == 0:
+        return None
     return None if path == BILL_TO_TARGET and value == record.get("id") else value
 
 

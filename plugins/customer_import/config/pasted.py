@@ -29,7 +29,7 @@ def one_line(text: str, *, source: str, path: str | None = None) -> str:
         ConfigurationError: There is a line break or another control character inside; never shows the value.
     """
     trimmed = trim(text)
-    if any(unicodedata.category(character) == "Cc" for character in trimmed):
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in trimmed):
         message = "there is a line break or another control character inside"
         hint = "enter it anew as one line"
         raise ConfigurationError(message, source=source, path=path, hint=hint)

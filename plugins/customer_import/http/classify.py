@@ -22,9 +22,17 @@ _TOLD_WITHIN = 2_000
 _TOLD_WAIT = re2.compile(
     r"(?i)\b(?:try|retry|wait)\b[^\d]{0,60}\b(\d{1,6})\s{0,5}(s|m)(?:ec|in|\b)"
 )
-_TRANSIENT = frozenset({408, 425, 429})
+_TOLD_SPAN = re2.compile(
+    r"(?i)\b(?:try|retry|wait|replenished)\b[^\d]{0,60}\b(\d{1,2}):(\d{2}):(\d{2})\b"
+)
+_LIMIT = re2.compile(r"(?i)rate.?limit|too.?many.?requests|throttl|call volume")
+_TRANSIENT = frozenset({302, 303, 307, 408, 425, 429})
+"""A redirect for now leads away from a service that is not there itself, such as to a page about its maintenance."""
+_AWAY = frozenset({502, 503, 504})
+"""Said of the service, never of a request, whatever else the answer says."""
 _NOT_IMPLEMENTED = 501
-_OF_ONE_THING = frozenset({403, 404})
+_FORBIDDEN = 403
+_OF_ONE_THING = frozenset({_FORBIDDEN, 404})
 """They say that a thing may not be seen or is not there; only the service itself can say that."""
 
 
@@ -57,7 +65,7 @@ class DetailReader(Protocol):
 
 
 def is_transient(status: int) -> bool:
-    """Whether the same request may succeed later: 408, 425, 429 and 5xx; not 501, which no wait changes.
+    """Whether the same request may succeed later: 302, 303, 307, 408, 425, 429 and 5xx; not 501, which no wait changes.
 
     An interim answer (1xx) that is left for the last one is none.
     """
@@ -78,8 +86,9 @@ def classify(
     """Return the error that an answer stands for; ``None`` when it is a success.
 
     A transient status is retriable, so is what the service itself calls retriable, and a 403 or 404 that is not in
-    the service's own words. Everything else is final for this request. 401 is returned like them: the session handles
-    it, because only it can renew the token.
+    the service's own words. A 403 that speaks of a limit, or says when to come back, is one (gateways refuse so what
+    is beyond a quota). Everything else is final for this request. 401 is returned like them: the session handles it,
+    because only it can renew the token.
 
     Args:
         service: Name for messages.
@@ -95,7 +104,11 @@ def classify(
     detail = read_detail(body)
     message = detail.message or f"answered with status {status}"
     retry_after = asked_wait_s(headers, now(), body)
-    if status == 429 or detail.is_rate_limit:  # noqa: PLR2004
+    is_limit = detail.is_rate_limit or (
+        status == _FORBIDDEN
+        and (retry_after is not None or _LIMIT.search(detail.message) is not None)
+    )
+    if status == 429 or is_limit:  # noqa: PLR2004
         return ThrottledError(
             message,
             service=service,
@@ -106,7 +119,8 @@ def classify(
             is_sent=False,
         )
     may_pass = is_transient(status) or (status in _OF_ONE_THING and not detail.is_legible)
-    if detail.is_retriable or (detail.is_retriable is None and may_pass):
+    is_believed = detail.is_retriable is not None and status not in _AWAY
+    if detail.is_retriable if is_believed else may_pass:
         return RetriableError(
             message,
             service=service,
@@ -161,12 +175,16 @@ def retry_after_s(value: str | None, now: datetime, ahead_s: float = 0.0) -> flo
 def told_wait_s(body: bytes) -> float | None:
     """Return the seconds that the beginning of an error body asks to wait, capped: "Try again in 57 seconds".
 
-    Partner Center's gateway says it there and nowhere else when it throttles.
+    Partner Center's gateway says it there and nowhere else when it throttles; of a quota, "replenished in 00:00:57".
     """
-    found = _TOLD_WAIT.search(body[:_TOLD_WITHIN].decode(errors="replace"))
-    if found is None:
+    text = body[:_TOLD_WITHIN].decode(errors="replace")
+    if (found := _TOLD_WAIT.search(text)) is not None:
+        seconds = float(found[1]) * (60 if found[2].lower() == "m" else 1)
+    elif (span := _TOLD_SPAN.search(text)) is not None:
+        hours, minutes, rest = map(int, span.groups())
+        seconds = float(hours * 3600 + minutes * 60 + rest)
+    else:
         return None
-    seconds = float(found[1]) * (60 if found[2].lower() == "m" else 1)
     return min(seconds, MAX_RETRY_AFTER_S)
 
 

@@ -1,7 +1,9 @@
-"""Which proxy the environment names for a service."""
+"""What the environment says of ways to a service: its proxy, and whose certificates are trusted."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies, proxy_bypass
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 _SCHEMES = frozenset({"http", "https"})
 _ALL = "all"
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""In the order in which ``requests`` looks."""
 
 
 def environment_proxy(base_url: str) -> URL | None:
@@ -37,7 +41,14 @@ def environment_proxy(base_url: str) -> URL | None:
 
 
 class ProxiedSession(requests.Session):
-    """A ``requests`` session that takes the proxy of ``environment_proxy``, if a call names none of its own."""
+    """A ``requests`` session that takes the proxy of ``environment_proxy``, if a call names none of its own.
+
+    Nobody's credentials but those of a connection are sent: ``~/.netrc`` may have some for any host.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth = _nothing_of_netrc
 
     def merge_environment_settings(
         self,
@@ -49,14 +60,30 @@ class ProxiedSession(requests.Session):
         """Return a call's settings.
 
         Raises:
-            ConfigurationError: As for ``environment_proxy``.
+            ConfigurationError: As for ``environment_proxy``, or the file of authorities that is named is not there.
         """
         address = url.decode() if isinstance(url, bytes) else url or ""
         named = dict(proxies or self.proxies)
         if not named and (found := environment_proxy(address)):
             named = {_ALL: str(found)}
         settings = super().merge_environment_settings(url, dict(named), *args, **options)
+        _check_authorities(settings.get("verify"))
         return settings | {"proxies": named}
+
+
+def _nothing_of_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _check_authorities(verify: object) -> None:
+    """Refuse a file of the environment that is not there; ``requests`` raises a bare ``OSError``."""
+    if not isinstance(verify, str) or Path(verify).exists():
+        return
+    for variable in _CA_VARIABLES:
+        if os.environ.get(variable) == verify:
+            message = "there is no such file of certificate authorities"
+            hint = "correct the path, remove the variable, or name the file in ca_file of the connection"
+            raise ConfigurationError(message, source=f"environment variable {variable}", hint=hint)
 
 
 def _is_bypassed(host: str, port: int | None) -> bool:

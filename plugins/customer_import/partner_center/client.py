@@ -39,7 +39,7 @@ from customer_import.partner_center.models import (
     text_or_number,
 )
 from customer_import.partner_center.paging import Item, Link, Page, list_pages, parse_page
-from customer_import.text import trim
+from customer_import.text import MAX_TEXT, trim
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -55,6 +55,8 @@ Value = TypeVar("Value")
 
 _MAX_ID_LENGTH = 64
 _MAX_RELATIONSHIP = 50
+_WITHOUT_ID = "no id"
+_UNKNOWN = "unknown"
 _CUSTOMERS = "/v1/customers"
 _CUSTOMER = "/v1/customers/{id}"
 SUBSCRIPTIONS = "/v1/customers/{id}/subscriptions"
@@ -134,11 +136,12 @@ class PartnerCenterClient:
             query = {"size": "0", "filter": json.dumps(condition, separators=(",", ":"))}
         path = f"{_CUSTOMERS}?{urlencode(query, quote_via=quote)}"
         async for page in self._pages(path, _CUSTOMERS, self._customers, _tenant_key):
-            tenants = [tenant for item in page if (tenant := _parse_tenant(item)) is not None]
-            if len(tenants) < len(page):
+            tenants = [_parse_tenant(item) for item in page]
+            nameless = sum(tenant.tenant_id.startswith(_WITHOUT_ID) for tenant in tenants)
+            if nameless:
                 log.warning(
                     "%s items of the customer list have no usable id and cannot be imported",
-                    len(page) - len(tenants),
+                    nameless,
                 )
             yield tenants
 
@@ -271,14 +274,24 @@ def _reseller_key(item: Item) -> str | None:
     return f"{item.get('id')}/{item.get('mpnId')}".lower()
 
 
-def _tenant_key(item: Item) -> str | None:
-    """Return the tenant's id, lower-cased; one that is too long for an id is cut and told apart by a hash."""
-    key = item.get("id")
-    key = trim(key).lower() if isinstance(key, str) else ""
+def _tenant_key(item: Item) -> str:
+    """Return the tenant's id, lower-cased; one that is too long for an id is cut and told apart by a hash.
+
+    An item without an id is known by its profile's, else by a hash: it is somebody, who must not go without a result.
+    """
+    profile = item.get("companyProfile")
+    told = (item.get("id"), profile.get("tenantId") if isinstance(profile, dict) else None)
+    key = next((key for value in told if (key := (text_of(value, MAX_TEXT) or "").lower())), "")
+    if not key:
+        return f"{_WITHOUT_ID}~{_digest(json.dumps([item.get('id'), profile], sort_keys=True))}"
     if len(key) > _MAX_ID_LENGTH:
-        digest = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
+        digest = _digest(key)
         key = f"{key[: _MAX_ID_LENGTH - len(digest) - 1]}~{digest}"
-    return key or None
+    return key
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _subscription_key(item: Item) -> str | None:
@@ -295,18 +308,20 @@ def _parse_resellers(items: Iterable[Item]) -> list[Reseller]:
     return resellers
 
 
-def _parse_tenant(item: Item) -> ListedTenant | None:
-    key = _tenant_key(item)
-    if key is None:
-        return None
+def _parse_tenant(item: Item) -> ListedTenant:
     profile = item.get("companyProfile")
     profile = profile if isinstance(profile, dict) else {}
-    relationship = text_of(item.get("relationshipToPartner"), _MAX_RELATIONSHIP)
+    told = item.get("relationshipToPartner")
+    relationship = text_of(told, _MAX_RELATIONSHIP)
+    if relationship is None and told is not None and not isinstance(told, str):
+        relationship = (
+            text_or_number(told) or _UNKNOWN
+        )  # said, in a way that is not known: not "reseller"
     return ListedTenant(
-        tenant_id=key,
+        tenant_id=_tenant_key(item),
         name=text_of(profile.get("companyName")),
         domain=domain_of(profile.get("domain")),
-        relationship=relationship.lower() if relationship else None,
+        relationship=relationship.lower()[:_MAX_RELATIONSHIP] if relationship else None,
     )
 
 

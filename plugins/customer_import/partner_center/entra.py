@@ -45,7 +45,8 @@ _TIMEOUT_S = (10, 30)
 _WHOLE_TIMEOUT_S = 60.0
 _MICROSOFT_HOSTS = WELL_KNOWN_AUTHORITY_HOSTS | {"login.partner.microsoftonline.cn"}
 _TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error"})
-_TRANSIENT_CODES = frozenset({"90033", "90006", "90024"})
+_TRANSIENT_CODES = frozenset({"90033", "90006", "90012", "90024", "90055"})
+"""Away, asked to come again, timed out, and the two of a limit; the status is that of a refusal."""
 _MOST_INTERVAL_S = 60
 
 _CODE_EXPIRED = "the code expired before anybody had signed in with it; run the command again, and enter its new code"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from customer_import.errors import (
     AmbiguousWriteError,
+    ApiError,
     AuthenticationError,
     OutageError,
     RejectedRequestError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REDIRECTS = (300, 301, 302, 303, 304, 305, 307, 308, 399)
+FOR_NOW = (302, 303, 307)
 _TEXT = "developerMessage", "description", "message"
 _TOKEN = SECRETS.access_token
 _CARRIED: dict[str, tuple[str, ...]] = {
@@ -149,11 +151,18 @@ def cases() -> Iterator[Case]:
             yield Case(f"echo {kind}: {call}", call, (as_json(repeated, 400),), refused)
 
 
+def _redirected(status: int, call: str) -> type[ApiError]:
+    """Return what a redirect becomes: one for now is a service that is away, one for good a wrong address."""
+    if status not in FOR_NOW:
+        return RejectedRequestError
+    return AmbiguousWriteError if call == "create contact" else RetriableError
+
+
 def _statuses() -> Iterator[Case]:
     location = {"Location": f"{FOREIGN.decode()}/v1/customers"}
     for status in REDIRECTS:
         for call in ("tenants", "account", "create contact", "own read", "own write"):
-            refused = Raises(RejectedRequestError, f"HTTP {status}")
+            refused = Raises(_redirected(status, call), f"HTTP {status}")
             answer = http(b"" if status == 304 else b"{}", status, location)
             if status == 304:
                 answer = raw(b"HTTP/1.1 304 Not Modified\r\n\r\n")
@@ -183,7 +192,10 @@ def _statuses() -> Iterator[Case]:
             due = Raises(ThrottledError, "", {"retry_after": 3600.0})
         answer = http(b"", 429, {"Retry-After": "3600"})
         yield Case(f"429, an hour: {call}", call, (answer,), due)
-    yield Case("not found: account", "account", (http(b"<html>", _NOT_FOUND),), Gives(None))
+    yield Case("not found: account", "account", (http(b"", _NOT_FOUND),), Gives(None))
+    yield Case("not found, in words: account", "account", (as_json({}, _NOT_FOUND),), Gives(None))
+    lost = Raises(RetriableError, "HTTP 404")
+    yield Case("not found, by a proxy: account", "account", (http(b"<html>", _NOT_FOUND),), lost)
     yield Case(
         "403 that is a limit: account",
         "account",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -80,13 +81,22 @@ PAGES: dict[str, tuple[object, Gives | Raises]] = {
     "a total that lies": ({"totalCount": -(10**30), "items": []}, Gives([])),
     "a total of text": ({"totalCount": "many", "items": []}, Gives([])),
 }
+
+
+def _nameless(told: object) -> tuple[object, list[list[object]]]:
+    """What is no id, and what its customer is listed as."""
+    item = json.dumps([told, {"companyName": "Bakery"}]).encode()
+    digest = hashlib.blake2b(item, digest_size=8).hexdigest()
+    return told, [[f"no id~{digest}", "Bakery"]]
+
+
 IDS: dict[str, tuple[object, list[list[object]]]] = {
-    "none": (None, []),
-    "number": (17, []),
-    "true": (True, []),
-    "list": ([TENANT], []),
-    "empty": ("", []),
-    "blank": (" \u200b ", []),
+    "none": _nameless(None),
+    "number": _nameless(17),
+    "true": _nameless(True),
+    "list": _nameless([TENANT]),
+    "empty": _nameless(""),
+    "blank": _nameless(" \u200b "),
     "in capitals, with blanks": (f" {TENANT.upper()} ", [[TENANT, "Bakery"]]),
     "up and away": ("../../admin", [["../../admin", "Bakery"]]),
     "NUL": (f"{TENANT}\0", [[TENANT, "Bakery"]]),

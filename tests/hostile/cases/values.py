@@ -141,6 +141,22 @@ ACCOUNT: Table = {
         {"id": 7, "customFields": [{"groupFields": [{"id": 3, "values": [{"value": {"a": 1}}]}]}]},
         Gives([7, "", "{'a': 1}"]),
     ),
+    "field with a text for an id": (
+        {"id": 7, "customFields": [{"groupFields": [{"id": "3", "values": [{"value": "x"}]}]}]},
+        Gives([7, "", "x"]),
+    ),
+    "values of texts": (
+        {"id": 7, "customFields": [{"groupFields": [{"id": 3, "values": ["x"]}]}]},
+        Gives([7, "", "x"]),
+    ),
+    "one value": (
+        {"id": 7, "customFields": [{"groupFields": [{"id": 3, "values": {"value": "x"}}]}]},
+        Gives([7, "", "x"]),
+    ),
+    "one bare value": (
+        {"id": 7, "customFields": [{"groupFields": [{"id": 3, "values": "x"}]}]},
+        Gives([7, "", "x"]),
+    ),
     "name of 100,000 characters": ({"id": 7, "name": "n" * 100_000}, Gives([7, "n" * 1_000, None])),
     "name that is an object": ({"id": 7, "name": {"a": 1}}, Gives([7, "", None])),
 }
@@ -149,6 +165,11 @@ COUNTRIES: Table = {
     "states of texts": (_listed({"id": 1, "code": "DE", "states": ["x"]}), _LOST),
     "no code": (_listed({"id": 1}), Gives([])),
     "id of text": (_listed({"id": "1", "code": "DE"}), _LOST),
+    "id of zero": (_listed({"id": 0, "code": "DE"}), Gives([])),
+    "state of zero": (
+        _listed({"id": 1, "code": "DE", "states": [{"id": 0, "name": "(none)"}, {"id": 2}]}),
+        Gives([[1, "DE", 1]]),
+    ),
 }
 CONTACTS: Table = {
     "account that is an object": (_listed({"id": 1, "account": {"id": 7}}), _CONTACT),
