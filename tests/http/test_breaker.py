@@ -22,8 +22,6 @@ from customer_import.partner_center.error_body import read_detail
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from aiohttp.typedefs import Handler
-
     from tests.http.conftest import Tokens
 
 RETRY = RetrySettings(max_attempts=4, budget_s=20, base_s=0.02, max_wait_s=0.1)
@@ -35,7 +33,6 @@ class Service:
 
     url: str = ""
     is_away: bool = False
-    is_refusing: bool = False
     broken: set[str] = field(default_factory=set)
     asked: Counter[str] = field(default_factory=Counter)
     posts: int = 0
@@ -56,10 +53,6 @@ class Service:
         if time.monotonic() < self.told_at[name] + self.told_s[name]:
             self.early.append(name)
         return None
-
-    @web.middleware
-    async def let_in(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        return web.Response(status=401) if self.is_refusing else await handler(request)
 
     async def thing(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -91,7 +84,7 @@ class Service:
 @pytest.fixture
 async def service() -> AsyncIterator[Service]:
     service = Service()
-    app = web.Application(middlewares=[service.let_in])
+    app = web.Application()
     app.router.add_get("/things/{name}", service.thing)
     app.router.add_post("/things", service.make)
     app.router.add_get("/other", service.other)
@@ -337,32 +330,6 @@ async def test_a_write_is_tried_as_often_as_a_read_and_then_its_outcome_is_unkno
         with pytest.raises(AmbiguousWriteError, match="outcome is unknown"):
             await make(session, settle=_nothing_found)
     assert service.posts == 4
-
-
-async def test_a_service_that_refuses_tokens_as_it_took_before_is_waited_for(
-    service: Service, tokens: Tokens
-) -> None:
-    async def refuse() -> None:
-        service.is_refusing = True
-        await asyncio.sleep(1.5)
-        service.is_refusing = False
-
-    async with open_session(service, tokens) as session:
-        await read(session, "first")
-        writes = (make(session, settle=_nothing_found) for _ in range(8))
-        reads = (read(session, f"n{number}") for number in range(8))
-        await asyncio.gather(refuse(), *reads, *writes)
-    assert len(service.made) == 8
-
-
-async def test_a_service_that_refuses_tokens_for_good_ends_in_words(
-    service: Service, tokens: Tokens
-) -> None:
-    async with open_session(service, tokens, replace(RETRY, budget_s=0.5)) as session:
-        await read(session, "first")
-        service.is_refusing = True
-        with pytest.raises(OutageError, match="refuses tokens that were just issued"):
-            await read(session, "second")
 
 
 @pytest.mark.parametrize("writers", [1, 8])

@@ -10,7 +10,6 @@ import pytest
 from customer_import.config.instances import PartnerCenterConfig
 from customer_import.errors import RejectedRequestError
 from customer_import.partner_center.client import PartnerCenterClient
-from customer_import.partner_center.models import is_guid
 from tests.bss.recorder import Arrival, recorder
 
 if TYPE_CHECKING:
@@ -176,8 +175,3 @@ async def test_resellers_that_are_refused_for_another_reason_keep_that_reason(
     with pytest.raises(RejectedRequestError) as caught:
         await asked(make_hook, PartnerCenterClient.resellers, lambda _: refusal, status=400)
     assert (caught.value.status, caught.value.code) == (400, "1234")
-
-
-def test_the_id_of_nobody_is_no_id() -> None:
-    assert not is_guid("00000000-0000-0000-0000-000000000000")
-    assert is_guid("00000000-0000-0000-0000-000000000001")

@@ -121,16 +121,12 @@ def test_customer_parsing_reads_or_refuses_in_words(
 
 
 @examined(customers, subscriptions)
-def test_tenant_parsing_keeps_every_usable_id(
+def test_tenant_parsing_gives_everybody_an_id(
     item: dict[str, object], subscription: dict[str, object]
 ) -> None:
     tenant = _parse_tenant(item)
-    key = item.get("id")
-    is_usable = isinstance(key, str) and trim(key) != ""
-    assert (tenant is not None) == is_usable
-    if tenant is not None:
-        assert tenant.tenant_id == trim(tenant.tenant_id.lower())
-        assert len(tenant.tenant_id) <= 64
+    assert tenant.tenant_id == trim(tenant.tenant_id.lower()) != ""
+    assert len(tenant.tenant_id) <= 64
     assert _parse_subscription(subscription).status == trim(
         _parse_subscription(subscription).status
     )

@@ -52,7 +52,6 @@ Value = TypeVar("Value")
 Settle = Callable[[AmbiguousWriteError], Awaitable[Value | None]]
 """Finds out what became of a write whose outcome is unknown."""
 
-_UNAUTHORIZED = 401
 MAX_RENEWALS = 3
 """Tokens that a request asks for in a row, each because the one before was refused, while nothing else is accepted."""
 
@@ -120,7 +119,6 @@ class ApiSession:
         self._sleep = sleep
         self._jitter = jitter
         self._accepted = 0
-        self._is_trusted = False
         self._unlimited = Unlimited(sleep=sleep)
 
     @property
@@ -331,8 +329,7 @@ class ApiSession:
             await self._exchange("GET", self._probe, f"GET {self._probe.partition('?')[0]}", None)
         except RetriableError as error:
             self._is_away_until = time.monotonic() + (error.retry_after or 0)
-            is_answer = error.status not in {None, _UNAUTHORIZED} and not is_transient(error.status)
-            return is_signed_in and is_answer
+            return is_signed_in and error.status is not None and not is_transient(error.status)
         except ApiError:
             pass
         return True
@@ -370,10 +367,9 @@ class ApiSession:
                 self._use.requests += 1
                 request = Request(method, path, endpoint, params, all_headers, data)
                 answer = await self._transport.send(request, turn)
-            self._accepted += answer.status != _UNAUTHORIZED
+            self._accepted += answer.status != 401  # noqa: PLR2004
             error = await self._classify(answer, endpoint, all_headers, data)
             if error is None:
-                self._is_trusted = True
                 return answer
             if self._may_have_ended(error):
                 refusals += 1
@@ -390,7 +386,7 @@ class ApiSession:
 
     def _may_have_ended(self, error: ApiError) -> bool:
         """Whether a refusal may be of this token alone, so that a new one may be accepted."""
-        return error.status == _UNAUTHORIZED and error.code not in self._token_refusals
+        return error.status == 401 and error.code not in self._token_refusals  # noqa: PLR2004
 
     async def _classify(
         self, answer: Answer, endpoint: str, headers: Mapping[str, str], data: bytes | None
@@ -410,18 +406,8 @@ class ApiSession:
         )
 
     def _raise(self, error: ApiError, limiter: Limiter) -> None:
-        if error.status == _UNAUTHORIZED:
+        if error.status == 401:  # noqa: PLR2004
             hint = self._token_refusals.get(error.code or "")
-            if self._is_trusted and hint is None:
-                message = "it refuses tokens that were just issued, though it took others before"
-                raise RetriableError(
-                    message,
-                    service=self.service,
-                    endpoint=error.endpoint,
-                    status=error.status,
-                    code=error.code,
-                    is_sent=False,
-                ) from error
             message = (
                 f"{error.endpoint}: {hint}"
                 if hint

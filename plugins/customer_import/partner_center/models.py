@@ -20,8 +20,6 @@ _MAX_ID = 64
 MAX_OFFER_NAME = 200
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _OPEN_END = "9999"
-_NOBODY = str(uuid.UUID(int=0))
-"""What .NET writes for an id that was not set."""
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -128,8 +126,8 @@ class Peek:
 
 
 def is_guid(text: str) -> bool:
-    """Whether a lower-cased text is a GUID in its usual form, and somebody's; nothing else is put into a path."""
-    return text != _NOBODY and _GUID.fullmatch(text) is not None
+    """Whether a lower-cased text is a GUID in its usual form; nothing else is put into a path."""
+    return _GUID.fullmatch(text) is not None
 
 
 def tenant_id_of(value: object) -> str | None:
@@ -141,7 +139,7 @@ def tenant_id_of(value: object) -> str | None:
         found = uuid.UUID(trim(without_format(value)) if isinstance(value, str) else "")
     except ValueError:
         return None
-    return str(found) if found.int else None
+    return str(found) if found.int else None  # .NET writes zeros for an id that was not set
 
 
 def text_of(value: object, max_length: int = MAX_NAME) -> str | None:
