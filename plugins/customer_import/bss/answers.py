@@ -98,9 +98,8 @@ def parse_account(item: Any) -> Account:  # noqa: ANN401 - JSON
 
 def parse_contact(item: Any) -> Contact:  # noqa: ANN401 - JSON
     """Return a contact, which may not say whose it is."""
-    account = _optional_id(item.get("accountId"))
-    if account is None:
-        account = _optional_id((item.get("account") or {}).get("id"))
+    owner = item.get("account") or {}
+    account = _optional_id(item.get("accountId")) or _optional_id(owner.get("id"))
     return Contact(
         id=positive_id(item["id"]),
         account_id=account,
