@@ -77,6 +77,10 @@ class Outcome(StrEnum):
     WOULD_UPDATE = "would_update"
 
 
+IMPORTED = (Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED)
+"""Of customers that a run succeeded with."""
+
+
 class FieldFate(StrEnum):
     """What becomes of a BSS field in which the BSS and Partner Center differ."""
 

@@ -21,6 +21,7 @@ from customer_import.database.tables import (
 from customer_import.runs.known_tenants import of_import, same_tenant
 from customer_import.runs.organisations import is_settled, links_of
 from customer_import.vocabulary import (
+    IMPORTED,
     READ_STATES,
     Mode,
     OnExisting,
@@ -40,9 +41,7 @@ if TYPE_CHECKING:
 
 _known = known_tenants.c
 _staged = staged_customers.c
-is_done = _known.outcome.in_(
-    (Outcome.CREATED.value, Outcome.UPDATED.value, Outcome.UNCHANGED.value)
-)
+is_done = _known.outcome.in_([outcome.value for outcome in IMPORTED])
 """Whether the last reading of a tenant that is remembered came to a success."""
 _is_not_ours = _known.is_discovered.is_(False) & _known.outcome.is_(None)
 """Whether it found the tenant to be another import's."""

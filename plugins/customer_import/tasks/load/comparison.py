@@ -46,7 +46,7 @@ class Comparison:
         marker: Which tenant the account says it is (``marker_key``).
         account: As it is.
         all_options: Its sync options as they are.
-        is_familiar: Whether account, contacts or options have anything of the customer's.
+        is_familiar: Whether the account has a marker, or it, contacts or options have anything of the customer's.
         occupied: Warnings of fields that were to be filled and have another value.
     """
 
@@ -140,14 +140,15 @@ class Comparer:
             else main_contact(contacts, contact_id, customer.contact)
         )
         mappings = renewing(self._mappings) if has_moved else filling(self._mappings, filled)
+        marker = marker_key(account.custom_field(self._marker_field_id))
         return Comparison(
             record_changes(customer, account, contacts, contact, mappings),
             contact.id if contact else None,
             option_changes(customer.sync_options, options, self._mappings.sync_options),
-            marker_key(account.custom_field(self._marker_field_id)),
+            marker,
             account,
             options,
-            self._is_familiar(customer, account, contacts, options),
+            marker is not None or self._is_familiar(customer, account, contacts, options),
             () if has_moved else self._occupied(customer, account, contact, filled),
         )
 
@@ -158,21 +159,23 @@ class Comparer:
         contacts: Sequence[Contact],
         options: Sequence[SyncOption],
     ) -> bool:
+        """Whether anything of the customer is there; of an e-mail address the whole, since its domain may be shared."""
         option = prefix_option(self._mappings)
         prefix = customer.sync_options.get(option or "") or ""
-        names, email = str(customer.account.get("name") or ""), customer.account.get("email")
-        address = customer.account.get("billingAddress")
+        email, address = (
+            _folded(customer.account.get("email")),
+            customer.account.get("billingAddress"),
+        )
         wanted = signs_of(
-            name=names, prefix=prefix, address=address if isinstance(address, Mapping) else None
+            name=str(customer.account.get("name") or ""),
+            prefix=prefix,
+            address=address if isinstance(address, Mapping) else None,
         )
         found = signs_of_account(account, option)
-        there = {str(one.value).casefold() for one in options if one.value}
         return (
             any(found.get(sign) == digest for sign, digest in wanted.items())
-            or bool(
-                email and str(account.body.get("email") or "").casefold() == str(email).casefold()
-            )
-            or bool(prefix and prefix.casefold() in there)
+            or (email != "" and email == _folded(account.body.get("email")))
+            or (prefix != "" and _folded(prefix) in {_folded(one.value) for one in options})
             or sent_contact(contacts, [customer.contact]) is not None
         )
 
@@ -234,3 +237,7 @@ class Comparer:
         if self._system_id is None:
             return []
         return await self._client.sync_options(account_id, self._system_id)
+
+
+def _folded(value: object) -> str:
+    return str(value or "").casefold()

@@ -36,7 +36,7 @@ from customer_import.tasks.load.claims import Step
 from customer_import.tasks.load.reconcile import Match
 from customer_import.tasks.load.statements import read_link
 from customer_import.tasks.load.twins import twins_of
-from customer_import.vocabulary import DecisionKind, Outcome, Severity
+from customer_import.vocabulary import IMPORTED, DecisionKind, Outcome, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from customer_import.tasks.load.claims import Link
 
 CHUNK_SIZE = 250
-_DONE = {Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED}
 
 
 @dataclass(frozen=True)
@@ -315,7 +314,7 @@ def _customers(connection: Connection, run: Run, rows: Sequence[Row[Any]]) -> li
             twins=twins.get(row.staged_tenant_id, ()),
             previewed=previewed.get(row.staged_tenant_id),
             decisions=decisions[row.staged_tenant_id],
-            was_away=bool(row.has_memory) and row.known_outcome not in _DONE,
+            was_away=bool(row.has_memory) and row.known_outcome not in IMPORTED,
             sent_before_json=tuple(sent_before.get(row.staged_tenant_id, ())),
         )
         for row in rows
